@@ -1,0 +1,1 @@
+//! Arrow schema and batches, canonical Salesforce types, the CSV dialect, row rejects.

@@ -1,0 +1,1 @@
+//! A local Salesforce, written from the published wire facts.

@@ -1,0 +1,1 @@
+//! Pipeline file to plan to run.

@@ -1,0 +1,1 @@
+//! Salesforce client: authentication, describe, SOQL, Bulk API 2.0.

@@ -1,0 +1,1 @@
+//! What the host does for destinations: SQL connections and file sinks.

@@ -1,0 +1,1 @@
+//! One guest, many attacks; for tests of the sandbox, never shipped.

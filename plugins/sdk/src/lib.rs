@@ -1,0 +1,1 @@
+//! Write Forcepump transforms and destinations in Rust.

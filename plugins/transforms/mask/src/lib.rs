@@ -1,0 +1,1 @@
+//! Forcepump transform: mask.

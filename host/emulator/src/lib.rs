@@ -1,1 +1,4 @@
 //! A local Salesforce, written from the published wire facts.
+
+pub mod data;
+pub mod soql;

@@ -1,0 +1,109 @@
+//! What can end a plan or a run, by who has to act: the operator, the source, the destination, a plugin's author.
+
+use crate::file::{FileError, Problem};
+
+/// Who has to act on an error; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// the pipeline file, the connections file or a plugin's configuration
+    Input,
+    /// Salesforce, or the way to it
+    Source,
+    /// the destination refused or is out of reach
+    Destination,
+    /// a plugin broke: trap, time-out, memory, contract
+    Plugin,
+    /// the operator interrupted
+    Interrupted,
+    /// this machine: disk, permissions
+    Host,
+}
+
+impl ErrorClass {
+    /// The word used in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Plugin => "plugin",
+            Self::Interrupted => "interrupted",
+            Self::Host => "host",
+        }
+    }
+}
+
+/// Why a pipeline cannot be planned, or why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The pipeline or connections file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The parts do not fit together; each fault with its key.
+    #[error("the pipeline cannot be used:{}", .0.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect::<String>())]
+    Input(Vec<Problem>),
+    /// Salesforce, or the way to it.
+    #[error("{0}")]
+    Source(Box<forcepump_salesforce::Error>),
+    /// The source's data contradicts itself: counts, headers, a truncated page.
+    #[error("{0}")]
+    SourceData(String),
+    /// The destination refused, or is out of reach.
+    #[error("destination `{plugin}` failed in {call}: {message}")]
+    Destination {
+        /// the plugin
+        plugin: String,
+        /// the call
+        call: &'static str,
+        /// the plugin's or the target's own words
+        message: String,
+    },
+    /// A plugin broke.
+    #[error("plugin `{plugin}` failed in {call}: {message}")]
+    Plugin {
+        /// the plugin
+        plugin: String,
+        /// the call
+        call: &'static str,
+        /// what happened
+        message: String,
+    },
+    /// The operator interrupted.
+    #[error("interrupted; the Salesforce job was aborted and nothing half-written is visible")]
+    Interrupted,
+    /// This machine.
+    #[error("{what}: {error}")]
+    Host {
+        /// what was tried, with the path
+        what: String,
+        /// what the operating system said
+        error: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::File(_) | Self::Input(_) => ErrorClass::Input,
+            Self::Source(error) if crate::source::is_input_fault(error) => ErrorClass::Input,
+            Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
+            Self::Destination { .. } => ErrorClass::Destination,
+            Self::Plugin { .. } => ErrorClass::Plugin,
+            Self::Interrupted => ErrorClass::Interrupted,
+            Self::Host { .. } => ErrorClass::Host,
+        }
+    }
+
+    pub(crate) fn input(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Input(vec![Problem::new(key, message)])
+    }
+}
+
+impl From<forcepump_salesforce::Error> for Error {
+    fn from(error: forcepump_salesforce::Error) -> Self {
+        Self::Source(Box::new(error))
+    }
+}

@@ -1,0 +1,101 @@
+//! The connections file: named ways into Salesforce orgs, apart from the pipelines that use them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use forcepump_salesforce::ConnectionConfig;
+
+use super::FileError;
+use super::parse::parse_toml;
+
+/// File name looked for beside the pipeline file.
+const FILE_NAME: &str = "connections.toml";
+
+/// A parsed connections file.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    path: PathBuf,
+    entries: BTreeMap<String, ConnectionConfig>,
+}
+
+impl Connections {
+    /// Reads and parses the file.
+    ///
+    /// # Errors
+    /// [`FileError`] with the place.
+    pub fn load(path: &Path) -> Result<Self, FileError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        Ok(Self { path: path.to_owned(), entries: parse_toml(&text, path)? })
+    }
+
+    /// The connection of that name.
+    ///
+    /// # Errors
+    /// [`FileError::UnknownConnection`] with the names there are.
+    pub fn get(&self, name: &str) -> Result<&ConnectionConfig, FileError> {
+        self.entries.get(name).ok_or_else(|| FileError::UnknownConnection {
+            name: name.to_owned(),
+            path: self.path.clone(),
+            known: self.entries.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The folder that `file:` references start from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        }
+    }
+}
+
+/// The connections file to use: the one given, else `connections.toml` beside the pipeline, else the user's.
+///
+/// # Errors
+/// [`FileError::NoConnections`] with the places looked at.
+pub fn find_connections_file(given: Option<&Path>, pipeline_folder: &Path) -> Result<PathBuf, FileError> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
+    }
+    let mut looked_for = vec![pipeline_folder.join(FILE_NAME)];
+    looked_for.extend(user_file());
+    match looked_for.iter().find(|path| path.is_file()) {
+        Some(found) => Ok(found.clone()),
+        None => Err(FileError::NoConnections { looked_for }),
+    }
+}
+
+fn user_file() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(base.join("forcepump").join(FILE_NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_beside_the_pipeline_comes_first_and_a_missing_one_is_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = find_connections_file(None, &folder.path().join("none")).map_err(|e| e.to_string());
+        if let Err(text) = missing {
+            assert!(text.contains("connections.toml") && text.contains("--connections"), "{text}");
+        }
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(find_connections_file(None, folder.path()).unwrap(), path);
+    }
+
+    #[test]
+    fn an_unknown_connection_lists_the_known_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "[demo]\nenvironment = \"demo\"\n").unwrap();
+        let error = Connections::load(&path).unwrap().get("prod").unwrap_err().to_string();
+        assert!(error.contains("`prod`") && error.contains("demo"), "{error}");
+    }
+}

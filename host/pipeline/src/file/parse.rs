@@ -1,0 +1,158 @@
+//! TOML text to a pipeline file, with errors that name the place and the nearest known key.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::{PipelineFile, Problem};
+
+/// Why a pipeline or connections file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// the file
+        path: PathBuf,
+        /// what the operating system said
+        error: std::io::Error,
+    },
+    /// The text is not TOML of the expected form.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Syntax {
+        /// the file
+        path: PathBuf,
+        /// line, from 1
+        line: usize,
+        /// column, from 1
+        column: usize,
+        /// what is wrong, and the way out
+        message: String,
+    },
+    /// The parts are well-formed, but do not fit together.
+    #[error("{} cannot be used: {}", path.display(), join(problems))]
+    Invalid {
+        /// the file
+        path: PathBuf,
+        /// every fault found
+        problems: Vec<Problem>,
+    },
+    /// No connections file was found.
+    #[error("no connections file: looked for {}\nhint: write one there, or name one with --connections FILE", looked_for.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    NoConnections {
+        /// the places looked at, in order
+        looked_for: Vec<PathBuf>,
+    },
+    /// The connections file has no such connection.
+    #[error("connection `{name}` is not in {}; it has: {known}", path.display())]
+    UnknownConnection {
+        /// the name asked for
+        name: String,
+        /// the connections file
+        path: PathBuf,
+        /// the names it has
+        known: String,
+    },
+}
+
+fn join(problems: &[Problem]) -> String {
+    problems.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect()
+}
+
+/// Parses a pipeline file's text; `path` is only named in errors.
+///
+/// # Errors
+/// [`FileError::Syntax`] with line and column.
+pub fn parse_pipeline(text: &str, path: &Path) -> Result<PipelineFile, FileError> {
+    parse_toml(text, path)
+}
+
+/// Parses any of our TOML files; unknown keys are answered with the nearest known one.
+pub(super) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, FileError> {
+    toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let (line, column) = position(text, start);
+        FileError::Syntax {
+            path: path.to_owned(),
+            line,
+            column,
+            message: explain(error.message()),
+        }
+    })
+}
+
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    (line, column)
+}
+
+/// Turns serde's "unknown field `x`, expected one of `a`, `b`" into a sentence with the nearest name.
+fn explain(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("unknown field ") else {
+        return message.trim_end().to_owned();
+    };
+    let mut names = rest.split('`').skip(1).step_by(2);
+    let Some(unknown) = names.next() else {
+        return message.to_owned();
+    };
+    let known: Vec<&str> = names.collect();
+    let list = known.join(", ");
+    match nearest(unknown, known.iter().copied()) {
+        Some(near) => format!("unknown key `{unknown}`; did you mean `{near}`? known keys here: {list}"),
+        None => format!("unknown key `{unknown}`; known keys here: {list}"),
+    }
+}
+
+/// The known name nearest to a misspelt one, when it is near enough to be meant.
+pub fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const NEAR_ENOUGH: f64 = 0.6;
+    let lower = unknown.to_lowercase();
+    known
+        .map(|name| (strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(score, _)| *score >= NEAR_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "name = 'a'\n[source]\nconnection = 'demo'\nobject = 'Account'\n[destination]\nplugin = 'csv'\n";
+
+    #[test]
+    fn a_small_file_parses_with_defaults() {
+        let file = parse_pipeline(GOOD, Path::new("p.toml")).unwrap();
+        assert_eq!(file.source.object.as_deref(), Some("Account"));
+        assert!(file.transform.is_empty());
+        assert_eq!(file.destination.mode, super::super::Mode::Append);
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_one_and_its_place() {
+        let text = GOOD.replace("object =", "objetc =");
+        let error = parse_pipeline(&text, Path::new("p.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("p.toml:4:1: unknown key `objetc`; did you mean `object`?"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_table_is_named() {
+        let error = parse_pipeline("name = 'a'\n", Path::new("p.toml")).unwrap_err().to_string();
+        assert!(error.contains("missing field `source`"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_of_a_choice_lists_the_choices() {
+        let text = GOOD.replace("plugin = 'csv'", "plugin = 'csv'\nmode = 'replace'");
+        let error = parse_pipeline(&text, Path::new("p.toml")).unwrap_err().to_string();
+        assert!(error.contains("overwrite"), "{error}");
+    }
+
+    #[test]
+    fn far_names_are_not_suggested() {
+        assert_eq!(nearest("zzz", ["object", "query"].into_iter()), None);
+        assert_eq!(nearest("feilds", ["fields", "query"].into_iter()), Some("fields"));
+    }
+}

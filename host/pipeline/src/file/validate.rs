@@ -1,0 +1,208 @@
+//! Rules over a parsed pipeline file that its shape alone cannot express.
+
+use super::{DestinationStep, MAX_BATCH_ROWS, Mode, PipelineFile, PluginLimits, Source};
+
+/// One fault: the key at which it stands, and what is wrong with the way out.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// dotted key, for example `source.where`
+    pub key: String,
+    /// what is wrong, the expected form, the way out
+    pub message: String,
+}
+
+impl Problem {
+    /// A fault at a key.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { key: key.into(), message: message.into() }
+    }
+}
+
+/// Every fault of the file; empty when it can be planned.
+#[must_use]
+pub fn validate(file: &PipelineFile) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_name(&file.name, &mut problems);
+    check_source(&file.source, &mut problems);
+    for (index, step) in file.transform.iter().enumerate() {
+        let key = format!("transform[{index}]");
+        check_plugin(&key, &step.plugin, &mut problems);
+        check_limits(&key, &step.limits, &mut problems);
+    }
+    check_plugin("destination", &file.destination.plugin, &mut problems);
+    check_limits("destination", &file.destination.limits, &mut problems);
+    check_destination(&file.destination, &mut problems);
+    problems
+}
+
+fn check_name(name: &str, problems: &mut Vec<Problem>) {
+    const MAX_CHARS: usize = 64;
+    let fits = !name.is_empty()
+        && name.len() <= MAX_CHARS
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if !fits {
+        problems.push(Problem::new(
+            "name",
+            format!("`{}` must be 1 to {MAX_CHARS} letters, digits, - or _", name.escape_debug()),
+        ));
+    }
+}
+
+fn check_source(source: &Source, problems: &mut Vec<Problem>) {
+    match (&source.object, &source.query) {
+        (Some(_), Some(_)) => {
+            problems.push(Problem::new("source", "has both `object` and `query`; keep one of them"));
+        }
+        (None, None) => problems.push(Problem::new(
+            "source",
+            "has neither `object` nor `query`; give one, for example object = \"Account\"",
+        )),
+        (None, Some(_)) => check_query_alone(source, problems),
+        (Some(_), None) => {}
+    }
+    if source.max_records == Some(0) {
+        problems.push(Problem::new("source.max_records", "must be 1 or more"));
+    }
+    if source.batch_rows.is_some_and(|rows| rows == 0 || rows > MAX_BATCH_ROWS) {
+        problems.push(Problem::new("source.batch_rows", format!("must be 1 to {MAX_BATCH_ROWS}")));
+    }
+    if let Some(version) = &source.api_version {
+        check_api_version(version, problems);
+    }
+    check_where(source, problems);
+}
+
+fn check_query_alone(source: &Source, problems: &mut Vec<Problem>) {
+    if !source.fields.is_empty() {
+        problems.push(Problem::new(
+            "source.fields",
+            "goes with `object`; a query names its fields in its SELECT list",
+        ));
+    }
+    if source.condition.is_some() {
+        problems.push(Problem::new(
+            "source.where",
+            "goes with `object`; a query has its own WHERE clause",
+        ));
+    }
+}
+
+fn check_where(source: &Source, problems: &mut Vec<Problem>) {
+    let Some(text) = source.condition.as_deref() else { return };
+    let trimmed = text.trim_start();
+    let leads = trimmed.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("where"))
+        && trimmed[5..].starts_with(char::is_whitespace);
+    if leads {
+        problems.push(Problem::new(
+            "source.where",
+            format!("starts with the word WHERE; write: where = {:?}", trimmed[5..].trim()),
+        ));
+    } else if trimmed.is_empty() {
+        problems.push(Problem::new("source.where", "is empty; leave the key out to read all rows"));
+    }
+}
+
+fn check_api_version(version: &str, problems: &mut Vec<Problem>) {
+    let fits = version.split_once('.').is_some_and(|(major, minor)| {
+        minor == "0" && major.parse::<u32>().is_ok_and(|number| (47..1000).contains(&number))
+    });
+    if !fits {
+        problems.push(Problem::new(
+            "source.api_version",
+            format!("`{version}` must be 47.0 or newer (Bulk API 2.0 query), for example \"62.0\""),
+        ));
+    }
+}
+
+fn check_plugin(key: &str, plugin: &str, problems: &mut Vec<Problem>) {
+    if plugin.trim().is_empty() {
+        problems.push(Problem::new(
+            format!("{key}.plugin"),
+            "is empty; name a first-party plugin or the path of a component file",
+        ));
+    }
+}
+
+fn check_limits(key: &str, limits: &PluginLimits, problems: &mut Vec<Problem>) {
+    let bounds = [
+        ("memory_mib", limits.memory_mib, 4_096),
+        ("call_ms", limits.call_ms, 3_600_000),
+        ("output_mib", limits.output_mib, 2_048),
+    ];
+    for (name, value, max) in bounds {
+        if value.is_some_and(|number| number == 0 || number > max) {
+            problems.push(Problem::new(format!("{key}.limits.{name}"), format!("must be 1 to {max}")));
+        }
+    }
+}
+
+fn check_destination(step: &DestinationStep, problems: &mut Vec<Problem>) {
+    let needs_keys = matches!(step.mode, Mode::Merge | Mode::Update | Mode::Delete);
+    if needs_keys && step.keys.is_empty() {
+        problems.push(Problem::new(
+            "destination.keys",
+            "is missing; merge, update and delete need the columns that identify a row, for example keys = [\"Id\"]",
+        ));
+    }
+    if !needs_keys && !step.keys.is_empty() {
+        problems.push(Problem::new(
+            "destination.keys",
+            "goes with mode merge, update or delete; append and overwrite use no keys",
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::parse_pipeline;
+    use super::*;
+
+    fn problems_of(text: &str) -> Vec<Problem> {
+        validate(&parse_pipeline(text, Path::new("p.toml")).unwrap())
+    }
+
+    fn with_source(lines: &str) -> Vec<Problem> {
+        problems_of(&format!(
+            "name = 'a'\n[source]\nconnection = 'demo'\n{lines}\n[destination]\nplugin = 'csv'\n"
+        ))
+    }
+
+    #[test]
+    fn a_leading_where_is_refused_with_the_corrected_text() {
+        let found = with_source("object = 'Account'\nwhere = \"WHERE Name != null\"");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains(r#"where = "Name != null""#), "{found:?}");
+    }
+
+    #[test]
+    fn a_field_that_starts_like_where_is_no_where() {
+        assert!(with_source("object = 'A'\nwhere = \"Whereabouts__c = 'x'\"").is_empty());
+    }
+
+    #[test]
+    fn object_and_query_exclude_each_other() {
+        assert_eq!(with_source("object = 'A'\nquery = 'SELECT Id FROM A'").len(), 1);
+        assert_eq!(with_source("").len(), 1);
+        assert_eq!(with_source("query = 'SELECT Id FROM A'\nfields = ['Id']").len(), 1);
+    }
+
+    #[test]
+    fn merge_needs_keys_and_append_takes_none() {
+        let text = |mode: &str| {
+            format!("name='a'\n[source]\nconnection='d'\nobject='A'\n[destination]\nplugin='sqlite'\n{mode}")
+        };
+        assert_eq!(problems_of(&text("mode='merge'"))[0].key, "destination.keys");
+        assert_eq!(problems_of(&text("keys=['Id']"))[0].key, "destination.keys");
+        assert!(problems_of(&text("mode='merge'\nkeys=['Id']")).is_empty());
+    }
+
+    #[test]
+    fn versions_and_limits_are_bounded() {
+        assert_eq!(with_source("object='A'\napi_version='62'").len(), 1);
+        assert_eq!(with_source("object='A'\napi_version='30.0'").len(), 1);
+        assert!(with_source("object='A'\napi_version='62.0'").is_empty());
+        assert_eq!(with_source("object='A'\nbatch_rows=0").len(), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! The outcome of a run: what was counted, where the results lie, and how it ended.
+
+use serde::Serialize;
+
+/// Rows at each station of a run. `announced = read`, and `read + added = filtered + rejected + written`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RowCounts {
+    /// rows that Salesforce said the job holds
+    pub announced: u64,
+    /// rows parsed from the result pages, rejected ones included
+    pub read: u64,
+    /// rows that transforms left out
+    pub filtered: u64,
+    /// rows that transforms made beyond their input (explode, aggregate)
+    pub added: u64,
+    /// rows that could not be decoded, or that a plugin refused; they are in the rejects file
+    pub rejected: u64,
+    /// rows committed in the destination
+    pub written: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Every row is in the destination.
+    Complete,
+    /// Every row is in the destination or in the rejects file.
+    CompleteWithRejects,
+    /// The run stopped on an error.
+    Failed,
+    /// The operator interrupted the run.
+    Cancelled,
+}
+
+/// One place that the run wrote to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ResultPlace {
+    /// A folder of files.
+    Folder {
+        /// the folder
+        path: String,
+        /// files that this run committed, relative to the folder
+        files: Vec<String>,
+    },
+    /// A SQLite database file.
+    Sqlite {
+        /// the database file
+        path: String,
+    },
+}
+
+/// The summary of a run, also what `--json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// unique per run, sorts by time
+    pub run_id: String,
+    /// the pipeline's name
+    pub pipeline: String,
+    /// how the run ended
+    pub state: RunState,
+    /// the Salesforce job's id, when one was made
+    pub job_id: Option<String>,
+    /// rows at each station
+    pub rows: RowCounts,
+    /// bytes of CSV decoded
+    pub bytes_read: u64,
+    /// units committed
+    pub units: u64,
+    /// units that were tried again after a fault
+    pub retries: u64,
+    /// wall time, seconds
+    pub seconds: f64,
+    /// HTTP requests sent to Salesforce, polls and logins included
+    pub calls_used: u64,
+    /// the org's own count of API requests: used and allowed per day
+    pub api_usage: Option<(u64, u64)>,
+    /// where the results lie
+    pub results: Vec<ResultPlace>,
+    /// the file with the rejected rows, when there are any
+    pub rejects_file: Option<String>,
+    /// reject codes and how often each occurred
+    pub rejects_by_code: std::collections::BTreeMap<String, u64>,
+    /// fields of the object that could not be read, and why
+    pub skipped_fields: Vec<SkippedField>,
+    /// the error that ended the run
+    pub error: Option<ReportedError>,
+}
+
+/// A field left out of the query.
+#[derive(Debug, Clone, Serialize)]
+pub struct SkippedField {
+    /// API name
+    pub name: String,
+    /// why, and what to use instead
+    pub reason: String,
+}
+
+/// An error as a report shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportedError {
+    /// `input`, `source`, `destination`, `plugin`, `interrupted` or `host`
+    pub class: &'static str,
+    /// the whole text
+    pub message: String,
+}

@@ -1,1 +1,19 @@
-//! Arrow schema and batches, canonical Salesforce types, the CSV dialect, row rejects.
+//! Arrow schema and batches, canonical Salesforce types, the CSV dialect both ways, row rejects.
+//!
+//! Nothing here does I/O or waits: bytes come in, typed Arrow batches go out, and back.
+//! Salesforce's own text never passes through a floating point number on the way.
+
+mod calendar;
+pub mod csv;
+mod number;
+pub mod reject;
+pub mod text;
+pub mod types;
+
+pub use csv::{
+    CsvDecoder, DecodeError, DecodeOptions, DecodeReject, DecodedBatch, EncodeError, EncodeOptions,
+    QuoteStyle, encode_batch,
+};
+pub use reject::RowReject;
+pub use text::{ColumnText, TextError};
+pub use types::{FieldSpec, SalesforceType, TypeError, arrow_field};

@@ -1,0 +1,13 @@
+//! The CSV dialect of Salesforce's bulk interfaces, both ways.
+//!
+//! Comma (or the job's delimiter), double quotes around any cell, a quote inside doubled, records ended by LF
+//! or CRLF, line ends inside quotes kept as they are, UTF-8. Null and empty are the same empty cell.
+
+mod column;
+mod decode;
+mod encode;
+mod header;
+mod scan;
+
+pub use decode::{CsvDecoder, DecodeError, DecodeOptions, DecodeReject, DecodedBatch};
+pub use encode::{EncodeError, EncodeOptions, QuoteStyle, encode_batch};

@@ -1,6 +1,6 @@
 //! The header line: which CSV column is which field.
 
-use super::decode::DecodeError;
+use super::error::DecodeError;
 use super::scan::{Stop, cell_at, undouble};
 use arrow_schema::Schema;
 

@@ -6,8 +6,13 @@
 mod column;
 mod decode;
 mod encode;
+mod error;
 mod header;
+mod page;
+mod refuse;
 mod scan;
 
-pub use decode::{CsvDecoder, DecodeError, DecodeOptions, DecodeReject, DecodedBatch};
+pub use decode::CsvDecoder;
 pub use encode::{EncodeError, EncodeOptions, QuoteStyle, encode_batch};
+pub use error::DecodeError;
+pub use page::{DecodeOptions, DecodeReject, DecodedBatch};

@@ -1,1 +1,45 @@
-fn main() {}
+//! Developer tasks: `cargo xtask test | tidy | plugins`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's tool talks to its terminal"
+)]
+
+mod plugins;
+mod shell;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask TASK
+
+  test [FILTER]  install what the tests need, run every test, end with `N passed, N failed`
+  tidy           check the format, then clippy with warnings as errors
+  plugins        build the first-party plugins to target/plugins/*.wasm";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test", filter @ ..] if filter.len() <= 1 => return test::test(filter.first().copied()),
+        ["tidy"] => tidy::tidy(),
+        ["plugins"] => plugins::plugins(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -4,3 +4,4 @@
 //! plugin contract, and treats every path, statement and name as written by someone untrusted.
 
 pub mod files;
+pub mod sql;

@@ -1,1 +1,45 @@
 //! Salesforce client: authentication, describe, SOQL, Bulk API 2.0.
+//!
+//! The flow of an extract:
+//!
+//! 1. [`ConnectionConfig::resolve`] checks a connection and reads its secrets; [`Client::new`] takes the result.
+//!    Nothing is sent yet: the first request logs in, and a session found dead is renewed once for all requests.
+//! 2. [`Select::parse`] or [`Select::from_fields`] gives a query, [`resolve`] its types, from describe alone.
+//! 3. [`QueryJob::create`] makes a job (its id belongs into the state store now), [`QueryJob::wait`] waits for it.
+//! 4. [`QueryJob::pages`] tells the pages, [`QueryJob::fetch`] streams one. A page that breaks off is an error of
+//!    kind [`ErrorKind::Interrupted`]: fetch the same [`PageRef`] again.
+//! 5. Rows parsed against rows announced, by page and in total: [`check_count`]. Then [`QueryJob::delete`].
+//!
+//! What is absent on purpose: no plugin, no CSV parsing, no state on disk (but for a rotated refresh token).
+
+mod answer;
+mod body;
+mod bulk2;
+mod client;
+mod connection;
+mod describe;
+mod error;
+mod http;
+mod limits;
+mod oauth;
+mod oauth_words;
+mod schema;
+mod secret;
+mod session;
+mod soql;
+
+pub use body::BodyStream;
+pub use bulk2::{
+    JobInfo, JobState, NextPage, PageBody, PageRef, Pages, QueryAction, QueryJob, QueryOptions,
+    check_count,
+};
+pub use client::{Client, ClientOptions};
+pub use connection::{
+    AuthMethod, ConnectionConfig, DEFAULT_API_VERSION, Environment, ResolvedConnection,
+};
+pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};
+pub use error::{Error, ErrorKind, Result};
+pub use limits::{ApiVersion, Limit, Limits};
+pub use schema::{ResolvedQuery, SkippedField, resolve};
+pub use secret::SecretRef;
+pub use soql::{FieldPath, Select};

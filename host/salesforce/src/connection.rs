@@ -1,0 +1,578 @@
+//! Connections as the user writes them, and as the client needs them: resolved, with secrets read.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Url;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::secret::SecretRef;
+
+/// API version used when the connection names none (Summer '24; result pages need 58.0, see the Bulk API 2.0 guide).
+pub const DEFAULT_API_VERSION: &str = "62.0";
+/// Result columns come in the order of the SELECT list from this version on (Bulk API 2.0 guide).
+const OLDEST_API_VERSION: u32 = 50;
+
+/// One connection, as written in the connections file.
+///
+/// Exactly one of `environment`, `my_domain` and `url` says where the org is; `auth` says how to log in.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionConfig {
+    /// `production` (login.salesforce.com), `sandbox` (test.salesforce.com) or `demo` (the embedded emulator)
+    #[serde(default)]
+    pub environment: Option<Environment>,
+    /// My Domain name: `acme` for acme.my.salesforce.com, `acme--dev.sandbox` for a sandbox
+    #[serde(default)]
+    pub my_domain: Option<String>,
+    /// any other Salesforce host, for example <https://acme.my.salesforce.com>; http only on loopback
+    #[serde(default)]
+    pub url: Option<String>,
+    /// how to log in
+    #[serde(default)]
+    pub auth: Option<AuthMethod>,
+    /// consumer key of the external client app or connected app
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// consumer secret, by reference
+    #[serde(default)]
+    pub client_secret: Option<SecretRef>,
+    /// refresh token, by reference; `file:` is rewritten when the app rotates refresh tokens
+    #[serde(default)]
+    pub refresh_token: Option<SecretRef>,
+    /// access token, by reference
+    #[serde(default)]
+    pub access_token: Option<SecretRef>,
+    /// host of the org, only with `auth = "access-token"`
+    #[serde(default)]
+    pub instance_url: Option<String>,
+    /// API version, default "62.0"
+    #[serde(default)]
+    pub api_version: Option<String>,
+}
+
+/// Well-known places of orgs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Environment {
+    /// login.salesforce.com
+    Production,
+    /// test.salesforce.com
+    Sandbox,
+    /// The emulator inside the `forcepump` binary; the command line swaps it for a real address.
+    Demo,
+}
+
+/// Ways to log in (OAuth 2.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthMethod {
+    /// `client_id` + `client_secret`, as the app's run-as user; My Domain only
+    ClientCredentials,
+    /// `client_id` + `refresh_token` (+ `client_secret` unless the app does not require it)
+    RefreshToken,
+    /// a token that exists already; it cannot be renewed
+    AccessToken,
+}
+
+/// A connection with its secrets read: what [`crate::Client::new`] takes.
+#[derive(Debug, Clone)]
+pub struct ResolvedConnection {
+    pub(crate) name: String,
+    pub(crate) login_url: Url,
+    pub(crate) credentials: Credentials,
+    pub(crate) api_version: String,
+}
+
+/// How to get a token. `Debug` of the secrets is redacted by their type.
+#[derive(Debug, Clone)]
+pub(crate) enum Credentials {
+    ClientCredentials {
+        client_id: String,
+        client_secret: SecretString,
+    },
+    RefreshToken {
+        client_id: String,
+        client_secret: Option<SecretString>,
+        refresh_token: SecretString,
+        /// A rotated token is written here.
+        store: Option<PathBuf>,
+    },
+    AccessToken {
+        token: SecretString,
+    },
+}
+
+impl ConnectionConfig {
+    /// The connection is served by the emulator inside the binary.
+    pub fn is_demo(&self) -> bool {
+        self.environment == Some(Environment::Demo)
+    }
+
+    /// Checks the settings and reads the secrets. `name` is the connection's name, `folder` that of its file.
+    pub fn resolve(&self, name: &str, folder: &Path) -> Result<ResolvedConnection> {
+        self.resolve_inner(folder)
+            .map(|mut resolved| {
+                resolved.name = name.to_owned();
+                resolved
+            })
+            .map_err(|error| in_connection(name, error))
+    }
+
+    fn resolve_inner(&self, folder: &Path) -> Result<ResolvedConnection> {
+        self.check_references()?;
+        if self.is_demo() {
+            return Err(Error::config(
+                "environment = \"demo\" is the emulator inside forcepump; it has no address of its own",
+            ));
+        }
+        let auth = self.auth.ok_or_else(|| {
+            Error::config(
+                "auth is missing: \"client-credentials\", \"refresh-token\" or \"access-token\"",
+            )
+        })?;
+        self.refuse_unused(auth)?;
+        let login_url = self.login_url(auth)?;
+        let credentials = self.credentials(auth, folder)?;
+        let api_version =
+            check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
+        Ok(ResolvedConnection {
+            name: String::new(),
+            login_url,
+            credentials,
+            api_version,
+        })
+    }
+
+    fn check_references(&self) -> Result<()> {
+        let secrets = [
+            ("client_secret", &self.client_secret),
+            ("refresh_token", &self.refresh_token),
+            ("access_token", &self.access_token),
+        ];
+        secrets
+            .iter()
+            .try_for_each(|(name, secret)| secret.as_ref().map_or(Ok(()), |s| s.check(name)))
+    }
+
+    /// A setting that the chosen login does not use is a misunderstanding, not a detail.
+    fn refuse_unused(&self, auth: AuthMethod) -> Result<()> {
+        let (token, refresh) = (
+            auth == AuthMethod::AccessToken,
+            auth == AuthMethod::RefreshToken,
+        );
+        let unused = [
+            ("client_id", self.client_id.is_some() && token),
+            ("client_secret", self.client_secret.is_some() && token),
+            ("refresh_token", self.refresh_token.is_some() && !refresh),
+            ("access_token", self.access_token.is_some() && !token),
+            ("instance_url", self.instance_url.is_some() && !token),
+        ];
+        match unused.iter().find(|(_, is_unused)| *is_unused) {
+            Some((name, _)) => Err(Error::config(format!(
+                "{name} has no use with auth = \"{}\": remove it or choose the auth that takes it",
+                auth.as_str()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn login_url(&self, auth: AuthMethod) -> Result<Url> {
+        if let (AuthMethod::AccessToken, Some(instance)) = (auth, &self.instance_url) {
+            return self
+                .only_place(&[])
+                .and_then(|()| parse_url("instance_url", instance));
+        }
+        match (self.environment, &self.my_domain, &self.url) {
+            (Some(environment), None, None) => environment_url(environment, auth),
+            (None, Some(domain), None) => my_domain_url(domain),
+            (None, None, Some(url)) => parse_url("url", url),
+            (None, None, None) => Err(Error::config(
+                "no org named: give my_domain = \"acme\", url = \"https://…\" or environment = \"production\"",
+            )),
+            _ => self
+                .only_place(&["one"])
+                .and(Err(Error::config("no org named"))),
+        }
+    }
+
+    /// Refuses more places than `allowed` names.
+    fn only_place(&self, allowed: &[&str]) -> Result<()> {
+        let named = [
+            ("environment", self.environment.is_some()),
+            ("my_domain", self.my_domain.is_some()),
+            ("url", self.url.is_some()),
+        ];
+        let named: Vec<&str> = named
+            .iter()
+            .filter(|(_, is_some)| *is_some)
+            .map(|(name, _)| *name)
+            .collect();
+        if named.len() <= allowed.len() {
+            return Ok(());
+        }
+        let also = if allowed.is_empty() {
+            " beside instance_url"
+        } else {
+            ""
+        };
+        Err(Error::config(format!(
+            "{}{also}: exactly one says where the org is, keep one",
+            named.join(" and ")
+        )))
+    }
+
+    fn credentials(&self, auth: AuthMethod, folder: &Path) -> Result<Credentials> {
+        let need = |name: &str, secret: &Option<SecretRef>| -> Result<SecretString> {
+            let missing = || {
+                Error::config(format!(
+                    "auth = \"{}\" needs {name} = \"env:NAME\"",
+                    auth.as_str()
+                ))
+            };
+            secret.as_ref().ok_or_else(missing)?.resolve(name, folder)
+        };
+        let client_id = || {
+            self.client_id
+                .clone()
+                .filter(|id| !id.trim().is_empty())
+                .ok_or_else(|| {
+                    Error::config(format!(
+                        "auth = \"{}\" needs client_id (the app's consumer key)",
+                        auth.as_str()
+                    ))
+                })
+        };
+        Ok(match auth {
+            AuthMethod::ClientCredentials => Credentials::ClientCredentials {
+                client_id: client_id()?,
+                client_secret: need("client_secret", &self.client_secret)?,
+            },
+            AuthMethod::RefreshToken => Credentials::RefreshToken {
+                client_id: client_id()?,
+                client_secret: self
+                    .client_secret
+                    .as_ref()
+                    .map(|s| s.resolve("client_secret", folder))
+                    .transpose()?,
+                refresh_token: need("refresh_token", &self.refresh_token)?,
+                store: self
+                    .refresh_token
+                    .as_ref()
+                    .and_then(|secret| secret.file(folder)),
+            },
+            AuthMethod::AccessToken => Credentials::AccessToken {
+                token: need("access_token", &self.access_token)?,
+            },
+        })
+    }
+}
+
+impl AuthMethod {
+    /// As written in the connections file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client-credentials",
+            Self::RefreshToken => "refresh-token",
+            Self::AccessToken => "access-token",
+        }
+    }
+}
+
+impl ResolvedConnection {
+    /// A connection by OAuth client credentials, for hosts known at run time (the embedded emulator).
+    pub fn client_credentials(
+        url: &str,
+        client_id: &str,
+        client_secret: SecretString,
+    ) -> Result<Self> {
+        let credentials = Credentials::ClientCredentials {
+            client_id: client_id.to_owned(),
+            client_secret,
+        };
+        Self::at(url, credentials)
+    }
+
+    /// A connection by an access token that exists already.
+    pub fn access_token(url: &str, token: SecretString) -> Result<Self> {
+        Self::at(url, Credentials::AccessToken { token })
+    }
+
+    fn at(url: &str, credentials: Credentials) -> Result<Self> {
+        let login_url = parse_url("url", url)?;
+        Ok(Self {
+            name: "inline".into(),
+            login_url,
+            credentials,
+            api_version: DEFAULT_API_VERSION.into(),
+        })
+    }
+
+    /// The same connection under another name and API version (as `62.0` or `v62.0`).
+    pub fn named(mut self, name: &str, api_version: Option<&str>) -> Result<Self> {
+        self.name = name.to_owned();
+        if let Some(version) = api_version {
+            self.api_version = check_api_version(version)?;
+        }
+        Ok(self)
+    }
+
+    /// The connection's name in its file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the login is sent, for words to the user.
+    pub fn host(&self) -> &str {
+        self.login_url.host_str().unwrap_or_default()
+    }
+
+    /// API version, for example `62.0`.
+    pub fn api_version(&self) -> &str {
+        &self.api_version
+    }
+}
+
+fn in_connection(name: &str, error: Error) -> Error {
+    Error::config(format!("connection {name}: {error}"))
+}
+
+fn environment_url(environment: Environment, auth: AuthMethod) -> Result<Url> {
+    let host = match environment {
+        Environment::Sandbox => "https://test.salesforce.com",
+        Environment::Production | Environment::Demo => "https://login.salesforce.com",
+    };
+    if auth != AuthMethod::RefreshToken {
+        // client credentials on a login host: invalid_grant "request not supported on this domain"
+        return Err(Error::config(format!(
+            "auth = \"{}\" needs the org's own host: replace environment by my_domain = \"acme\" or url = \"https://…\"",
+            auth.as_str()
+        )));
+    }
+    parse_url("environment", host)
+}
+
+fn my_domain_url(domain: &str) -> Result<Url> {
+    let plain = !domain.is_empty()
+        && !domain.ends_with(".salesforce.com")
+        && domain
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
+    if !plain {
+        return Err(Error::config(format!(
+            "my_domain = \"{domain}\": give the name only, \"acme\" for https://acme.my.salesforce.com \
+             (sandbox: \"acme--dev.sandbox\"), or use url = \"https://…\""
+        )));
+    }
+    parse_url("my_domain", &format!("https://{domain}.my.salesforce.com"))
+}
+
+/// Hosts that show pages but answer no API call, with the host to use instead.
+const WRONG_HOST_SUFFIXES: [&str; 3] = [
+    ".lightning.force.com",
+    ".my.salesforce-setup.com",
+    ".visualforce.com",
+];
+
+/// Reads a URL of an org: https, or http on loopback; path and query are dropped.
+pub(crate) fn parse_url(setting: &str, text: &str) -> Result<Url> {
+    let bad = |why: &str| {
+        Error::config(format!(
+            "{setting} = \"{}\": {why}",
+            without_user_info(text)
+        ))
+    };
+    let mut url = Url::parse(text.trim())
+        .map_err(|_| bad("not a URL; expected \"https://acme.my.salesforce.com\""))?;
+    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => {
+            return Err(bad(
+                "http would send the token in clear and is allowed on loopback only; use https",
+            ));
+        }
+        _ => return Err(bad("expected https://")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(
+            "user and password do not belong into a URL; use auth = …",
+        ));
+    }
+    if WRONG_HOST_SUFFIXES
+        .iter()
+        .any(|suffix| host.ends_with(suffix))
+    {
+        return Err(bad(
+            "this host serves pages, not the API; use https://<my domain>.my.salesforce.com",
+        ));
+    }
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The host is this machine: the only place where plain http is allowed.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+fn without_user_info(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, host)| host)
+}
+
+/// Normalises `v62.0`, `62` and `62.0` to `62.0` and refuses versions that this crate cannot read.
+pub(crate) fn check_api_version(text: &str) -> Result<String> {
+    let bad = |why: &str| Error::config(format!("api_version = \"{text}\": {why}"));
+    let digits = text.trim().trim_start_matches(['v', 'V']);
+    let major = digits.strip_suffix(".0").unwrap_or(digits);
+    let number: u32 = major
+        .parse()
+        .map_err(|_| bad("expected a form like \"62.0\""))?;
+    if number < OLDEST_API_VERSION {
+        return Err(bad(
+            "too old, 50.0 or newer is needed (columns come in SELECT order from there on)",
+        ));
+    }
+    Ok(format!("{number}.0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> ConnectionConfig {
+        toml::from_str(text).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        config(text)
+            .resolve("prod", Path::new("/nowhere"))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn places() {
+        let table = [
+            (
+                "https://acme.my.salesforce.com/",
+                "https://acme.my.salesforce.com/",
+            ),
+            ("http://127.0.0.1:8080/x?y", "http://127.0.0.1:8080/"),
+            ("http://[::1]:80", "http://[::1]/"),
+            ("http://localhost:1", "http://localhost:1/"),
+        ];
+        for (given, expected) in table {
+            assert_eq!(parse_url("url", given).unwrap().as_str(), expected);
+        }
+        assert_eq!(
+            my_domain_url("acme--dev.sandbox").unwrap().host_str(),
+            Some("acme--dev.sandbox.my.salesforce.com")
+        );
+    }
+
+    #[test]
+    fn refused_places_say_the_way_out() {
+        for (given, expected) in [
+            ("http://acme.my.salesforce.com", "loopback only"),
+            ("http://localhost.evil.com", "loopback only"),
+            ("https://acme.lightning.force.com", "my.salesforce.com"),
+            ("https://user:pw123@acme.my.salesforce.com", "do not belong"),
+            ("acme", "not a URL"),
+            ("ftp://x", "https://"),
+        ] {
+            let error = parse_url("url", given).unwrap_err().to_string();
+            assert!(
+                error.contains(expected) && !error.contains("pw123"),
+                "{given}: {error}"
+            );
+        }
+        assert!(my_domain_url("https://acme.my.salesforce.com").is_err());
+    }
+
+    #[test]
+    fn refused_settings_say_the_way_out() {
+        let table = [
+            (
+                "auth = 'client-credentials'\nenvironment = 'production'\nclient_id = 'x'",
+                "my_domain",
+            ),
+            (
+                "auth = 'client-credentials'\nmy_domain = 'a'\nurl = 'https://b'",
+                "keep one",
+            ),
+            (
+                "auth = 'client-credentials'\nmy_domain = 'a'",
+                "needs client_id",
+            ),
+            (
+                "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'",
+                "needs client_secret",
+            ),
+            (
+                "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'\nclient_secret = 's3cr3t'",
+                "plain text",
+            ),
+            (
+                "auth = 'access-token'\nmy_domain = 'a'\nclient_id = 'x'",
+                "no use",
+            ),
+            (
+                "auth = 'access-token'\nmy_domain = 'a'\ninstance_url = 'https://b'\naccess_token = 'env:X'",
+                "beside",
+            ),
+            ("my_domain = 'a'", "auth is missing"),
+            ("auth = 'refresh-token'", "no org named"),
+            ("environment = 'demo'", "emulator"),
+        ];
+        for (text, expected) in table {
+            let error = refusal(text);
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(
+                error.starts_with("connection prod: ") && !error.contains("s3cr3t"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let error = toml::from_str::<ConnectionConfig>("clientid = 'x'")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("clientid") && error.contains("client_id"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn api_versions() {
+        assert_eq!(check_api_version("v62.0").unwrap(), "62.0");
+        assert_eq!(check_api_version("66").unwrap(), "66.0");
+        assert!(check_api_version("47.0").is_err() && check_api_version("latest").is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("s"), "s3cr3t").unwrap();
+        let text = "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'\nclient_secret = 'file:s'";
+        let config = config(text);
+        let resolved = config.resolve("prod", folder.path()).unwrap();
+        assert!(!format!("{resolved:?} {config:?}").contains("s3cr3t"));
+    }
+}

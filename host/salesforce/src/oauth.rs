@@ -1,0 +1,274 @@
+//! Token requests (OAuth 2.0) through the `oauth2` crate, and what their errors mean to a person.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
+use oauth2::{
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken,
+    RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+};
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Credentials;
+use crate::error::{Error, Result};
+use crate::oauth_words::explain;
+
+/// A token answer is about 1 kB; more is not one.
+const MAX_TOKEN_ANSWER_BYTES: usize = 256 * 1024;
+
+/// A token and where it is valid.
+pub(crate) struct Granted {
+    pub(crate) access_token: SecretString,
+    /// Re-read at every renewal: orgs move.
+    pub(crate) instance_url: Option<String>,
+    /// Only when the app rotates refresh tokens; the old one is dead from now on.
+    pub(crate) rotated: Option<SecretString>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SalesforceFields {
+    #[serde(default)]
+    instance_url: Option<String>,
+}
+
+impl oauth2::ExtraTokenFields for SalesforceFields {}
+
+type TokenAnswer = StandardTokenResponse<SalesforceFields, BasicTokenType>;
+type OAuthClient = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+type Failure = RequestTokenError<TokenHttpError, BasicErrorResponse>;
+
+/// Asks for a token at `login_url`. One request, no retry: see [`crate::session`].
+pub(crate) async fn request_token(
+    http: &TokenHttp,
+    login_url: &Url,
+    credentials: &Credentials,
+) -> Result<Granted> {
+    let token_url = token_url(login_url)?;
+    let host = login_url.host_str().unwrap_or_default();
+    let answer = match credentials {
+        Credentials::AccessToken { token } => {
+            return Ok(Granted {
+                access_token: token.clone(),
+                instance_url: None,
+                rotated: None,
+            });
+        }
+        Credentials::ClientCredentials {
+            client_id,
+            client_secret,
+        } => {
+            let client = OAuthClient::new(ClientId::new(client_id.clone()))
+                .set_auth_type(AuthType::RequestBody)
+                .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
+                .set_token_uri(token_url);
+            client
+                .exchange_client_credentials()
+                .request_async(http)
+                .await
+        }
+        Credentials::RefreshToken {
+            client_id,
+            client_secret,
+            refresh_token,
+            ..
+        } => {
+            let mut client = OAuthClient::new(ClientId::new(client_id.clone()))
+                .set_auth_type(AuthType::RequestBody);
+            if let Some(secret) = client_secret {
+                client =
+                    client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+            }
+            let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
+            client
+                .set_token_uri(token_url)
+                .exchange_refresh_token(&token)
+                .request_async(http)
+                .await
+        }
+    };
+    answer
+        .map(granted)
+        .map_err(|failure| auth_error(host, failure))
+}
+
+fn token_url(login_url: &Url) -> Result<TokenUrl> {
+    let text = format!(
+        "{}/services/oauth2/token",
+        login_url.as_str().trim_end_matches('/')
+    );
+    TokenUrl::new(text)
+        .map_err(|e| Error::config(format!("{login_url}: no token address can be built: {e}")))
+}
+
+fn granted(answer: TokenAnswer) -> Granted {
+    Granted {
+        access_token: SecretString::from(answer.access_token().secret().to_owned()),
+        instance_url: answer.extra_fields().instance_url.clone(),
+        rotated: answer
+            .refresh_token()
+            .map(|token| SecretString::from(token.secret().to_owned())),
+    }
+}
+
+/// Never shows the body: on a strange answer it may hold a token.
+fn auth_error(host: &str, failure: Failure) -> Error {
+    match failure {
+        RequestTokenError::ServerResponse(answer) => {
+            let description = answer
+                .error_description()
+                .map(String::as_str)
+                .unwrap_or_default();
+            explain(host, answer.error().as_ref(), description)
+        }
+        RequestTokenError::Request(error) => error.into_error(host),
+        RequestTokenError::Parse(error, body) => unreadable(
+            host,
+            &format!("{} at {}", error.inner(), error.path()),
+            &body,
+        ),
+        RequestTokenError::Other(detail) => unreadable(host, &detail, &[]),
+    }
+}
+
+fn unreadable(host: &str, detail: &str, body: &[u8]) -> Error {
+    let html = body.iter().take(512).any(|b| *b == b'<');
+    let page = if html {
+        "an HTML page instead of a token; is this the org's My Domain host?"
+    } else {
+        "no token"
+    };
+    // serde's text may quote a value of the answer, which may be a token: only its shape is told
+    let shape = if detail.contains("missing field") {
+        ", a field is missing"
+    } else {
+        ""
+    };
+    Error::Auth {
+        code: "unreadable_answer".into(),
+        message: format!(
+            "login at {host}: the token endpoint answered with {page}{shape} ({} bytes)",
+            body.len()
+        ),
+        retryable: false,
+    }
+}
+
+/// Our reqwest client in the shape that `oauth2` wants.
+pub(crate) struct TokenHttp {
+    pub(crate) client: reqwest::Client,
+    pub(crate) timeout: Duration,
+}
+
+/// Why a token request got no OAuth answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum TokenHttpError {
+    #[error("{detail}")]
+    Transport { detail: String, connected: bool },
+    #[error("http status {0}")]
+    Status(u16),
+    #[error("answer larger than {MAX_TOKEN_ANSWER_BYTES} bytes")]
+    TooLarge,
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+}
+
+impl TokenHttpError {
+    fn into_error(self, host: &str) -> Error {
+        let what = format!("login at {host}");
+        match self {
+            Self::Transport { detail, connected } => Error::Transport {
+                what,
+                detail,
+                executed_for_sure_not: !connected,
+            },
+            Self::Timeout(waited) => Error::Stalled { what, waited },
+            Self::Status(status @ 300..=399) => Error::Auth {
+                code: "redirect".into(),
+                message: format!(
+                    "{what}: answered with a redirect (HTTP {status}); use the org's My Domain host"
+                ),
+                retryable: false,
+            },
+            Self::Status(status) => Error::Auth {
+                code: format!("http_{status}"),
+                message: format!(
+                    "{what}: the server is not available (HTTP {status}); try again later"
+                ),
+                retryable: true,
+            },
+            Self::TooLarge => Error::protocol(what, "the token answer is too large to be one"),
+        }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenHttp {
+    type Error = TokenHttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, TokenHttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let whole = self.exchange(request);
+            tokio::time::timeout(self.timeout, whole)
+                .await
+                .map_err(|_| TokenHttpError::Timeout(self.timeout))?
+        })
+    }
+}
+
+impl TokenHttp {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TokenHttpError> {
+        let (parts, body) = request.into_parts();
+        let sent = self
+            .client
+            .request(parts.method, parts.uri.to_string())
+            .headers(parts.headers)
+            .body(body)
+            .send();
+        let mut response = sent.await.map_err(transport)?;
+        let status = response.status().as_u16();
+        // OAuth errors are 400 (and 401, 403 from gateways); a redirect or 5xx body is never one
+        if (300..400).contains(&status) || status >= 500 || status == 420 || status == 429 {
+            return Err(TokenHttpError::Status(status));
+        }
+        let mut answer = http::Response::new(Vec::new());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = json_headers(response.headers());
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            answer.body_mut().extend_from_slice(&chunk);
+            if answer.body().len() > MAX_TOKEN_ANSWER_BYTES {
+                return Err(TokenHttpError::TooLarge);
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// `oauth2` insists on a JSON content type; Salesforce's body is JSON whatever a gateway makes of the header.
+fn json_headers(received: &http::HeaderMap) -> http::HeaderMap {
+    let mut headers = received.clone();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    headers
+}
+
+fn transport(error: reqwest::Error) -> TokenHttpError {
+    let connected = !error.is_connect();
+    TokenHttpError::Transport {
+        detail: crate::http::describe_error(error),
+        connected,
+    }
+}

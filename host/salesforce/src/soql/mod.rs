@@ -1,0 +1,277 @@
+//! SOQL as far as the host must understand it: what is selected, from where; the rest is carried verbatim.
+
+mod refuse;
+pub(crate) mod scan;
+
+use std::fmt;
+
+use crate::describe::check_name;
+use crate::error::{Error, Result};
+use refuse::{check_item, check_rest, check_where};
+use scan::{Kind, MAX_SOQL_CHARS, Token, at, scan};
+
+/// Parents in one path: `a.b.c.d.e.Field` (SOQL and SOSL reference, relationship query limits).
+const MAX_PARENTS: usize = 5;
+/// Words that follow the object and are not its alias.
+const AFTER_OBJECT: [&str; 12] = [
+    "USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR",
+    "UPDATE", "SCOPE",
+];
+
+/// A field, or a field of a parent: `Name`, `Owner.Name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldPath {
+    segments: Vec<String>,
+}
+
+impl FieldPath {
+    /// Reads a dotted path of API names with at most 5 parents.
+    pub fn parse(text: &str) -> Result<Self> {
+        let segments: Vec<String> = text.trim().split('.').map(str::to_owned).collect();
+        segments
+            .iter()
+            .try_for_each(|s| check_name(s))
+            .map_err(|_| {
+                Error::query(format!(
+                    "{:?} is not a field: expected a name like Name, Owner.Name or Amount__c",
+                    text.trim()
+                ))
+            })?;
+        if segments.len() > MAX_PARENTS + 1 {
+            return Err(Error::query(format!(
+                "{} goes through {} parents, at most {MAX_PARENTS} are possible in SOQL",
+                text.trim(),
+                segments.len() - 1
+            )));
+        }
+        Ok(Self { segments })
+    }
+
+    pub(crate) fn from_segments(segments: Vec<String>) -> Self {
+        Self { segments }
+    }
+
+    /// Relationship names on the way to the field.
+    pub fn parents(&self) -> &[String] {
+        &self.segments[..self.segments.len().saturating_sub(1)]
+    }
+
+    /// The field itself.
+    pub fn field(&self) -> &str {
+        self.segments.last().map(String::as_str).unwrap_or_default()
+    }
+
+    /// The same path without its first segment, if that is `prefix`.
+    pub(crate) fn without_prefix(&self, prefix: &str) -> Option<Self> {
+        let (first, rest) = self.segments.split_first()?;
+        (!rest.is_empty() && first.eq_ignore_ascii_case(prefix)).then(|| Self {
+            segments: rest.to_vec(),
+        })
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.to_string().eq_ignore_ascii_case(&other.to_string())
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.segments.join("."))
+    }
+}
+
+/// A query that Bulk API 2.0 can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Select {
+    /// Object after FROM.
+    pub object: String,
+    /// Alias of the object, used by `rest`.
+    pub alias: Option<String>,
+    /// What is selected; empty: every field that can be read (filled in by [`crate::resolve`]).
+    pub fields: Vec<FieldPath>,
+    /// Everything after the object and its alias, verbatim.
+    pub rest: String,
+}
+
+impl Select {
+    /// Reads a whole query. Clauses that Bulk API 2.0 cannot run are refused with what to do instead.
+    pub fn parse(soql: &str) -> Result<Self> {
+        let tokens = scan(soql)?;
+        let from = from_position(soql, &tokens)?;
+        let fields = select_list(soql, &tokens[1..from])?;
+        let (object, alias, rest_start) = object_and_alias(soql, &tokens[from + 1..])?;
+        let rest = soql[rest_start..].trim().to_owned();
+        check_rest(&rest)?;
+        let fields = match &alias {
+            Some(alias) => fields
+                .iter()
+                .map(|f| f.without_prefix(alias).unwrap_or_else(|| f.clone()))
+                .collect(),
+            None => fields,
+        };
+        let select = Self {
+            object,
+            alias,
+            fields,
+            rest,
+        };
+        select.check().map(|()| select)
+    }
+
+    /// Builds a query. No `fields`: every field that can be read. `filter` is what follows WHERE, without that word.
+    pub fn from_fields<S: AsRef<str>>(
+        object: &str,
+        fields: &[S],
+        filter: Option<&str>,
+    ) -> Result<Self> {
+        check_name(object)?;
+        let fields = fields
+            .iter()
+            .map(|text| FieldPath::parse(text.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
+        let filter = filter.map(str::trim).filter(|text| !text.is_empty());
+        filter.map_or(Ok(()), check_where)?;
+        let rest = filter
+            .map(|text| format!("WHERE {text}"))
+            .unwrap_or_default();
+        let select = Self {
+            object: object.to_owned(),
+            alias: None,
+            fields,
+            rest,
+        };
+        select.check().map(|()| select)
+    }
+
+    /// The query as it is sent.
+    pub fn to_soql(&self) -> String {
+        let fields: Vec<String> = self.fields.iter().map(FieldPath::to_string).collect();
+        let mut soql = format!("SELECT {} FROM {}", fields.join(", "), self.object);
+        for part in self
+            .alias
+            .iter()
+            .chain(Some(&self.rest).filter(|rest| !rest.is_empty()))
+        {
+            soql.push(' ');
+            soql.push_str(part);
+        }
+        soql
+    }
+
+    /// Keeps the columns of these numbers, in the order of the SELECT list. Numbers that do not exist are ignored.
+    /// With none left, the first column stays: a query selects something.
+    pub fn keep_columns(&mut self, columns: &[usize]) {
+        let mut number = 0;
+        let first = self.fields.first().cloned();
+        self.fields.retain(|_| {
+            number += 1;
+            columns.contains(&(number - 1))
+        });
+        if self.fields.is_empty() {
+            self.fields.extend(first);
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut seen = std::collections::HashSet::new();
+        if let Some(twice) = self
+            .fields
+            .iter()
+            .find(|f| !seen.insert(f.to_string().to_ascii_lowercase()))
+        {
+            return Err(Error::query(format!(
+                "{twice} is selected twice; Salesforce refuses that, remove one"
+            )));
+        }
+        self.check_length()
+    }
+
+    pub(crate) fn check_length(&self) -> Result<()> {
+        let length = self.to_soql().chars().count();
+        if length > MAX_SOQL_CHARS {
+            return Err(Error::query(format!(
+                "the query has {length} characters, Salesforce takes {MAX_SOQL_CHARS}: name fewer fields or shorten the filter"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn from_position(soql: &str, tokens: &[Token]) -> Result<usize> {
+    if !tokens.first().is_some_and(|t| t.is_word(soql, "SELECT")) {
+        return Err(Error::query(
+            "a query starts with SELECT, for example SELECT Id, Name FROM Account",
+        ));
+    }
+    let is_from = |t: &Token| t.depth == 0 && t.is_word(soql, "FROM");
+    tokens
+        .iter()
+        .position(is_from)
+        .ok_or_else(|| Error::query("the query has no FROM, expected SELECT … FROM Object"))
+}
+
+fn select_list(soql: &str, tokens: &[Token]) -> Result<Vec<FieldPath>> {
+    if tokens.is_empty() {
+        return Err(Error::query(
+            "the query selects nothing, expected SELECT Id, Name FROM …",
+        ));
+    }
+    let is_top_comma = |t: &Token| t.kind == Kind::Comma && t.depth == 0;
+    tokens
+        .split(is_top_comma)
+        .map(|item| select_item(soql, item))
+        .collect()
+}
+
+fn select_item(soql: &str, item: &[Token]) -> Result<FieldPath> {
+    let Some(first) = item.first() else {
+        return Err(Error::query("a comma too many in the SELECT list"));
+    };
+    check_item(soql, item)?;
+    match item {
+        [_] => FieldPath::parse(first.text(soql)),
+        [_, second, ..] if second.kind == Kind::Word => Err(at(
+            soql,
+            first.at.start,
+            "a comma is missing here, or this is an alias: Bulk knows none, rename with the transform `shape`",
+        )),
+        _ => Err(at(soql, first.at.start, "not a field")),
+    }
+}
+
+/// Object, alias and where the rest starts, from the tokens after FROM.
+fn object_and_alias(soql: &str, tokens: &[Token]) -> Result<(String, Option<String>, usize)> {
+    let object = tokens.first().filter(|t| t.kind == Kind::Word);
+    let object = object.ok_or_else(|| Error::query("an object is missing after FROM"))?;
+    check_name(object.text(soql))?;
+    let mut next = 1;
+    if tokens.get(next).is_some_and(|t| t.is_word(soql, "AS")) {
+        next += 1;
+    }
+    let is_alias =
+        |t: &&Token| t.kind == Kind::Word && !AFTER_OBJECT.iter().any(|word| t.is_word(soql, word));
+    let alias = tokens.get(next).filter(is_alias);
+    if alias.is_some() {
+        next += 1;
+    }
+    match tokens.get(next) {
+        Some(t) if t.kind == Kind::Comma => Err(at(
+            soql,
+            t.at.start,
+            "one object after FROM only; parents are reached by dots, for example Account.Name",
+        )),
+        Some(t) => Ok((
+            object.text(soql).to_owned(),
+            alias.map(|a| a.text(soql).to_owned()),
+            t.at.start,
+        )),
+        None => Ok((
+            object.text(soql).to_owned(),
+            alias.map(|a| a.text(soql).to_owned()),
+            soql.len(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Tests of SOQL reading and building.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parsed(soql: &str) -> Select {
+    Select::parse(soql).unwrap()
+}
+
+fn names(select: &Select) -> Vec<String> {
+    select.fields.iter().map(FieldPath::to_string).collect()
+}
+
+#[test]
+fn select_list_object_alias_rest() {
+    let select = parsed(
+        "select a.Id,\n a.Owner.Name from Account a where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5",
+    );
+    assert_eq!(names(&select), ["Id", "Owner.Name"]);
+    assert_eq!(
+        (select.object.as_str(), select.alias.as_deref()),
+        ("Account", Some("a"))
+    );
+    assert_eq!(
+        select.rest,
+        "where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5"
+    );
+    assert_eq!(
+        select.to_soql(),
+        "SELECT Id, Owner.Name FROM Account a where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5"
+    );
+}
+
+#[test]
+fn semi_join_and_scope_are_carried() {
+    let soql = "SELECT Id FROM Contact USING SCOPE mine WHERE AccountId IN (SELECT Id FROM Account WHERE Name LIKE 'a%')";
+    assert_eq!(parsed(soql).to_soql(), soql);
+}
+
+#[test]
+fn refused_queries_say_what_to_do() {
+    let table = [
+        ("SELECT COUNT() FROM Account", "aggregate"),
+        ("SELECT MAX(Amount) m FROM Opportunity", "aggregate"),
+        (
+            "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
+            "sub-selects",
+        ),
+        (
+            "SELECT TYPEOF What WHEN Account THEN Phone END FROM Event",
+            "TYPEOF",
+        ),
+        ("SELECT FIELDS(ALL) FROM Account LIMIT 200", "fields = []"),
+        ("SELECT toLabel(Industry) FROM Account", "toLabel()"),
+        ("SELECT * FROM Account", "no *"),
+        ("SELECT Name n FROM Account", "alias"),
+        ("SELECT Id Name FROM Account", "comma is missing"),
+        ("SELECT Id,, Name FROM Account", "comma too many"),
+        ("SELECT Id, FROM Account", "comma too many"),
+        ("SELECT FROM Account", "selects nothing"),
+        ("SELECT Id", "no FROM"),
+        ("SELECT Id FROM", "missing after FROM"),
+        ("UPDATE x", "starts with SELECT"),
+        ("SELECT Id FROM Account a, a.Contacts c", "one object"),
+        ("SELECT Id FROM Account GROUP BY Id", "GROUP BY"),
+        ("SELECT Id FROM Account LIMIT 5 OFFSET 10", "OFFSET"),
+        ("SELECT Id FROM Account ALL ROWS", "query-all"),
+        ("SELECT Id FROM Account FOR VIEW", "FOR VIEW"),
+        ("SELECT Id FROM Account WHERE Name IS NULL", "= null"),
+        ("SELECT Id, id FROM Account", "twice"),
+        ("SELECT a.b.c.d.e.f.Name FROM Account", "at most 5"),
+        ("SELECT Id FROM Account;", "no ;"),
+    ];
+    for (soql, expected) in table {
+        let error = Select::parse(soql).unwrap_err().to_string();
+        assert!(error.contains(expected), "{soql}: {error}");
+    }
+}
+
+#[test]
+fn where_text() {
+    let select =
+        Select::from_fields("Account", &["Id", "Name"], Some(" Industry != null ")).unwrap();
+    assert_eq!(
+        select.to_soql(),
+        "SELECT Id, Name FROM Account WHERE Industry != null"
+    );
+    let none: [&str; 0] = [];
+    assert_eq!(
+        Select::from_fields("Account", &none, Some("  "))
+            .unwrap()
+            .rest,
+        ""
+    );
+    assert!(Select::from_fields("Order", &["Id"], Some("Limit__c = 1 AND Offset = 3")).is_ok());
+}
+
+#[test]
+fn refused_where_text_says_the_corrected_one() {
+    let table = [
+        ("WHERE Industry != null", "where = \"Industry != null\""),
+        ("where(Name = 'x')", "where = \"(Name = 'x')\""),
+        ("Name = 'x' LIMIT 10", "LIMIT is no condition"),
+        ("Name = 'x' ORDER BY Name", "ORDER BY is no condition"),
+        ("Name = 'x", "never closed"),
+        ("(Name = 'x'", "never closed"),
+        ("Name = 'x')", "closing bracket"),
+        ("Name = null GROUP BY Name", "GROUP BY"),
+    ];
+    for (text, expected) in table {
+        let error = Select::from_fields("Account", &["Id"], Some(text))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    assert!(
+        Select::from_fields("Account", &["Id"], Some("Name = 'ORDER BY LIMIT 1 WHERE'")).is_ok()
+    );
+}
+
+#[test]
+fn columns_are_pruned_in_order() {
+    let mut select = parsed("SELECT Id, Name, Phone FROM Account");
+    select.keep_columns(&[2, 0, 9]);
+    assert_eq!(names(&select), ["Id", "Phone"]);
+    select.keep_columns(&[]);
+    assert_eq!(names(&select), ["Id"]);
+}
+
+#[test]
+fn too_long_is_refused() {
+    let filter = format!("Name = '{}'", "x".repeat(100_000));
+    let error = Select::from_fields("Account", &["Id"], Some(&filter))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("100000"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn what_is_built_is_read_back(fields in prop::collection::btree_set("[A-Z][a-z]{1,6}[0-9](\\.[A-Z][a-z]{1,5}_9){0,3}", 1..6), text in "[a-z (),=%é\"]{0,20}") {
+        let fields: Vec<String> = fields.into_iter().collect();
+        let unique: std::collections::HashSet<String> = fields.iter().map(|f| f.to_lowercase()).collect();
+        prop_assume!(unique.len() == fields.len());
+        let filter = format!("Name = '{text}'");
+        let built = Select::from_fields("Account", &fields, Some(&filter)).unwrap();
+        prop_assert_eq!(Select::parse(&built.to_soql()).unwrap(), built);
+    }
+
+    #[test]
+    fn never_panics(soql in "(SELECT |FROM |WHERE |[a-z.,()'\\\\ é]){0,20}") {
+        let _ = Select::parse(&soql);
+        let _ = Select::from_fields("Account", &["Id"], Some(&soql));
+    }
+}

@@ -5,6 +5,7 @@
 //! asks the host for nothing that its code does not use.
 
 /// Everything that the host can link.
+#[expect(missing_docs, reason = "the generator documents types only")]
 pub mod imports {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -18,6 +19,7 @@ pub mod imports {
 }
 
 /// `metadata`, which every plugin exports.
+#[expect(missing_docs, reason = "the generator documents types only")]
 pub mod metadata {
     wit_bindgen::generate!({
         inline: "package forcepump:kit; world metadata-part { export forcepump:plugin/metadata@0.1.0; }",
@@ -31,6 +33,7 @@ pub mod metadata {
 }
 
 /// `transform`.
+#[expect(missing_docs, reason = "the generator documents types only")]
 pub mod transform {
     wit_bindgen::generate!({
         inline: "package forcepump:kit; world transform-part { export forcepump:plugin/transform@0.1.0; }",
@@ -48,6 +51,7 @@ pub mod transform {
 }
 
 /// `checkpoint`, which a transform exports when its state must live through a restart.
+#[expect(missing_docs, reason = "the generator documents types only")]
 pub mod checkpoint {
     wit_bindgen::generate!({
         inline: "package forcepump:kit; world checkpoint-part { export forcepump:plugin/checkpoint@0.1.0; }",
@@ -64,6 +68,7 @@ pub mod checkpoint {
 }
 
 /// `destination`.
+#[expect(missing_docs, reason = "the generator documents types only")]
 pub mod destination {
     wit_bindgen::generate!({
         inline: "package forcepump:kit; world destination-part { export forcepump:plugin/destination@0.1.0; }",

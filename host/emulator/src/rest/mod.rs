@@ -1,0 +1,11 @@
+//! REST below `/services/data`: versions, limits, describes, records, queries.
+
+mod limits;
+mod query;
+mod sobjects;
+mod versions;
+
+pub(crate) use limits::{limits, record_count};
+pub(crate) use query::{Cursors, query, query_more};
+pub(crate) use sobjects::{describe, record, record_by_key, sobject, sobjects};
+pub(crate) use versions::{resources, versions};

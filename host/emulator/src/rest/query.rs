@@ -1,0 +1,178 @@
+//! `query` and `queryAll` with paging by server-side cursors.
+
+use std::collections::{HashMap, VecDeque};
+
+use http::HeaderName;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::data::{Prepared, QueryMode};
+use crate::ids::{id18, serial_of, short};
+use crate::server::{ApiVersion, Call, Reply, State, lock};
+
+/// Key prefix of query cursors.
+const CURSOR_PREFIX: [u8; 3] = *b"01g";
+/// Rows of one page without `Sforce-Query-Options`, and the most there can be.
+const DEFAULT_BATCH: u64 = 2_000;
+/// Fewest rows that a client can ask for.
+const SMALLEST_BATCH: u64 = 200;
+/// Cursors kept; a real org keeps them two days.
+const KEPT_CURSORS: usize = 1_000;
+const QUERY_OPTIONS: HeaderName = HeaderName::from_static("sforce-query-options");
+
+/// Open cursors of paged queries.
+#[derive(Debug, Default)]
+pub(crate) struct Cursors {
+    open: HashMap<u64, Cursor>,
+    order: VecDeque<u64>,
+    made: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Cursor {
+    id: String,
+    prepared: Prepared,
+    batch: u64,
+}
+
+impl Cursors {
+    fn open(&mut self, prepared: Prepared, batch: u64) -> Cursor {
+        self.made += 1;
+        let cursor = Cursor {
+            id: id18(CURSOR_PREFIX, self.made),
+            prepared,
+            batch,
+        };
+        self.open.insert(self.made, cursor.clone());
+        self.order.push_back(self.made);
+        if self.order.len() > KEPT_CURSORS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.open.remove(&oldest);
+        }
+        cursor
+    }
+
+    /// The cursor and the offset in a locator such as `01g…AAA-2000`.
+    fn find(&self, locator: &str) -> Option<(Cursor, u64)> {
+        let (id, offset) = locator.split_once('-')?;
+        let cursor = self.open.get(&serial_of(CURSOR_PREFIX, id)?)?;
+        let offset = offset.parse().ok()?;
+        (short(&cursor.id) == short(id) && offset <= cursor.prepared.total())
+            .then(|| (cursor.clone(), offset))
+    }
+}
+
+/// One page; field order as on the wire.
+#[derive(Serialize)]
+struct Page {
+    #[serde(rename = "totalSize")]
+    total_size: u64,
+    done: bool,
+    #[serde(rename = "nextRecordsUrl", skip_serializing_if = "Option::is_none")]
+    next_records_url: Option<String>,
+    records: Vec<Value>,
+}
+
+/// `GET /query?q=` and `GET /queryAll?q=`.
+pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) -> Reply {
+    let mode = if all {
+        QueryMode::RestAll
+    } else {
+        QueryMode::Rest
+    };
+    if let Some(soql) = call.param("explain") {
+        return explain(state, soql, mode);
+    }
+    let Some(soql) = call.param("q") else {
+        return Reply::bad_request("MALFORMED_QUERY", "A query string has to be specified");
+    };
+    let prepared = match state.org.prepare(soql, mode) {
+        Ok(prepared) => prepared,
+        Err(error) => return error.into(),
+    };
+    if call.param("columns") == Some("true") {
+        return Reply::ok(&prepared.column_metadata());
+    }
+    if let Some(count) = prepared.count_only() {
+        return Reply::ok(&Page {
+            total_size: count,
+            done: true,
+            next_records_url: None,
+            records: Vec::new(),
+        });
+    }
+    let batch = batch_size(call);
+    if prepared.total() <= batch {
+        let cursor = Cursor {
+            id: String::new(),
+            prepared,
+            batch,
+        };
+        return page(&cursor, 0, version);
+    }
+    let cursor = lock(&state.cursors).open(prepared, batch);
+    page(&cursor, 0, version)
+}
+
+/// `GET /query/LOCATOR`, below `queryAll` too.
+pub(crate) fn query_more(state: &State, locator: &str, version: ApiVersion) -> Reply {
+    let found = lock(&state.cursors).find(locator);
+    match found {
+        Some((cursor, offset)) => page(&cursor, offset, version),
+        None => Reply::bad_request("INVALID_QUERY_LOCATOR", "invalid query locator"),
+    }
+}
+
+fn page(cursor: &Cursor, offset: u64, version: ApiVersion) -> Reply {
+    let total = cursor.prepared.total();
+    let end = total.min(offset.saturating_add(cursor.batch));
+    let mut records = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
+    cursor
+        .prepared
+        .json_rows(offset..end, &version.to_string(), &mut records);
+    let done = end >= total;
+    // Pages of queryAll name /query/ too.
+    let next_records_url =
+        (!done).then(|| format!("/services/data/v{version}/query/{}-{end}", cursor.id));
+    Reply::ok(&Page {
+        total_size: total,
+        done,
+        next_records_url,
+        records,
+    })
+}
+
+/// `Sforce-Query-Options: batchSize=N`, held between 200 and 2000.
+fn batch_size(call: &Call) -> u64 {
+    call.header(QUERY_OPTIONS)
+        .and_then(|value| {
+            value
+                .split([';', ','])
+                .find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok())
+        })
+        .map_or(DEFAULT_BATCH, |asked: u64| {
+            asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH)
+        })
+}
+
+/// The plan of a statement: always a table scan, which is what this emulator does.
+fn explain(state: &State, soql: &str, mode: QueryMode) -> Reply {
+    let prepared = match state.org.prepare(soql, mode) {
+        Ok(prepared) => prepared,
+        Err(error) => return error.into(),
+    };
+    let rows = state.org.object_rows(prepared.object()).unwrap_or(0);
+    Reply::ok(&json!({
+        "plans": [{
+            "cardinality": prepared.total(),
+            "fields": [],
+            "leadingOperationType": "TableScan",
+            "notes": [],
+            "relativeCost": 1.0,
+            "sobjectCardinality": rows,
+            "sobjectType": prepared.object(),
+        }],
+        "sourceQuery": soql,
+    }))
+}

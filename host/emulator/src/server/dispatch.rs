@@ -1,0 +1,92 @@
+//! From a request to the code that answers it: method, version, session, allowance, resource.
+
+use http::{Method, StatusCode};
+
+use super::call::Call;
+use super::reply::Reply;
+use super::route::{ApiVersion, OLDEST_VERSION, Resource, Route};
+use super::state::State;
+use crate::{auth, bulk2, rest};
+
+/// Answers one request.
+pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
+    if let Some(refused) = refuse_method(call, route) {
+        return refused;
+    }
+    match route {
+        Route::Token => auth::token(state, call),
+        Route::Revoke => auth::revoke(state, call),
+        Route::Introspect => auth::introspect(state, call),
+        Route::Userinfo => auth::userinfo(state, call),
+        Route::Identity { organization, user } => auth::identity(state, call, organization, user),
+        Route::Soap {
+            version,
+            enterprise,
+        } => auth::soap(state, call, version, *enterprise),
+        Route::Versions => rest::versions(),
+        Route::Data { version, resource } => data(state, call, *version, resource),
+        Route::Unknown => Reply::not_found(),
+    }
+}
+
+fn refuse_method(call: &Call, route: &Route) -> Option<Reply> {
+    let allowed = route.methods();
+    // The token endpoint has its own words for a wrong method.
+    if allowed.is_empty() || *route == Route::Token || allowed.contains(&call.method.as_str()) {
+        return None;
+    }
+    let message = format!(
+        "HTTP Method '{}' not allowed. Allowed are {}",
+        call.method,
+        allowed.join(",")
+    );
+    Some(Reply::error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        &message,
+    ))
+}
+
+fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) -> Reply {
+    if version.0 < OLDEST_VERSION {
+        let message = "The requested API version has been retired";
+        return Reply::error(StatusCode::GONE, "UNSUPPORTED_API_VERSION", message);
+    }
+    if !version.is_served() {
+        return Reply::not_found();
+    }
+    if let Some(refused) = auth::refuse_without_session(state, call) {
+        return refused;
+    }
+    if state.count_call() > state.options.daily_api_requests {
+        return Reply::error(
+            StatusCode::FORBIDDEN,
+            "REQUEST_LIMIT_EXCEEDED",
+            "TotalRequests Limit exceeded.",
+        );
+    }
+    match resource {
+        Resource::Root => rest::resources(state, version),
+        Resource::Limits => rest::limits(state),
+        Resource::RecordCount => rest::record_count(state, call),
+        Resource::Sobjects => rest::sobjects(state, call),
+        Resource::Sobject(object) => rest::sobject(state, object),
+        Resource::Describe(object) => rest::describe(state, call, object, version),
+        Resource::Record { object, id } => rest::record(state, call, object, id, version),
+        Resource::RecordByKey {
+            object,
+            field,
+            value,
+        } => rest::record_by_key(state, call, object, field, value, version),
+        Resource::Query { all } => rest::query(state, call, version, *all),
+        Resource::QueryMore { locator } => rest::query_more(state, locator, version),
+        Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),
+        Resource::Jobs => bulk2::list(state, call, version),
+        Resource::Job(id) if call.method == Method::PATCH => bulk2::abort(state, call, id),
+        Resource::Job(id) if call.method == Method::DELETE => bulk2::delete(state, call, id),
+        Resource::Job(id) => bulk2::get(state, call, id),
+        Resource::JobResults(id) => bulk2::results(state, call, id, version),
+        Resource::JobResultPages(id) => bulk2::result_pages(state, call, id, version),
+        Resource::Unknown => Reply::not_found(),
+    }
+}

@@ -1,0 +1,24 @@
+//! The HTTP side: connections, routes, and how an answer gets its headers, its pace and its faults.
+
+mod body;
+mod call;
+mod dispatch;
+mod emulator;
+mod faulty;
+mod reply;
+mod route;
+mod serve;
+mod socket;
+mod state;
+
+pub use emulator::{Credentials, Emulator, EmulatorError};
+pub use state::RequestRecord;
+
+pub(crate) use body::{Content, CsvRows};
+pub(crate) use call::{Call, pairs};
+pub(crate) use reply::Reply;
+pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION};
+pub(crate) use state::{State, lock};
+
+/// `Cache-Control` of every answer that was recorded.
+pub(crate) const NO_CACHE: &str = "no-cache,must-revalidate,max-age=0,no-store,private";

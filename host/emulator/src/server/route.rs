@@ -1,0 +1,255 @@
+//! From a path to the resource behind it.
+
+use http::Method;
+
+use super::call::segments;
+use crate::faults::RouteName;
+
+/// Oldest version that still answers (21.0 to 30.0 were retired in Summer '25).
+pub(crate) const OLDEST_VERSION: u16 = 31;
+/// Newest version, Summer '26.
+pub(crate) const NEWEST_VERSION: u16 = 67;
+
+/// A version such as 62.0; the part after the point is always 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ApiVersion(pub(crate) u16);
+
+impl ApiVersion {
+    /// From `62.0`.
+    pub(crate) fn parse(text: &str) -> Option<ApiVersion> {
+        text.strip_suffix(".0")?.parse().ok().map(ApiVersion)
+    }
+
+    /// Whether it is neither retired nor yet to come.
+    pub(crate) fn is_served(&self) -> bool {
+        (OLDEST_VERSION..=NEWEST_VERSION).contains(&self.0)
+    }
+
+    /// As the number that job JSON carries.
+    pub(crate) fn number(self) -> f32 {
+        f32::from(self.0)
+    }
+}
+
+impl std::fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.0", self.0)
+    }
+}
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Token,
+    Revoke,
+    Introspect,
+    Userinfo,
+    Identity {
+        organization: String,
+        user: String,
+    },
+    Soap {
+        version: String,
+        enterprise: bool,
+    },
+    Versions,
+    Data {
+        version: ApiVersion,
+        resource: Resource,
+    },
+    Unknown,
+}
+
+/// What a path below `/services/data/vNN.0` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Root,
+    Limits,
+    RecordCount,
+    Sobjects,
+    Sobject(String),
+    Describe(String),
+    Record {
+        object: String,
+        id: String,
+    },
+    RecordByKey {
+        object: String,
+        field: String,
+        value: String,
+    },
+    Query {
+        all: bool,
+    },
+    QueryMore {
+        locator: String,
+    },
+    Jobs,
+    Job(String),
+    JobResults(String),
+    JobResultPages(String),
+    Unknown,
+}
+
+impl Route {
+    pub(crate) fn parse(path: &str) -> Route {
+        let Some(parts) = segments(path) else {
+            return Route::Unknown;
+        };
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["services", "oauth2", "token"] => Route::Token,
+            ["services", "oauth2", "revoke"] => Route::Revoke,
+            ["services", "oauth2", "introspect"] => Route::Introspect,
+            ["services", "oauth2", "userinfo"] => Route::Userinfo,
+            ["id", organization, user] => Route::Identity {
+                organization: (*organization).to_owned(),
+                user: (*user).to_owned(),
+            },
+            // Clients that were given a serverUrl post to it with the organization at the end.
+            ["services", "Soap", kind @ ("u" | "c"), version]
+            | ["services", "Soap", kind @ ("u" | "c"), version, _] => Route::Soap {
+                version: (*version).to_owned(),
+                enterprise: *kind == "c",
+            },
+            ["services", "data"] => Route::Versions,
+            ["services", "data", version, rest @ ..] => {
+                match version.strip_prefix('v').and_then(ApiVersion::parse) {
+                    Some(version) => Route::Data {
+                        version,
+                        resource: Resource::parse(rest),
+                    },
+                    None => Route::Unknown,
+                }
+            }
+            _ => Route::Unknown,
+        }
+    }
+
+    /// The name in fault scripts.
+    pub(crate) fn name(&self, method: &Method) -> RouteName {
+        match self {
+            Route::Token => RouteName::Token,
+            Route::Revoke => RouteName::Revoke,
+            Route::Introspect => RouteName::Introspect,
+            Route::Userinfo => RouteName::Userinfo,
+            Route::Identity { .. } => RouteName::Identity,
+            Route::Soap { .. } => RouteName::SoapLogin,
+            Route::Versions => RouteName::Versions,
+            Route::Data { resource, .. } => resource.name(method),
+            Route::Unknown => RouteName::Unknown,
+        }
+    }
+
+    /// The methods that the resource takes, as the 405 message lists them.
+    pub(crate) fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Route::Token | Route::Soap { .. } | Route::Introspect => &["POST"],
+            Route::Revoke | Route::Userinfo => &["GET", "HEAD", "POST"],
+            Route::Identity { .. } | Route::Versions => &["HEAD", "GET"],
+            Route::Data { resource, .. } => resource.methods(),
+            Route::Unknown => &[],
+        }
+    }
+}
+
+impl Resource {
+    fn parse(parts: &[&str]) -> Resource {
+        let own = |text: &str| text.to_owned();
+        match parts {
+            [] => Resource::Root,
+            ["limits"] => Resource::Limits,
+            ["limits", "recordCount"] => Resource::RecordCount,
+            ["sobjects"] => Resource::Sobjects,
+            ["sobjects", object] => Resource::Sobject(own(object)),
+            ["sobjects", object, "describe"] => Resource::Describe(own(object)),
+            ["sobjects", object, id] => Resource::Record {
+                object: own(object),
+                id: own(id),
+            },
+            ["sobjects", object, field, value] => Resource::RecordByKey {
+                object: own(object),
+                field: own(field),
+                value: own(value),
+            },
+            ["query"] => Resource::Query { all: false },
+            ["queryAll"] => Resource::Query { all: true },
+            ["query" | "queryAll", locator] => Resource::QueryMore {
+                locator: own(locator),
+            },
+            ["jobs", "query"] => Resource::Jobs,
+            ["jobs", "query", id] => Resource::Job(own(id)),
+            ["jobs", "query", id, "results"] => Resource::JobResults(own(id)),
+            // The guide's own next link is written in lower case.
+            ["jobs", "query", id, pages] if pages.eq_ignore_ascii_case("resultPages") => {
+                Resource::JobResultPages(own(id))
+            }
+            _ => Resource::Unknown,
+        }
+    }
+
+    fn name(&self, method: &Method) -> RouteName {
+        match self {
+            Resource::Root => RouteName::Resources,
+            Resource::Limits => RouteName::Limits,
+            Resource::RecordCount => RouteName::RecordCount,
+            Resource::Sobjects => RouteName::Sobjects,
+            Resource::Sobject(_) => RouteName::Sobject,
+            Resource::Describe(_) => RouteName::Describe,
+            Resource::Record { .. } | Resource::RecordByKey { .. } => RouteName::Record,
+            Resource::Query { .. } => RouteName::Query,
+            Resource::QueryMore { .. } => RouteName::QueryMore,
+            Resource::Jobs if *method == Method::POST => RouteName::Bulk2Create,
+            Resource::Jobs => RouteName::Bulk2List,
+            Resource::Job(_) if *method == Method::PATCH => RouteName::Bulk2Abort,
+            Resource::Job(_) if *method == Method::DELETE => RouteName::Bulk2Delete,
+            Resource::Job(_) => RouteName::Bulk2Job,
+            Resource::JobResults(_) => RouteName::Bulk2Results,
+            Resource::JobResultPages(_) => RouteName::Bulk2ResultPages,
+            Resource::Unknown => RouteName::Unknown,
+        }
+    }
+
+    fn methods(&self) -> &'static [&'static str] {
+        match self {
+            Resource::Jobs => &["HEAD", "GET", "POST"],
+            Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
+            Resource::Unknown => &[],
+            _ => &["HEAD", "GET"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_resources() {
+        for (path, name) in [
+            ("/services/data", RouteName::Versions),
+            ("/services/data/", RouteName::Versions),
+            ("/services/data/v62.0/query/", RouteName::Query),
+            (
+                "/services/data/v62.0/queryAll/01g000000000001AAA-2000",
+                RouteName::QueryMore,
+            ),
+            (
+                "/services/data/v62.0/jobs/query/750/resultpages",
+                RouteName::Bulk2ResultPages,
+            ),
+            ("/services/data/v62.0/jobs/query//750", RouteName::Unknown),
+            ("/services/data/62.0/query", RouteName::Unknown),
+            ("/services/Soap/u/62.0/00Dxx", RouteName::SoapLogin),
+        ] {
+            assert_eq!(Route::parse(path).name(&Method::GET), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_version_ends_in_point_zero() {
+        assert_eq!(ApiVersion::parse("62.0"), Some(ApiVersion(62)));
+        assert_eq!(ApiVersion::parse("62"), None);
+        assert_eq!(ApiVersion(62).to_string(), "62.0");
+    }
+}

@@ -44,10 +44,7 @@ const COLUMNS: [(&str, T, i8); 20] = [
     ("SystemModstamp", T::DateTime, 0),
 ];
 
-#[expect(
-    clippy::print_stdout,
-    reason = "its one line of output is what this program is for"
-)]
+#[expect(clippy::print_stdout, reason = "its one line of output is what this program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
     let schema = schema()?;
     let page = page();
@@ -58,9 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(megabytes_per_second(&page, || decode_ours(&page, &schema))?);
-        theirs.push(megabytes_per_second(&page, || {
-            decode_theirs(&page, &their_schema)
-        })?);
+        theirs.push(megabytes_per_second(&page, || decode_theirs(&page, &their_schema))?);
     }
     let (ours, theirs) = (median(ours), median(theirs));
     let ratio = ours / theirs;
@@ -74,10 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn schema() -> Result<SchemaRef, Box<dyn Error>> {
     let mut fields = Vec::new();
     for (name, kind, scale) in COLUMNS {
-        fields.push(arrow_field(&FieldSpec {
-            scale,
-            ..FieldSpec::new(name, kind)
-        })?);
+        fields.push(arrow_field(&FieldSpec { scale, ..FieldSpec::new(name, kind) })?);
     }
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -94,28 +86,21 @@ fn with_offset_zone(schema: &SchemaRef) -> SchemaRef {
 }
 
 /// The same values under `schema`, whose zone has another name.
-fn with_schema(
-    schema: &SchemaRef,
-    batches: Vec<RecordBatch>,
-) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
+fn with_schema(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
     let mut renamed = Vec::new();
     for batch in batches {
-        let columns = batch.columns().iter().map(|column| {
-            match column.as_primitive_opt::<TimestampMicrosecondType>() {
+        let columns =
+            batch.columns().iter().map(|column| match column.as_primitive_opt::<TimestampMicrosecondType>() {
                 Some(instants) => Arc::new(instants.clone().with_timezone("UTC")) as ArrayRef,
                 None => column.clone(),
-            }
-        });
+            });
         renamed.push(RecordBatch::try_new(schema.clone(), columns.collect())?);
     }
     Ok(renamed)
 }
 
 fn decode_ours(page: &[u8], schema: &SchemaRef) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
-    let options = DecodeOptions {
-        batch_rows: BATCH_ROWS,
-        ..DecodeOptions::default()
-    };
+    let options = DecodeOptions { batch_rows: BATCH_ROWS, ..DecodeOptions::default() };
     let mut decoder = CsvDecoder::new(schema.clone(), options)?;
     let mut out = Vec::new();
     for chunk in page.chunks(CHUNK_BYTES) {
@@ -127,10 +112,7 @@ fn decode_ours(page: &[u8], schema: &SchemaRef) -> Result<Vec<RecordBatch>, Box<
 
 fn decode_theirs(page: &[u8], schema: &SchemaRef) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
     let builder = arrow_csv::ReaderBuilder::new(schema.clone());
-    let mut decoder = builder
-        .with_header(true)
-        .with_batch_size(BATCH_ROWS)
-        .build_decoder();
+    let mut decoder = builder.with_header(true).with_batch_size(BATCH_ROWS).build_decoder();
     let mut batches = Vec::new();
     for mut chunk in page.chunks(CHUNK_BYTES) {
         while !chunk.is_empty() {
@@ -164,10 +146,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 /// A page as Salesforce sends it: every cell quoted; nulls, doubled quotes, line ends and non-ASCII now and then.
 fn page() -> Vec<u8> {
     let mut text = String::with_capacity(PAGE_BYTES + 4_096);
-    let names: Vec<String> = COLUMNS
-        .iter()
-        .map(|(name, ..)| format!("\"{name}\""))
-        .collect();
+    let names: Vec<String> = COLUMNS.iter().map(|(name, ..)| format!("\"{name}\"")).collect();
     text.push_str(&names.join(","));
     text.push('\n');
     let mut random = Random(42);
@@ -191,12 +170,7 @@ fn push_row(text: &mut String, row: u64, random: &mut Random) {
 }
 
 fn push_value(text: &mut String, kind: T, scale: i8, row: u64, random: &mut Random) {
-    const STAGES: [&str; 4] = [
-        "Prospecting",
-        "Closed Won",
-        "Closed Lost",
-        "Negotiation/Review",
-    ];
+    const STAGES: [&str; 4] = ["Prospecting", "Closed Won", "Closed Lost", "Negotiation/Review"];
     const NAMES: [&str; 6] = [
         "Burlington Textiles Corp of America",
         "Müller & Söhne GmbH",

@@ -25,25 +25,18 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    } as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         _ => 31,
     }
@@ -67,11 +60,7 @@ fn date_of(text: &[u8; DATE_LEN]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return None;
     };
-    let (year, month, day) = (
-        digits([y1, y2, y3, y4])?,
-        digits([m1, m2])?,
-        digits([d1, d2])?,
-    );
+    let (year, month, day) = (digits([y1, y2, y3, y4])?, digits([m1, m2])?, digits([d1, d2])?);
     let plausible = year >= 1 && (1..=12).contains(&month) && day >= 1;
     if !plausible || (day > 28 && day > days_in_month(year, month)) {
         return None;
@@ -145,9 +134,7 @@ fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 fn parse_zone(text: &[u8]) -> Option<i64> {
     let (sign, hours, minutes) = match *text {
         [b'Z'] => return Some(0),
-        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => {
-            (sign, digits([h1, h2])?, digits([m1, m2])?)
-        }
+        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => (sign, digits([h1, h2])?, digits([m1, m2])?),
         _ => return None,
     };
     if hours >= 24 || minutes >= 60 {
@@ -184,11 +171,7 @@ pub(crate) fn write_date(days: i64, out: &mut Vec<u8>) {
 
 /// Appends `HH:mm:ss.SSS`, with six or nine places when the nanoseconds need them.
 pub(crate) fn write_time(seconds: u32, nanos: u32, out: &mut Vec<u8>) {
-    for (value, separator) in [
-        (seconds / 3600, b':'),
-        (seconds / 60 % 60, b':'),
-        (seconds % 60, b'.'),
-    ] {
+    for (value, separator) in [(seconds / 3600, b':'), (seconds / 60 % 60, b':'), (seconds % 60, b'.')] {
         push_padded(out, u64::from(value), 2);
         out.push(separator);
     }
@@ -215,11 +198,7 @@ mod tests {
 
     #[test]
     fn known_days() {
-        for (text, days) in [
-            ("1970-01-01", 0),
-            ("1969-12-31", -1),
-            ("2000-02-29", 11_016),
-        ] {
+        for (text, days) in [("1970-01-01", 0), ("1969-12-31", -1), ("2000-02-29", 11_016)] {
             assert_eq!(parse_date(text.as_bytes()), Some(days), "{text}");
         }
         assert_eq!(parse_date(b"0001-01-01"), Some(-719_162));

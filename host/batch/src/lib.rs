@@ -11,8 +11,8 @@ pub mod text;
 pub mod types;
 
 pub use csv::{
-    CsvDecoder, DecodeError, DecodeOptions, DecodeReject, DecodedBatch, EncodeError, EncodeOptions,
-    QuoteStyle, encode_batch,
+    CsvDecoder, DecodeError, DecodeOptions, DecodeReject, DecodedBatch, EncodeError, EncodeOptions, QuoteStyle,
+    encode_batch,
 };
 pub use reject::RowReject;
 pub use text::{ColumnText, TextError};

@@ -41,9 +41,7 @@ pub(crate) fn parse_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i12
 
 /// The first absolute value that `precision` digits cannot hold.
 fn limit(precision: u8) -> u128 {
-    POWERS
-        .get(usize::from(precision))
-        .map_or(0, |power| power.unsigned_abs())
+    POWERS.get(usize::from(precision)).map_or(0, |power| power.unsigned_abs())
 }
 
 /// The common case: optional sign, up to 18 digits, a point, no digits beyond the scale.
@@ -86,22 +84,13 @@ struct Parts<'a> {
 fn parse_any(text: &[u8], precision: u8, scale: u8) -> Result<i128, NumberError> {
     let parts = split(text).ok_or(NumberError::Syntax)?;
     let all_digits = parts.whole.iter().chain(parts.fraction);
-    let leading_zeros = all_digits
-        .clone()
-        .take_while(|digit| **digit == b'0')
-        .count();
+    let leading_zeros = all_digits.clone().take_while(|digit| **digit == b'0').count();
     let count = parts.whole.len() + parts.fraction.len();
-    let trailing_zeros = all_digits
-        .clone()
-        .rev()
-        .take_while(|digit| **digit == b'0')
-        .count();
+    let trailing_zeros = all_digits.clone().rev().take_while(|digit| **digit == b'0').count();
     if leading_zeros == count {
         return Ok(0);
     }
-    let significant = all_digits
-        .skip(leading_zeros)
-        .take(count - leading_zeros - trailing_zeros);
+    let significant = all_digits.skip(leading_zeros).take(count - leading_zeros - trailing_zeros);
     // The last significant digit stands for ten to `place`.
     let place = parts.exponent - parts.fraction.len() as i64 + trailing_zeros as i64;
     let shift = place + i64::from(scale);
@@ -129,12 +118,7 @@ fn split(text: &[u8]) -> Option<Parts<'_>> {
     };
     let only_digits = whole.iter().chain(fraction).all(u8::is_ascii_digit);
     let some_digits = !whole.is_empty() || !fraction.is_empty();
-    (only_digits && some_digits).then_some(Parts {
-        negative,
-        whole,
-        fraction,
-        exponent,
-    })
+    (only_digits && some_digits).then_some(Parts { negative, whole, fraction, exponent })
 }
 
 fn split_sign(text: &[u8]) -> (bool, &[u8]) {
@@ -152,9 +136,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let value = digits.iter().fold(0, |value, digit| {
-        (value * 10 + i64::from(digit - b'0')).min(BOUND)
-    });
+    let value = digits.iter().fold(0, |value, digit| (value * 10 + i64::from(digit - b'0')).min(BOUND));
     Some(if negative { -value } else { value })
 }
 
@@ -181,11 +163,7 @@ pub(crate) fn write_decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
     }
     let Ok(places) = usize::try_from(scale) else {
         out.extend_from_slice(digits);
-        let zeros = if value == 0 {
-            0
-        } else {
-            usize::from(scale.unsigned_abs())
-        };
+        let zeros = if value == 0 { 0 } else { usize::from(scale.unsigned_abs()) };
         out.resize(out.len() + zeros, b'0');
         return;
     };
@@ -231,21 +209,13 @@ mod tests {
 
     #[test]
     fn nothing_is_rounded_or_guessed() {
-        for text in [
-            "", "-", ".", "1,5", "1.2.3", "E5", "1E", "1E+", "0x10", "NaN", " 1", "1 ", "--1", "∞",
-        ] {
+        for text in ["", "-", ".", "1,5", "1.2.3", "E5", "1E", "1E+", "0x10", "NaN", " 1", "1 ", "--1", "∞"] {
             assert_eq!(decimal(text, 2), Err(NumberError::Syntax), "{text}");
         }
         assert_eq!(decimal("0.125", 2), Err(NumberError::Scale));
-        assert_eq!(
-            decimal("1E-999999999999999999999", 2),
-            Err(NumberError::Scale)
-        );
+        assert_eq!(decimal("1E-999999999999999999999", 2), Err(NumberError::Scale));
         assert_eq!(decimal("1E17", 2), Err(NumberError::Range));
-        assert_eq!(
-            decimal("1E999999999999999999999", 2),
-            Err(NumberError::Range)
-        );
+        assert_eq!(decimal("1E999999999999999999999", 2), Err(NumberError::Range));
         assert_eq!(decimal("10000000000000000", 2), Err(NumberError::Range));
     }
 

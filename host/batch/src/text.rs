@@ -86,9 +86,7 @@ impl<'a> ColumnText<'a> {
     /// # Errors
     /// When the type is none of the table of this module.
     pub fn new(array: &'a dyn Array) -> Result<Self, TextError> {
-        let unsupported = || TextError {
-            data_type: array.data_type().clone(),
-        };
+        let unsupported = || TextError { data_type: array.data_type().clone() };
         let values = values_of(array).ok_or_else(unsupported)?;
         let kind = match values {
             Values::Null => TextKind::Null,
@@ -102,11 +100,7 @@ impl<'a> ColumnText<'a> {
             | Values::Timestamp(..) => TextKind::PlainText,
             _ => TextKind::Number,
         };
-        Ok(Self {
-            array,
-            kind,
-            values,
-        })
+        Ok(Self { array, kind, values })
     }
 
     /// How the column's values stand in a format that has bare words.
@@ -203,9 +197,7 @@ fn values_of(array: &dyn Array) -> Option<Values<'_>> {
         DataType::UInt64 => Values::UInt64(slice::<t::UInt64Type>(array)?),
         DataType::Float32 => Values::Float32(slice::<t::Float32Type>(array)?),
         DataType::Float64 => Values::Float64(slice::<t::Float64Type>(array)?),
-        DataType::Decimal128(_, scale) => {
-            Values::Decimal(slice::<t::Decimal128Type>(array)?, *scale)
-        }
+        DataType::Decimal128(_, scale) => Values::Decimal(slice::<t::Decimal128Type>(array)?, *scale),
         DataType::Date32 => Values::Date32(slice::<t::Date32Type>(array)?),
         other => return temporal_of(array, other),
     })
@@ -215,15 +207,9 @@ fn temporal_of<'a>(array: &'a dyn Array, data_type: &DataType) -> Option<Values<
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     Some(match data_type {
         DataType::Time32(Second) => Values::Time32(slice::<t::Time32SecondType>(array)?, Second),
-        DataType::Time32(Millisecond) => {
-            Values::Time32(slice::<t::Time32MillisecondType>(array)?, Millisecond)
-        }
-        DataType::Time64(Microsecond) => {
-            Values::Time64(slice::<t::Time64MicrosecondType>(array)?, Microsecond)
-        }
-        DataType::Time64(Nanosecond) => {
-            Values::Time64(slice::<t::Time64NanosecondType>(array)?, Nanosecond)
-        }
+        DataType::Time32(Millisecond) => Values::Time32(slice::<t::Time32MillisecondType>(array)?, Millisecond),
+        DataType::Time64(Microsecond) => Values::Time64(slice::<t::Time64MicrosecondType>(array)?, Microsecond),
+        DataType::Time64(Nanosecond) => Values::Time64(slice::<t::Time64NanosecondType>(array)?, Nanosecond),
         DataType::Timestamp(unit, zone) => {
             let values = match unit {
                 Second => slice::<t::TimestampSecondType>(array)?,

@@ -28,10 +28,7 @@ const MAX_DECIMAL_PRECISION: u8 = 38;
 
 /// A field type as describe names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(
-    missing_docs,
-    reason = "each variant is the describe type of the same name"
-)]
+#[expect(missing_docs, reason = "each variant is the describe type of the same name")]
 pub enum SalesforceType {
     Id,
     Reference,
@@ -134,14 +131,8 @@ impl FromStr for SalesforceType {
 
     /// Reads describe's `type` text in any ASCII case.
     fn from_str(text: &str) -> Result<Self, TypeError> {
-        let found = NAMES
-            .iter()
-            .find(|(_, name)| name.eq_ignore_ascii_case(text));
-        found
-            .map(|(kind, _)| *kind)
-            .ok_or_else(|| TypeError::UnknownType {
-                name: text.to_owned(),
-            })
+        let found = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
+        found.map(|(kind, _)| *kind).ok_or_else(|| TypeError::UnknownType { name: text.to_owned() })
     }
 }
 
@@ -168,15 +159,7 @@ impl FieldSpec {
     /// A nullable field of `kind` without sizes.
     pub fn new(name: impl Into<String>, kind: SalesforceType) -> Self {
         let name = name.into();
-        Self {
-            name,
-            kind,
-            length: 0,
-            precision: 0,
-            scale: 0,
-            nullable: true,
-            metadata: Vec::new(),
-        }
+        Self { name, kind, length: 0, precision: 0, scale: 0, nullable: true, metadata: Vec::new() }
     }
 }
 
@@ -200,9 +183,7 @@ pub enum TypeError {
         hint: &'static str,
     },
     /// Precision and scale fit no 128-bit decimal.
-    #[error(
-        "field `{field}` has {scale} decimal places; a column holds 0 to {MAX_DECIMAL_PRECISION}"
-    )]
+    #[error("field `{field}` has {scale} decimal places; a column holds 0 to {MAX_DECIMAL_PRECISION}")]
     Scale {
         /// The field.
         field: String,
@@ -223,11 +204,7 @@ pub fn arrow_field(spec: &FieldSpec) -> Result<Field, TypeError> {
 
 fn arrow_type(spec: &FieldSpec) -> Result<DataType, TypeError> {
     if let Some(hint) = spec.kind.unsupported_hint() {
-        return Err(TypeError::Unsupported {
-            field: spec.name.clone(),
-            kind: spec.kind,
-            hint,
-        });
+        return Err(TypeError::Unsupported { field: spec.name.clone(), kind: spec.kind, hint });
     }
     Ok(match spec.kind {
         T::Boolean => DataType::Boolean,
@@ -242,20 +219,12 @@ fn arrow_type(spec: &FieldSpec) -> Result<DataType, TypeError> {
 }
 
 fn decimal_type(spec: &FieldSpec) -> Result<DataType, TypeError> {
-    let scale = u8::try_from(spec.scale)
-        .ok()
-        .filter(|scale| *scale <= MAX_DECIMAL_PRECISION);
+    let scale = u8::try_from(spec.scale).ok().filter(|scale| *scale <= MAX_DECIMAL_PRECISION);
     let Some(scale) = scale else {
-        return Err(TypeError::Scale {
-            field: spec.name.clone(),
-            scale: spec.scale,
-        });
+        return Err(TypeError::Scale { field: spec.name.clone(), scale: spec.scale });
     };
     let precision = spec.precision.max(MIN_DECIMAL_PRECISION).max(scale);
-    Ok(DataType::Decimal128(
-        precision.min(MAX_DECIMAL_PRECISION),
-        spec.scale,
-    ))
+    Ok(DataType::Decimal128(precision.min(MAX_DECIMAL_PRECISION), spec.scale))
 }
 
 fn metadata(spec: &FieldSpec) -> HashMap<String, String> {
@@ -293,10 +262,7 @@ mod tests {
         assert_eq!(field.data_type(), &DataType::Decimal128(18, 2));
         assert_eq!(field.metadata()["sf.precision"], "16");
         (spec.precision, spec.scale) = (60, 20);
-        assert_eq!(
-            arrow_field(&spec).unwrap().data_type(),
-            &DataType::Decimal128(38, 20)
-        );
+        assert_eq!(arrow_field(&spec).unwrap().data_type(), &DataType::Decimal128(38, 20));
         spec.scale = 39;
         assert!(matches!(arrow_field(&spec), Err(TypeError::Scale { .. })));
         spec.scale = -1;
@@ -305,10 +271,7 @@ mod tests {
 
     #[test]
     fn only_a_primary_id_refuses_null() {
-        let spec = |kind| FieldSpec {
-            nullable: false,
-            ..FieldSpec::new("X", kind)
-        };
+        let spec = |kind| FieldSpec { nullable: false, ..FieldSpec::new("X", kind) };
         assert!(!arrow_field(&spec(T::Id)).unwrap().is_nullable());
         assert!(arrow_field(&spec(T::String)).unwrap().is_nullable());
     }
@@ -317,10 +280,7 @@ mod tests {
     fn compound_fields_are_refused_with_a_way_out() {
         for kind in [T::Base64, T::Address, T::Location] {
             let error = arrow_field(&FieldSpec::new("BillingAddress", kind)).unwrap_err();
-            assert!(
-                error.to_string().starts_with("field `BillingAddress`"),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("field `BillingAddress`"), "{error}");
         }
     }
 }

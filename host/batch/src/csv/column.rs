@@ -4,8 +4,8 @@ use super::scan::undouble;
 use crate::number::{NumberError, parse_decimal, parse_int32, parse_int64};
 use crate::{calendar, reject};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, StringArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
@@ -62,18 +62,11 @@ impl From<NumberError> for Misfit {
 }
 
 enum Values {
-    Text {
-        ends: Vec<i32>,
-        bytes: Vec<u8>,
-    },
+    Text { ends: Vec<i32>, bytes: Vec<u8> },
     Boolean(Vec<bool>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
-    Decimal {
-        values: Vec<i128>,
-        precision: u8,
-        scale: u8,
-    },
+    Decimal { values: Vec<i128>, precision: u8, scale: u8 },
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
     Time(Vec<i64>),
@@ -92,34 +85,20 @@ impl Column {
     /// A column for `data_type`, or `None` when no Salesforce type becomes it.
     pub(super) fn new(data_type: &DataType, nullable: bool) -> Option<Self> {
         let values = match data_type {
-            DataType::Utf8 => Values::Text {
-                ends: vec![0],
-                bytes: Vec::new(),
-            },
+            DataType::Utf8 => Values::Text { ends: vec![0], bytes: Vec::new() },
             DataType::Boolean => Values::Boolean(Vec::new()),
             DataType::Int32 => Values::Int32(Vec::new()),
             DataType::Int64 => Values::Int64(Vec::new()),
             DataType::Decimal128(precision, scale) => {
                 let scale = u8::try_from(*scale).ok()?;
-                Values::Decimal {
-                    values: Vec::new(),
-                    precision: *precision,
-                    scale,
-                }
+                Values::Decimal { values: Vec::new(), precision: *precision, scale }
             }
             DataType::Date32 => Values::Date(Vec::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => {
-                Values::Timestamp(Vec::new())
-            }
+            DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => Values::Timestamp(Vec::new()),
             DataType::Time64(TimeUnit::Microsecond) => Values::Time(Vec::new()),
             _ => return None,
         };
-        Some(Self {
-            values,
-            nulls: Vec::new(),
-            rows: 0,
-            nullable,
-        })
+        Some(Self { values, nulls: Vec::new(), rows: 0, nullable })
     }
 
     /// Appends one cell, or leaves the column as it was.
@@ -136,11 +115,7 @@ impl Column {
             Values::Boolean(values) => values.push(parse_boolean(cell).ok_or(Misfit::Boolean)?),
             Values::Int32(values) => values.push(parse_int32(cell)?),
             Values::Int64(values) => values.push(parse_int64(cell)?),
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Values::Decimal { values, precision, scale } => {
                 values.push(parse_decimal(cell, *precision, *scale)?);
             }
             Values::Date(values) => values.push(calendar::parse_date(cell).ok_or(Misfit::Date)?),
@@ -217,11 +192,7 @@ impl Column {
                 let mut fresh = Vec::with_capacity(ends.len());
                 fresh.push(0);
                 let offsets = OffsetBuffer::new(std::mem::replace(ends, fresh).into());
-                Arc::new(StringArray::try_new(
-                    offsets,
-                    Buffer::from_vec(renew(bytes)),
-                    nulls,
-                )?)
+                Arc::new(StringArray::try_new(offsets, Buffer::from_vec(renew(bytes)), nulls)?)
             }
             Values::Boolean(values) => {
                 let bits = BooleanBuffer::from(values.as_slice());
@@ -230,21 +201,14 @@ impl Column {
             }
             Values::Int32(values) => Arc::new(Int32Array::try_new(scalars(values), nulls)?),
             Values::Int64(values) => Arc::new(Int64Array::try_new(scalars(values), nulls)?),
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => Arc::new(
-                Decimal128Array::try_new(scalars(values), nulls)?
-                    .with_precision_and_scale(*precision, *scale as i8)?,
+            Values::Decimal { values, precision, scale } => Arc::new(
+                Decimal128Array::try_new(scalars(values), nulls)?.with_precision_and_scale(*precision, *scale as i8)?,
             ),
             Values::Date(values) => Arc::new(Date32Array::try_new(scalars(values), nulls)?),
-            Values::Timestamp(values) => Arc::new(
-                TimestampMicrosecondArray::try_new(scalars(values), nulls)?.with_timezone("UTC"),
-            ),
-            Values::Time(values) => {
-                Arc::new(Time64MicrosecondArray::try_new(scalars(values), nulls)?)
+            Values::Timestamp(values) => {
+                Arc::new(TimestampMicrosecondArray::try_new(scalars(values), nulls)?.with_timezone("UTC"))
             }
+            Values::Time(values) => Arc::new(Time64MicrosecondArray::try_new(scalars(values), nulls)?),
         })
     }
 
@@ -256,11 +220,7 @@ impl Column {
         for row in self.nulls.drain(..) {
             bits[row as usize / 8] &= !(1 << (row % 8));
         }
-        Some(NullBuffer::new(BooleanBuffer::new(
-            Buffer::from_vec(bits),
-            0,
-            self.rows,
-        )))
+        Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bits), 0, self.rows)))
     }
 }
 

@@ -84,19 +84,14 @@ impl CsvDecoder {
                 decoder.feed_chunk(b"\n", out)?;
             }
             if !without_mark(&decoder.carry).is_empty() {
-                return Err(DecodeError::Truncated {
-                    row: decoder.records,
-                });
+                return Err(DecodeError::Truncated { row: decoder.records });
             }
             decoder.flush(out)?;
             Ok(decoder.records)
         })
     }
 
-    fn guarded<R>(
-        &mut self,
-        work: impl FnOnce(&mut Self) -> Result<R, DecodeError>,
-    ) -> Result<R, DecodeError> {
+    fn guarded<R>(&mut self, work: impl FnOnce(&mut Self) -> Result<R, DecodeError>) -> Result<R, DecodeError> {
         if self.spent {
             return Err(DecodeError::Spent);
         }
@@ -133,19 +128,11 @@ impl CsvDecoder {
         Ok(())
     }
 
-    fn read_carried(
-        &mut self,
-        record: &[u8],
-        out: &mut Vec<DecodedBatch>,
-    ) -> Result<(), DecodeError> {
+    fn read_carried(&mut self, record: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(), DecodeError> {
         if self.header.is_some() {
             let parsed = self.read_records(record, out)?;
             let whole = parsed == record.len();
-            return if whole {
-                Ok(())
-            } else {
-                Err(DecodeError::Malformed { row: self.records })
-            };
+            return if whole { Ok(()) } else { Err(DecodeError::Malformed { row: self.records }) };
         }
         let record = without_mark(record);
         if blank_line(record, 0).is_some() {
@@ -154,20 +141,13 @@ impl CsvDecoder {
         let header = match_header(record, self.options.delimiter, &self.schema)?;
         self.columns = new_columns(&self.schema)?;
         let mut by_field: Vec<_> = self.columns.drain(..).map(Some).collect();
-        self.columns = header
-            .iter()
-            .filter_map(|field| by_field[*field].take())
-            .collect();
+        self.columns = header.iter().filter_map(|field| by_field[*field].take()).collect();
         self.header = Some(header);
         Ok(())
     }
 
     /// Reads all whole records of `buffer`; gives where the first one begins that is not whole.
-    fn read_records(
-        &mut self,
-        buffer: &[u8],
-        out: &mut Vec<DecodedBatch>,
-    ) -> Result<usize, DecodeError> {
+    fn read_records(&mut self, buffer: &[u8], out: &mut Vec<DecodedBatch>) -> Result<usize, DecodeError> {
         let mut utf8 = Utf8Window::default();
         let mut at = 0;
         while at < buffer.len() {
@@ -190,12 +170,7 @@ impl CsvDecoder {
         Ok(at)
     }
 
-    fn read_record(
-        &mut self,
-        buffer: &[u8],
-        start: usize,
-        utf8: &mut Utf8Window,
-    ) -> Result<Step, DecodeError> {
+    fn read_record(&mut self, buffer: &[u8], start: usize, utf8: &mut Utf8Window) -> Result<Step, DecodeError> {
         let delimiter = self.options.delimiter;
         let last = self.columns.len() - 1;
         let mut at = start;
@@ -257,11 +232,7 @@ impl CsvDecoder {
             at = cell.next;
             if cell.ended_by == End::Newline {
                 let expected = self.columns.len();
-                return Err(DecodeError::CellCount {
-                    row: self.records,
-                    expected,
-                    found,
-                });
+                return Err(DecodeError::CellCount { row: self.records, expected, found });
             }
         }
     }
@@ -282,19 +253,9 @@ impl CsvDecoder {
         let field = header.get(csv_column).copied().unwrap_or_default();
         let column = self.schema.field(field).name().clone();
         let shown = values[field].as_deref().unwrap_or_default();
-        let reason = format!(
-            "column `{column}`: the cell {} {}",
-            shorten(shown),
-            misfit.words()
-        );
+        let reason = format!("column `{column}`: the cell {} {}", shorten(shown), misfit.words());
         let code = misfit.code().to_owned();
-        self.rejects.push(DecodeReject {
-            row: self.records,
-            code,
-            reason,
-            column,
-            values,
-        });
+        self.rejects.push(DecodeReject { row: self.records, code, reason, column, values });
     }
 
     /// Moves what was collected into a batch.
@@ -303,25 +264,17 @@ impl CsvDecoder {
         if first_row == self.records {
             return Ok(());
         }
-        let build = |source| DecodeError::Build {
-            row: first_row,
-            source,
-        };
+        let build = |source| DecodeError::Build { row: first_row, source };
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
         for (column, field) in self.columns.iter_mut().zip(self.header.iter().flatten()) {
             arrays[*field] = Some(column.finish().map_err(build)?);
         }
         let arrays = arrays.into_iter().flatten().collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
-            .map_err(build)?;
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map_err(build)?;
         self.rows = 0;
         self.batch_bytes = 0;
-        out.push(DecodedBatch {
-            batch,
-            first_row,
-            rejects: std::mem::take(&mut self.rejects),
-        });
+        out.push(DecodedBatch { batch, first_row, rejects: std::mem::take(&mut self.rejects) });
         Ok(())
     }
 }
@@ -329,11 +282,7 @@ impl CsvDecoder {
 #[inline(always)]
 fn push_cell(column: &mut Column, buffer: &[u8], cell: Cell) -> Result<(), Misfit> {
     let value = &buffer[cell.start..cell.end];
-    if cell.doubled {
-        column.push_doubled(value)
-    } else {
-        column.push(value)
-    }
+    if cell.doubled { column.push_doubled(value) } else { column.push(value) }
 }
 
 /// Where the next record begins when an empty line stands at `at`.
@@ -348,9 +297,7 @@ fn blank_line(buffer: &[u8], at: usize) -> Option<usize> {
 
 fn new_columns(schema: &SchemaRef) -> Result<Vec<Column>, DecodeError> {
     if schema.fields().is_empty() {
-        return Err(DecodeError::Schema {
-            reason: "it has no columns".to_owned(),
-        });
+        return Err(DecodeError::Schema { reason: "it has no columns".to_owned() });
     }
     let mut columns = Vec::with_capacity(schema.fields().len());
     for (number, field) in schema.fields().iter().enumerate() {

@@ -33,13 +33,7 @@ pub struct EncodeOptions {
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self {
-            delimiter: b',',
-            quote: QuoteStyle::default(),
-            null: String::new(),
-            crlf: false,
-            header: true,
-        }
+        Self { delimiter: b',', quote: QuoteStyle::default(), null: String::new(), crlf: false, header: true }
     }
 }
 
@@ -47,9 +41,7 @@ impl Default for EncodeOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// The delimiter is no single ASCII character, or would be read as something else.
-    #[error(
-        "the csv delimiter must be an ascii character and no quote or line end, not byte {delimiter}"
-    )]
+    #[error("the csv delimiter must be an ascii character and no quote or line end, not byte {delimiter}")]
     Delimiter {
         /// What was given.
         delimiter: u8,
@@ -78,15 +70,11 @@ pub fn encode_batch(
     let columns = columns_of(batch)?;
     if with_header && options.header {
         let schema = batch.schema_ref();
-        writer.record(out, schema.fields(), |field, out| {
-            writer.text(field.name().as_bytes(), out)
-        });
+        writer.record(out, schema.fields(), |field, out| writer.text(field.name().as_bytes(), out));
     }
     let mut scratch = Vec::new();
     for row in 0..batch.num_rows() {
-        writer.record(out, &columns, |column, out| {
-            writer.value(column, row, &mut scratch, out)
-        });
+        writer.record(out, &columns, |column, out| writer.value(column, row, &mut scratch, out));
     }
     Ok(())
 }
@@ -96,10 +84,8 @@ fn columns_of(batch: &RecordBatch) -> Result<Vec<ColumnText<'_>>, EncodeError> {
     let columns = batch.columns().iter().zip(fields);
     columns
         .map(|(array, field)| {
-            ColumnText::new(array.as_ref()).map_err(|source| EncodeError::Column {
-                column: field.name().clone(),
-                source,
-            })
+            ColumnText::new(array.as_ref())
+                .map_err(|source| EncodeError::Column { column: field.name().clone(), source })
         })
         .collect()
 }
@@ -122,11 +108,7 @@ impl<'a> CellWriter<'a> {
         for byte in [delimiter, b'"', b'\r', b'\n'] {
             special[usize::from(byte)] = true;
         }
-        Ok(Self {
-            options,
-            special,
-            single: columns == 1,
-        })
+        Ok(Self { options, special, single: columns == 1 })
     }
 
     fn record<T>(&self, out: &mut Vec<u8>, cells: &[T], mut write: impl FnMut(&T, &mut Vec<u8>)) {
@@ -175,11 +157,9 @@ impl<'a> CellWriter<'a> {
     }
 
     fn needs_quotes(&self, text: &[u8]) -> bool {
-        let blank_end = matches!(text.first(), None | Some(b' ' | b'\t'))
-            || matches!(text.last(), None | Some(b' ' | b'\t'));
-        blank_end
-            || text == self.options.null.as_bytes()
-            || text.iter().any(|byte| self.special[usize::from(*byte)])
+        let blank_end =
+            matches!(text.first(), None | Some(b' ' | b'\t')) || matches!(text.last(), None | Some(b' ' | b'\t'));
+        blank_end || text == self.options.null.as_bytes() || text.iter().any(|byte| self.special[usize::from(*byte)])
     }
 }
 

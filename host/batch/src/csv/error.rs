@@ -56,9 +56,7 @@ pub enum DecodeError {
         row: u64,
     },
     /// The page ends within a quoted cell.
-    #[error(
-        "the csv ends inside a quoted cell of row {row}: the result was truncated; fetch the page again"
-    )]
+    #[error("the csv ends inside a quoted cell of row {row}: the result was truncated; fetch the page again")]
     Truncated {
         /// Row within the page.
         row: u64,

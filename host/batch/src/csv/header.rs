@@ -13,17 +13,10 @@ pub(super) fn without_mark(record: &[u8]) -> &[u8] {
 }
 
 /// For each CSV column the number of its field, every field exactly once.
-pub(super) fn match_header(
-    record: &[u8],
-    delimiter: u8,
-    schema: &Schema,
-) -> Result<Vec<usize>, DecodeError> {
+pub(super) fn match_header(record: &[u8], delimiter: u8, schema: &Schema) -> Result<Vec<usize>, DecodeError> {
     let mut fields = Vec::new();
     for name in names(record, delimiter)? {
-        let field = schema
-            .fields()
-            .iter()
-            .position(|f| f.name().eq_ignore_ascii_case(&name));
+        let field = schema.fields().iter().position(|f| f.name().eq_ignore_ascii_case(&name));
         let Some(field) = field else {
             return Err(DecodeError::UnknownColumn { column: name });
         };
@@ -34,9 +27,7 @@ pub(super) fn match_header(
     }
     let missing = (0..schema.fields().len()).find(|field| !fields.contains(field));
     match missing {
-        Some(field) => Err(DecodeError::MissingColumn {
-            column: schema.field(field).name().clone(),
-        }),
+        Some(field) => Err(DecodeError::MissingColumn { column: schema.field(field).name().clone() }),
         None => Ok(fields),
     }
 }

@@ -19,11 +19,7 @@ pub struct DecodeOptions {
 
 impl Default for DecodeOptions {
     fn default() -> Self {
-        Self {
-            delimiter: b',',
-            batch_rows: 8_192,
-            batch_bytes: 16 << 20,
-        }
+        Self { delimiter: b',', batch_rows: 8_192, batch_bytes: 16 << 20 }
     }
 }
 
@@ -70,20 +66,11 @@ pub struct DecodeReject {
 pub(super) fn check_options(options: &DecodeOptions) -> Result<(), DecodeError> {
     let delimiter = options.delimiter;
     let reason = if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n') {
-        format!(
-            "the delimiter must be an ascii character and no quote or line end, not byte {delimiter}"
-        )
+        format!("the delimiter must be an ascii character and no quote or line end, not byte {delimiter}")
     } else if options.batch_rows == 0 || u32::try_from(options.batch_rows).is_err() {
-        format!(
-            "batch_rows must be between 1 and {}, not {}",
-            u32::MAX,
-            options.batch_rows
-        )
+        format!("batch_rows must be between 1 and {}, not {}", u32::MAX, options.batch_rows)
     } else if options.batch_bytes == 0 || options.batch_bytes > MAX_BATCH_BYTES {
-        format!(
-            "batch_bytes must be between 1 and {MAX_BATCH_BYTES}, not {}",
-            options.batch_bytes
-        )
+        format!("batch_bytes must be between 1 and {MAX_BATCH_BYTES}, not {}", options.batch_bytes)
     } else {
         return Ok(());
     };

@@ -48,32 +48,17 @@ pub(super) fn cell_at(buffer: &[u8], at: usize, delimiter: u8) -> Result<Cell, S
 fn quoted(buffer: &[u8], start: usize, delimiter: u8) -> Result<Cell, Stop> {
     let end = find_quote(buffer, start).ok_or(Stop::Incomplete)?;
     match buffer.get(end + 1) {
-        Some(&byte) if byte == delimiter => Ok(Cell {
-            start,
-            end,
-            doubled: false,
-            next: end + 2,
-            ended_by: End::Delimiter,
-        }),
-        Some(b'\n') => Ok(Cell {
-            start,
-            end,
-            doubled: false,
-            next: end + 2,
-            ended_by: End::Newline,
-        }),
+        Some(&byte) if byte == delimiter => {
+            Ok(Cell { start, end, doubled: false, next: end + 2, ended_by: End::Delimiter })
+        }
+        Some(b'\n') => Ok(Cell { start, end, doubled: false, next: end + 2, ended_by: End::Newline }),
         _ => quoted_general(buffer, start, end, delimiter),
     }
 }
 
 /// A quoted cell whose first closing candidate `end` is not plainly its end.
 #[cold]
-fn quoted_general(
-    buffer: &[u8],
-    start: usize,
-    mut end: usize,
-    delimiter: u8,
-) -> Result<Cell, Stop> {
+fn quoted_general(buffer: &[u8], start: usize, mut end: usize, delimiter: u8) -> Result<Cell, Stop> {
     let mut doubled = false;
     loop {
         let (next, ended_by) = match buffer.get(end + 1) {
@@ -92,13 +77,7 @@ fn quoted_general(
             },
             Some(_) => return Err(Stop::Malformed),
         };
-        return Ok(Cell {
-            start,
-            end,
-            doubled,
-            next,
-            ended_by,
-        });
+        return Ok(Cell { start, end, doubled, next, ended_by });
     }
 }
 
@@ -108,24 +87,12 @@ fn unquoted(buffer: &[u8], start: usize, delimiter: u8) -> Result<Cell, Stop> {
     let mut end = start + length;
     let next = end + 1;
     if rest[length] == delimiter {
-        return Ok(Cell {
-            start,
-            end,
-            doubled: false,
-            next,
-            ended_by: End::Delimiter,
-        });
+        return Ok(Cell { start, end, doubled: false, next, ended_by: End::Delimiter });
     }
     if rest[..length].last() == Some(&b'\r') {
         end -= 1;
     }
-    Ok(Cell {
-        start,
-        end,
-        doubled: false,
-        next,
-        ended_by: End::Newline,
-    })
+    Ok(Cell { start, end, doubled: false, next, ended_by: End::Newline })
 }
 
 /// The next quote at or behind `from`.
@@ -174,15 +141,13 @@ impl RecordEnd {
         while let Some(&byte) = chunk.get(at) {
             let (state, skip) = match *self {
                 Self::CellStart if byte == QUOTE => (Self::Quoted, 1),
-                Self::CellStart | Self::Unquoted => {
-                    match memchr::memchr2(delimiter, b'\n', &chunk[at..]) {
-                        Some(found) if chunk[at + found] == b'\n' => {
-                            return self.end(at + found + 1);
-                        }
-                        Some(found) => (Self::CellStart, found + 1),
-                        None => (Self::Unquoted, chunk.len() - at),
+                Self::CellStart | Self::Unquoted => match memchr::memchr2(delimiter, b'\n', &chunk[at..]) {
+                    Some(found) if chunk[at + found] == b'\n' => {
+                        return self.end(at + found + 1);
                     }
-                }
+                    Some(found) => (Self::CellStart, found + 1),
+                    None => (Self::Unquoted, chunk.len() - at),
+                },
                 Self::Quoted => match memchr::memchr(QUOTE, &chunk[at..]) {
                     Some(found) => (Self::QuoteSeen, found + 1),
                     None => (Self::Quoted, chunk.len() - at),
@@ -235,11 +200,7 @@ mod tests {
         for cut in 0..record.len() {
             let mut end = RecordEnd::default();
             assert_eq!(end.advance(&record[..cut], b','), None, "{cut}");
-            assert_eq!(
-                end.advance(&record[cut..], b','),
-                Some(record.len() - cut),
-                "{cut}"
-            );
+            assert_eq!(end.advance(&record[cut..], b','), Some(record.len() - cut), "{cut}");
         }
     }
 

@@ -14,18 +14,12 @@ fn encode(batch: &RecordBatch, options: &EncodeOptions) -> String {
 }
 
 fn style(quote: QuoteStyle) -> EncodeOptions {
-    EncodeOptions {
-        quote,
-        ..EncodeOptions::default()
-    }
+    EncodeOptions { quote, ..EncodeOptions::default() }
 }
 
 fn batch() -> RecordBatch {
     let schema = schema(&[("Name", T::String, 0), ("Amount", T::Currency, 2)]);
-    let page = decode(
-        &schema,
-        b"Name,Amount\n\"a,b\",-0.5\n,1.2E3\n\"say \"\"hi\"\"\",\nplain,7\n",
-    );
+    let page = decode(&schema, b"Name,Amount\n\"a,b\",-0.5\n,1.2E3\n\"say \"\"hi\"\"\",\nplain,7\n");
     page.batch().clone()
 }
 
@@ -62,23 +56,11 @@ fn other_dialects() {
 #[test]
 fn null_stays_apart_from_text() {
     let texts = StringArray::from(vec![None, Some(""), Some("NULL"), Some(" x")]);
-    let columns = [
-        ("T", Arc::new(texts.clone()) as ArrayRef),
-        ("U", Arc::new(texts)),
-    ];
+    let columns = [("T", Arc::new(texts.clone()) as ArrayRef), ("U", Arc::new(texts))];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    assert_eq!(
-        encode(&batch, &EncodeOptions::default()),
-        "T,U\n,\n\"\",\"\"\nNULL,NULL\n\" x\",\" x\"\n"
-    );
-    let options = EncodeOptions {
-        null: "NULL".to_owned(),
-        ..EncodeOptions::default()
-    };
-    assert_eq!(
-        encode(&batch, &options),
-        "T,U\nNULL,NULL\n\"\",\"\"\n\"NULL\",\"NULL\"\n\" x\",\" x\"\n"
-    );
+    assert_eq!(encode(&batch, &EncodeOptions::default()), "T,U\n,\n\"\",\"\"\nNULL,NULL\n\" x\",\" x\"\n");
+    let options = EncodeOptions { null: "NULL".to_owned(), ..EncodeOptions::default() };
+    assert_eq!(encode(&batch, &options), "T,U\nNULL,NULL\n\"\",\"\"\n\"NULL\",\"NULL\"\n\" x\",\" x\"\n");
 }
 
 #[test]
@@ -91,21 +73,12 @@ fn a_null_alone_in_its_record_is_no_blank_line() {
 #[test]
 fn types_beyond_salesforce() {
     let columns: [(&str, ArrayRef); 3] = [
-        (
-            "f",
-            Arc::new(Float64Array::from(vec![0.1, 1e300, f64::NAN])),
-        ),
+        ("f", Arc::new(Float64Array::from(vec![0.1, 1e300, f64::NAN]))),
         ("i", Arc::new(Int8Array::from(vec![-128, 0, 7]))),
-        (
-            "b",
-            Arc::new(BinaryArray::from(vec![&b"\xFF\x00"[..], b"", b"abc"])),
-        ),
+        ("b", Arc::new(BinaryArray::from(vec![&b"\xFF\x00"[..], b"", b"abc"]))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    assert_eq!(
-        encode(&batch, &EncodeOptions::default()),
-        "f,i,b\n0.1,-128,/wA=\n1e300,0,\"\"\nNaN,7,YWJj\n"
-    );
+    assert_eq!(encode(&batch, &EncodeOptions::default()), "f,i,b\n0.1,-128,/wA=\n1e300,0,\"\"\nNaN,7,YWJj\n");
 }
 
 #[test]
@@ -115,10 +88,7 @@ fn what_cannot_be_written_says_why() {
     let mut out = Vec::new();
     let error = encode_batch(&batch, &EncodeOptions::default(), true, &mut out).unwrap_err();
     assert_eq!(error.to_string(), "cannot write the column `L` as csv");
-    let options = EncodeOptions {
-        delimiter: b'"',
-        ..EncodeOptions::default()
-    };
+    let options = EncodeOptions { delimiter: b'"', ..EncodeOptions::default() };
     assert!(encode_batch(&batch, &options, true, &mut out).is_err());
     assert!(out.is_empty());
 }

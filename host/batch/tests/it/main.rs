@@ -7,8 +7,7 @@ mod properties;
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use forcepump_batch::{
-    CsvDecoder, DecodeError, DecodeOptions, DecodedBatch, FieldSpec, SalesforceType as T,
-    arrow_field,
+    CsvDecoder, DecodeError, DecodeOptions, DecodedBatch, FieldSpec, SalesforceType as T, arrow_field,
 };
 use std::sync::Arc;
 
@@ -16,11 +15,7 @@ use std::sync::Arc;
 fn schema(fields: &[(&str, T, i8)]) -> SchemaRef {
     let fields = fields.iter().map(|(name, kind, scale)| {
         let nullable = *kind != T::Id;
-        let spec = FieldSpec {
-            scale: *scale,
-            nullable,
-            ..FieldSpec::new(*name, *kind)
-        };
+        let spec = FieldSpec { scale: *scale, nullable, ..FieldSpec::new(*name, *kind) };
         arrow_field(&spec).expect("a bulk type")
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -45,27 +40,17 @@ impl Page {
     }
 
     fn error(&self) -> String {
-        self.records
-            .as_ref()
-            .expect_err("a page that fails")
-            .to_string()
+        self.records.as_ref().expect_err("a page that fails").to_string()
     }
 }
 
 /// Decodes the chunks of one page.
-fn decode_chunks<'a>(
-    schema: &SchemaRef,
-    options: &DecodeOptions,
-    chunks: impl IntoIterator<Item = &'a [u8]>,
-) -> Page {
+fn decode_chunks<'a>(schema: &SchemaRef, options: &DecodeOptions, chunks: impl IntoIterator<Item = &'a [u8]>) -> Page {
     let mut decoder = CsvDecoder::new(schema.clone(), options.clone()).expect("valid options");
     let mut decoded = Vec::new();
     for chunk in chunks {
         if let Err(error) = decoder.feed(chunk, &mut decoded) {
-            return Page {
-                decoded,
-                records: Err(error),
-            };
+            return Page { decoded, records: Err(error) };
         }
     }
     let records = decoder.finish(&mut decoded);

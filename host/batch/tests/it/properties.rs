@@ -2,24 +2,18 @@
 
 use crate::{Page, decode, decode_chunks, schema};
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow_schema::SchemaRef;
-use forcepump_batch::{
-    DecodeOptions, EncodeOptions, QuoteStyle, SalesforceType as T, encode_batch,
-};
+use forcepump_batch::{DecodeOptions, EncodeOptions, QuoteStyle, SalesforceType as T, encode_batch};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::sync::Arc;
 
 fn mixed() -> SchemaRef {
-    schema(&[
-        ("A", T::String, 0),
-        ("N", T::Double, 3),
-        ("D", T::DateTime, 0),
-    ])
+    schema(&[("A", T::String, 0), ("N", T::Double, 3), ("D", T::DateTime, 0)])
 }
 
 /// Pieces of CSV, right and wrong ones, that meet in every way.
@@ -62,19 +56,9 @@ fn page() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn whole_rows() -> impl Strategy<Value = Vec<u8>> {
-    let text = prop_oneof![
-        Just("\"a\"\"b\""),
-        Just("x\"y"),
-        Just("\"é\r\n,\""),
-        Just(""),
-        Just("\"\"")
-    ];
+    let text = prop_oneof![Just("\"a\"\"b\""), Just("x\"y"), Just("\"é\r\n,\""), Just(""), Just("\"\"")];
     let number = prop_oneof![Just("1.5"), Just("\"-9.0E7\""), Just("1.00005"), Just("")];
-    let instant = prop_oneof![
-        Just("\"2024-04-16T19:00:00.000Z\""),
-        Just("never"),
-        Just("")
-    ];
+    let instant = prop_oneof![Just("\"2024-04-16T19:00:00.000Z\""), Just("never"), Just("")];
     let end = prop_oneof![Just("\n"), Just("\r\n")];
     let row = (text, number, instant, end).prop_map(|(a, n, d, end)| format!("{a},{n},{d}{end}"));
     vec(row, 0..30).prop_map(|rows| format!("A,N,D\n{}", rows.concat()).into_bytes())
@@ -101,15 +85,8 @@ fn cut(page: &[u8], sizes: &[usize]) -> Vec<Vec<u8>> {
     chunks
 }
 
-fn cuts_change_nothing(
-    page: &[u8],
-    sizes: &[usize],
-    batch_rows: usize,
-) -> Result<(), TestCaseError> {
-    let options = DecodeOptions {
-        batch_rows,
-        ..DecodeOptions::default()
-    };
+fn cuts_change_nothing(page: &[u8], sizes: &[usize], batch_rows: usize) -> Result<(), TestCaseError> {
+    let options = DecodeOptions { batch_rows, ..DecodeOptions::default() };
     let whole = decode_chunks(&mixed(), &options, [page]);
     let chunks = cut(page, sizes);
     let in_chunks = decode_chunks(&mixed(), &options, chunks.iter().map(Vec::as_slice));
@@ -135,13 +112,7 @@ fn every_record_is_accounted_for(page: &Page) -> Result<(), TestCaseError> {
 
 type Row = (
     (String, Option<String>, Option<bool>, Option<i32>),
-    (
-        Option<i64>,
-        Option<i128>,
-        Option<i32>,
-        Option<i64>,
-        Option<i64>,
-    ),
+    (Option<i64>, Option<i128>, Option<i32>, Option<i64>, Option<i64>),
 );
 
 fn row() -> impl Strategy<Value = Row> {
@@ -149,12 +120,7 @@ fn row() -> impl Strategy<Value = Row> {
     // An empty text comes back as null: the dialect cannot tell them apart.
     let text = "[ -~\n\r\t\0é😀\"\",;]{1,20}";
     (
-        (
-            "[a-zA-Z0-9]{18}",
-            option::of(text),
-            any::<Option<bool>>(),
-            any::<Option<i32>>(),
-        ),
+        ("[a-zA-Z0-9]{18}", option::of(text), any::<Option<bool>>(), any::<Option<i32>>()),
         (
             any::<Option<i64>>(),
             option::of(1 - DECIMAL_LIMIT..DECIMAL_LIMIT),
@@ -178,36 +144,17 @@ fn batch_of(rows: &[Row]) -> RecordBatch {
         ("Clock", T::Time, 0),
     ]);
     let decimals = rows.iter().map(|row| row.1.1).collect::<Decimal128Array>();
-    let instants = rows
-        .iter()
-        .map(|row| row.1.3)
-        .collect::<TimestampMicrosecondArray>();
+    let instants = rows.iter().map(|row| row.1.3).collect::<TimestampMicrosecondArray>();
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(
-            rows.iter()
-                .map(|row| Some(row.0.0.as_str()))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            rows.iter()
-                .map(|row| row.0.1.as_deref())
-                .collect::<StringArray>(),
-        ),
+        Arc::new(rows.iter().map(|row| Some(row.0.0.as_str())).collect::<StringArray>()),
+        Arc::new(rows.iter().map(|row| row.0.1.as_deref()).collect::<StringArray>()),
         Arc::new(rows.iter().map(|row| row.0.2).collect::<BooleanArray>()),
         Arc::new(rows.iter().map(|row| row.0.3).collect::<Int32Array>()),
         Arc::new(rows.iter().map(|row| row.1.0).collect::<Int64Array>()),
-        Arc::new(
-            decimals
-                .with_precision_and_scale(18, 4)
-                .expect("within 18 digits"),
-        ),
+        Arc::new(decimals.with_precision_and_scale(18, 4).expect("within 18 digits")),
         Arc::new(rows.iter().map(|row| row.1.2).collect::<Date32Array>()),
         Arc::new(instants.with_timezone("UTC")),
-        Arc::new(
-            rows.iter()
-                .map(|row| row.1.4)
-                .collect::<Time64MicrosecondArray>(),
-        ),
+        Arc::new(rows.iter().map(|row| row.1.4).collect::<Time64MicrosecondArray>()),
     ];
     RecordBatch::try_new(schema, columns).expect("columns of the schema")
 }

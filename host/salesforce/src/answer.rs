@@ -48,23 +48,10 @@ impl Refusal {
             Err(_) => None,
         };
         let item = item.filter(|i| !(i.code.is_empty() && i.message.is_empty()));
-        let retry_after = headers
-            .get(RETRY_AFTER)
-            .and_then(|v| v.to_str().ok())
-            .and_then(parse_retry_after);
+        let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
         match item {
-            Some(item) => Self {
-                status,
-                code: item.code,
-                message: item.message.trim().to_owned(),
-                retry_after,
-            },
-            None => Self {
-                status,
-                code: String::new(),
-                message: foreign_body(status, headers, body),
-                retry_after,
-            },
+            Some(item) => Self { status, code: item.code, message: item.message.trim().to_owned(), retry_after },
+            None => Self { status, code: String::new(), message: foreign_body(status, headers, body), retry_after },
         }
     }
 
@@ -78,46 +65,21 @@ impl Refusal {
     /// The session is alive but not allowed here; logging in again would change nothing.
     pub(crate) fn is_unusable_session(&self) -> bool {
         let text = self.message.to_ascii_lowercase();
-        text.contains("not valid for use with the")
-            || text.contains("connected app is not attached")
+        text.contains("not valid for use with the") || text.contains("connected app is not attached")
     }
 
     pub(crate) fn into_error(self, what: &str, usage: Option<(u64, u64)>) -> Error {
         let what = what.to_owned();
         let status = self.status.as_u16();
-        let Self {
-            code,
-            message,
-            retry_after,
-            ..
-        } = self;
+        let Self { code, message, retry_after, .. } = self;
         if status == 401 || same_code(&code, "INVALID_SESSION_ID") {
-            return Error::Auth {
-                message: session_words(&what, &code, &message),
-                code,
-                retryable: false,
-            };
+            return Error::Auth { message: session_words(&what, &code, &message), code, retryable: false };
         }
         if let Some(hint) = limit_hint(&code, &message, usage) {
-            return Error::Limit {
-                what,
-                status,
-                code,
-                message,
-                hint,
-            };
+            return Error::Limit { what, status, code, message, hint };
         }
-        let hint = hint_for(status, &code, &message)
-            .map(|h| format!("\n  hint: {h}"))
-            .unwrap_or_default();
-        Error::Api {
-            what,
-            status,
-            code,
-            message,
-            hint,
-            retry_after,
-        }
+        let hint = hint_for(status, &code, &message).map(|h| format!("\n  hint: {h}")).unwrap_or_default();
+        Error::Api { what, status, code, message, hint, retry_after }
     }
 }
 
@@ -129,15 +91,11 @@ fn session_words(what: &str, code: &str, message: &str) -> String {
 }
 
 fn limit_hint(code: &str, message: &str, usage: Option<(u64, u64)>) -> Option<String> {
-    let is_limit = ["REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDEDQUOTA"]
-        .iter()
-        .any(|c| same_code(c, code));
+    let is_limit = ["REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDEDQUOTA"].iter().any(|c| same_code(c, code));
     if !is_limit && !message.starts_with("Max bulk v2 query") {
         return None;
     }
-    let used = usage
-        .map(|(used, of)| format!(" ({used} of {of} API calls used)"))
-        .unwrap_or_default();
+    let used = usage.map(|(used, of)| format!(" ({used} of {of} API calls used)")).unwrap_or_default();
     let text = message.to_ascii_lowercase();
     let way = if text.contains("concurrent") {
         "too many long requests run at once in the org: lower the parallelism or run at another hour"
@@ -163,16 +121,10 @@ fn hint_for(status: u16, code: &str, message: &str) -> Option<&'static str> {
         _ if says("Aggregate Relationships not supported") => {
             "child sub-selects are not possible in Bulk; query the child object instead"
         }
-        _ if is("INVALIDENTITY") || says("is not supported by the Bulk API") => {
-            "Bulk API does not offer this object"
-        }
-        _ if is("INVALID_FIELD") => {
-            "the field does not exist or field-level security hides it from the user"
-        }
+        _ if is("INVALIDENTITY") || says("is not supported by the Bulk API") => "Bulk API does not offer this object",
+        _ if is("INVALID_FIELD") => "the field does not exist or field-level security hides it from the user",
         _ if is("INVALID_TYPE") => "the object does not exist or the user may not see it",
-        _ if is("QUERY_TIMEOUT") => {
-            "narrow `where`, use indexed fields in it, or name fewer fields"
-        }
+        _ if is("QUERY_TIMEOUT") => "narrow `where`, use indexed fields in it, or name fewer fields",
         404 => "it does not exist, was deleted, is older than 7 days, or the user may not see it",
         406 => "the server refused the Accept header",
         409 => "results are given only to the API version that created the job",
@@ -184,10 +136,7 @@ fn hint_for(status: u16, code: &str, message: &str) -> Option<&'static str> {
 
 fn foreign_body(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     if status.is_redirection() {
-        let to = headers
-            .get(LOCATION)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or("nowhere");
+        let to = headers.get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or("nowhere");
         let to = to.split(['?', '#']).next().unwrap_or_default();
         return format!(
             "redirected to {to}; API calls follow no redirect, set the connection to the org's My Domain host"
@@ -195,17 +144,12 @@ fn foreign_body(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String 
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_ERROR_BODY_BYTES)]);
     let text = text.trim();
-    let is_html = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|v| v.as_bytes().starts_with(b"text/html"))
-        || text.starts_with('<');
+    let is_html =
+        headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html")) || text.starts_with('<');
     match (text.is_empty(), is_html) {
         (true, _) => "no reason given (empty body)".to_owned(),
         (_, true) => format!("an HTML page instead of an API answer{}", html_title(text)),
-        _ => format!(
-            "not an API answer: {:?}",
-            text.chars().take(MAX_TOLD_CHARS).collect::<String>()
-        ),
+        _ => format!("not an API answer: {:?}", text.chars().take(MAX_TOLD_CHARS).collect::<String>()),
     }
 }
 
@@ -213,18 +157,10 @@ fn html_title(page: &str) -> String {
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title>").and_then(|start| {
         let from = start + "<title>".len();
-        lower[from..]
-            .find("</title>")
-            .and_then(|length| page.get(from..from + length))
+        lower[from..].find("</title>").and_then(|length| page.get(from..from + length))
     });
-    let title = title
-        .map(|t| t.trim().chars().take(MAX_TOLD_CHARS).collect::<String>())
-        .unwrap_or_default();
-    if title.is_empty() {
-        String::new()
-    } else {
-        format!(": {title:?}")
-    }
+    let title = title.map(|t| t.trim().chars().take(MAX_TOLD_CHARS).collect::<String>()).unwrap_or_default();
+    if title.is_empty() { String::new() } else { format!(": {title:?}") }
 }
 
 /// Seconds or an HTTP date (RFC 9110 section 10.2.3), capped.
@@ -233,9 +169,7 @@ fn parse_retry_after(text: &str) -> Option<Duration> {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let when = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-            (when.with_timezone(&Utc) - Utc::now())
-                .to_std()
-                .unwrap_or(Duration::ZERO)
+            (when.with_timezone(&Utc) - Utc::now()).to_std().unwrap_or(Duration::ZERO)
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))
@@ -244,17 +178,8 @@ fn parse_retry_after(text: &str) -> Option<Duration> {
 /// Reads `Sforce-Limit-Info`, e.g. `api-usage=25/5000; per-app-api-usage=17/250(appName=x)`: used and allowed.
 pub(crate) fn parse_api_usage(text: &str) -> Option<(u64, u64)> {
     let mut parts = text.split([';', ',']).map(str::trim);
-    let (used, allowed) = parts
-        .find_map(|part| part.strip_prefix("api-usage="))?
-        .split_once('/')?;
-    let digits = |text: &str| {
-        text.trim()
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect::<String>()
-            .parse()
-            .ok()
-    };
+    let (used, allowed) = parts.find_map(|part| part.strip_prefix("api-usage="))?.split_once('/')?;
+    let digits = |text: &str| text.trim().chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok();
     Some((digits(used)?, digits(allowed)?))
 }
 
@@ -263,28 +188,14 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, body: &str) -> Refusal {
-        Refusal::read(
-            StatusCode::from_u16(status).unwrap(),
-            &HeaderMap::new(),
-            body.as_bytes(),
-        )
+        Refusal::read(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
     #[test]
     fn array_object_html_and_nothing() {
         let table = [
-            (
-                400,
-                r#"[{"message":"\nfoo","errorCode":"INVALID_TYPE"}]"#,
-                "INVALID_TYPE",
-                "foo",
-            ),
-            (
-                404,
-                r#"{"errorCode":"NOT_FOUND","message":"gone"}"#,
-                "NOT_FOUND",
-                "gone",
-            ),
+            (400, r#"[{"message":"\nfoo","errorCode":"INVALID_TYPE"}]"#, "INVALID_TYPE", "foo"),
+            (404, r#"{"errorCode":"NOT_FOUND","message":"gone"}"#, "NOT_FOUND", "gone"),
             (
                 503,
                 "<html><head><title>Down for Maintenance</title>",
@@ -292,12 +203,7 @@ mod tests {
                 "an HTML page instead of an API answer: \"Down for Maintenance\"",
             ),
             (406, "", "", "no reason given (empty body)"),
-            (
-                403,
-                "Bad_OAuth_Token",
-                "",
-                "not an API answer: \"Bad_OAuth_Token\"",
-            ),
+            (403, "Bad_OAuth_Token", "", "not an API answer: \"Bad_OAuth_Token\""),
         ];
         for (status, body, code, message) in table {
             let read = refusal(status, body);
@@ -309,20 +215,15 @@ mod tests {
     fn sessions() {
         let dead = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
         assert!(refusal(401, dead).is_dead_session());
-        let unusable = r#"[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]"#;
+        let unusable =
+            r#"[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]"#;
         assert!(!refusal(401, unusable).is_dead_session());
-        assert!(
-            refusal(401, unusable)
-                .into_error("x", None)
-                .to_string()
-                .contains("API Enabled")
-        );
+        assert!(refusal(401, unusable).into_error("x", None).to_string().contains("API Enabled"));
     }
 
     #[test]
     fn limits_are_not_retried_and_tell_the_usage() {
-        let body =
-            r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#;
+        let body = r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#;
         let error = refusal(403, body).into_error("job", Some((15000, 15000)));
         assert!(!error.is_retryable());
         assert!(error.to_string().contains("15000 of 15000"), "{error}");
@@ -339,19 +240,13 @@ mod tests {
         };
         let read = refusal(400, &body);
         assert_eq!(read.code, "INVALID_TYPE");
-        assert!(
-            read.message
-                .contains("sObject type 'Accout' is not supported")
-        );
+        assert!(read.message.contains("sObject type 'Accout' is not supported"));
     }
 
     #[test]
     fn usage_header_is_read_leniently() {
         assert_eq!(parse_api_usage("api-usage=29/15000"), Some((29, 15000)));
-        assert_eq!(
-            parse_api_usage("per-app-api-usage=1/2(appName=x), api-usage=25/5000"),
-            Some((25, 5000))
-        );
+        assert_eq!(parse_api_usage("per-app-api-usage=1/2(appName=x), api-usage=25/5000"), Some((25, 5000)));
         assert_eq!(parse_api_usage("per-app-api-usage=1/2"), None);
         assert_eq!(parse_api_usage("api-usage=x"), None);
     }
@@ -360,10 +255,7 @@ mod tests {
     fn retry_after_forms() {
         assert_eq!(parse_retry_after("3"), Some(Duration::from_secs(3)));
         assert_eq!(parse_retry_after("99999"), Some(MAX_RETRY_AFTER));
-        assert_eq!(
-            parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         assert_eq!(parse_retry_after("soon"), None);
     }
 }

@@ -39,10 +39,8 @@ enum Decoder {
 
 impl WireBody {
     pub(crate) fn new(what: &str, response: reqwest::Response, stall_timeout: Duration) -> Self {
-        let coding = response
-            .headers()
-            .get(CONTENT_ENCODING)
-            .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+        let coding =
+            response.headers().get(CONTENT_ENCODING).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
         Self {
             what: what.to_owned(),
             decoder: Decoder::of(coding.as_deref().unwrap_or("identity")),
@@ -74,10 +72,7 @@ impl WireBody {
         let chunk = match tokio::time::timeout(self.stall_timeout, self.response.chunk()).await {
             Ok(chunk) => chunk,
             Err(_) => {
-                return Err(Error::Stalled {
-                    what: self.what.clone(),
-                    waited: self.stall_timeout,
-                });
+                return Err(Error::Stalled { what: self.what.clone(), waited: self.stall_timeout });
             }
         };
         let chunk = chunk.map_err(|error| self.truncated(crate::http::describe_error(error)))?;
@@ -125,26 +120,19 @@ impl WireBody {
     }
 
     fn truncated(&self, detail: String) -> Error {
-        Error::Truncated {
-            what: self.what.clone(),
-            received_bytes: self.received_bytes,
-            detail,
-        }
+        Error::Truncated { what: self.what.clone(), received_bytes: self.received_bytes, detail }
     }
 
     /// As a stream for the caller.
     pub(crate) fn into_stream(self) -> BodyStream {
-        Box::pin(futures_util::stream::unfold(
-            Some(self),
-            |body| async move {
-                let mut body = body?;
-                match body.next().await {
-                    Ok(Some(bytes)) => Some((Ok(bytes), Some(body))),
-                    Ok(None) => None,
-                    Err(error) => Some((Err(error), None)),
-                }
-            },
-        ))
+        Box::pin(futures_util::stream::unfold(Some(self), |body| async move {
+            let mut body = body?;
+            match body.next().await {
+                Ok(Some(bytes)) => Some((Ok(bytes), Some(body))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
     }
 }
 
@@ -158,11 +146,7 @@ impl Decoder {
     }
 }
 
-fn inflate(
-    gzip: &mut MultiGzDecoder<Vec<u8>>,
-    chunk: &[u8],
-    ready: &mut VecDeque<Bytes>,
-) -> std::io::Result<()> {
+fn inflate(gzip: &mut MultiGzDecoder<Vec<u8>>, chunk: &[u8], ready: &mut VecDeque<Bytes>) -> std::io::Result<()> {
     for step in chunk.chunks(GZIP_STEP_BYTES) {
         gzip.write_all(step)?;
         let plain = std::mem::take(gzip.get_mut());
@@ -178,10 +162,7 @@ pub(crate) async fn read_whole(mut body: WireBody, max_bytes: usize) -> Result<B
     let mut whole = BytesMut::new();
     while let Some(bytes) = body.next().await? {
         if whole.len() + bytes.len() > max_bytes {
-            return Err(Error::protocol(
-                &body.what,
-                format!("the answer is larger than {max_bytes} bytes"),
-            ));
+            return Err(Error::protocol(&body.what, format!("the answer is larger than {max_bytes} bytes")));
         }
         whole.extend_from_slice(&bytes);
     }
@@ -202,10 +183,7 @@ mod tests {
     }
 
     fn body(bytes: Vec<u8>) -> WireBody {
-        let response = http::Response::builder()
-            .header(CONTENT_ENCODING, "gzip")
-            .body(bytes)
-            .unwrap();
+        let response = http::Response::builder().header(CONTENT_ENCODING, "gzip").body(bytes).unwrap();
         WireBody::new("test", response.into(), Duration::from_secs(5))
     }
 
@@ -226,19 +204,14 @@ mod tests {
         let whole = gzip(b"\"Id\",\"Name\"\n\"001\",\"x\"\n");
         for cut in 1..whole.len() {
             let error = read(whole[..cut].to_vec()).await.unwrap_err();
-            assert!(
-                matches!(error, Error::Truncated { .. }),
-                "cut at {cut}: {error}"
-            );
+            assert!(matches!(error, Error::Truncated { .. }), "cut at {cut}: {error}");
         }
         assert_eq!(read(whole).await.unwrap().len(), 22);
     }
 
     #[test]
     fn any_chunking_gives_the_same() {
-        let text: Vec<u8> = (0..50_000u32)
-            .flat_map(|i| i.to_string().into_bytes())
-            .collect();
+        let text: Vec<u8> = (0..50_000u32).flat_map(|i| i.to_string().into_bytes()).collect();
         let packed = [gzip(&text), gzip(b"tail")].concat();
         for size in [1, 2, 7, 1000, packed.len()] {
             let (mut decoder, mut ready) = (MultiGzDecoder::new(Vec::new()), VecDeque::new());
@@ -247,24 +220,14 @@ mod tests {
             }
             decoder.try_finish().unwrap();
             let rest = std::mem::take(decoder.get_mut());
-            let plain = [
-                ready.iter().flat_map(|b| b.to_vec()).collect::<Vec<_>>(),
-                rest,
-            ]
-            .concat();
-            assert_eq!(
-                plain,
-                [text.as_slice(), b"tail"].concat(),
-                "chunks of {size}"
-            );
+            let plain = [ready.iter().flat_map(|b| b.to_vec()).collect::<Vec<_>>(), rest].concat();
+            assert_eq!(plain, [text.as_slice(), b"tail"].concat(), "chunks of {size}");
         }
     }
 
     #[tokio::test]
     async fn too_large_is_refused() {
-        let error = read_whole(body(gzip(&[b'x'; 5000])), 100)
-            .await
-            .unwrap_err();
+        let error = read_whole(body(gzip(&[b'x'; 5000])), 100).await.unwrap_err();
         assert!(matches!(error, Error::Protocol { .. }), "{error}");
     }
 }

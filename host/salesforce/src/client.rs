@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, IF_MODIFIED_SINCE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -16,65 +15,11 @@ use crate::body::{WireBody, read_whole};
 use crate::connection::ResolvedConnection;
 use crate::describe::DescribeCache;
 use crate::error::{Error, Result};
+use crate::options::ClientOptions;
 use crate::session::{Session, Sessions};
 
 /// The largest JSON answer that is taken (a describe of 800 wide fields is about 5 MB).
 const MAX_JSON_BYTES: usize = 64 * 1024 * 1024;
-
-/// Time-outs, retries, and polling. The defaults suit production; tests make them small.
-#[derive(Debug, Clone)]
-pub struct ClientOptions {
-    /// TCP and TLS set-up.
-    pub connect_timeout: Duration,
-    /// From the request to the head of the answer.
-    pub first_byte_timeout: Duration,
-    /// Longest silence inside a body.
-    pub stall_timeout: Duration,
-    /// Attempts for one request, the first included.
-    pub max_attempts: usize,
-    /// Retries the client may have outstanding over all requests: each takes one, each success gives one back.
-    pub retry_budget: u32,
-    /// First wait before a retry; doubles, with jitter.
-    pub retry_min_delay: Duration,
-    /// Longest wait before a retry (`Retry-After` may ask for more).
-    pub retry_max_delay: Duration,
-    /// First wait between two looks at a job.
-    pub poll_min_delay: Duration,
-    /// Longest wait between two looks at a job.
-    pub poll_max_delay: Duration,
-    /// A job that does not change its state for this long is given up; `None`: never.
-    pub job_stuck_after: Option<Duration>,
-    /// How long a describe is believed without asking again.
-    pub describe_ttl: Duration,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(20),
-            first_byte_timeout: Duration::from_secs(120),
-            stall_timeout: Duration::from_secs(60),
-            max_attempts: 6,
-            retry_budget: 100,
-            retry_min_delay: Duration::from_millis(500),
-            retry_max_delay: Duration::from_secs(30),
-            poll_min_delay: Duration::from_millis(200),
-            poll_max_delay: Duration::from_secs(5),
-            job_stuck_after: None,
-            describe_ttl: Duration::from_secs(300),
-        }
-    }
-}
-
-impl ClientOptions {
-    pub(crate) fn backoff(&self) -> ExponentialBuilder {
-        ExponentialBuilder::new()
-            .with_min_delay(self.retry_min_delay)
-            .with_max_delay(self.retry_max_delay)
-            .with_max_times(self.max_attempts.saturating_sub(1))
-            .with_jitter()
-    }
-}
 
 /// A Salesforce org, seen through one connection. Cheap to clone; clones share session, cache, budget, counters.
 #[derive(Clone)]
@@ -153,9 +98,7 @@ impl Client {
             usage: [AtomicU64::new(0), AtomicU64::new(0)],
             options,
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Logs in, if that has not happened: a cheap test of the credentials that costs no API call.
@@ -224,11 +167,7 @@ impl Client {
             let (status, headers) = (response.status(), response.headers().clone());
             let wire = WireBody::new(&call.what, response, self.inner.options.stall_timeout);
             let body = read_whole(wire, MAX_JSON_BYTES).await?;
-            Ok(Reply {
-                status,
-                headers,
-                body,
-            })
+            Ok(Reply { status, headers, body })
         })
         .await
     }
@@ -244,11 +183,7 @@ impl Client {
         Fut: Future<Output = Result<T>>,
     {
         let may_repeat = |error: &Error| {
-            let worth_it = if call.idempotent {
-                error.is_retryable()
-            } else {
-                error.surely_not_executed()
-            };
+            let worth_it = if call.idempotent { error.is_retryable() } else { error.surely_not_executed() };
             // logins have their own retries
             worth_it && !matches!(error, Error::Auth { .. }) && self.take_retry()
         };
@@ -265,12 +200,7 @@ impl Client {
     }
 
     fn take_retry(&self) -> bool {
-        let taken = self
-            .inner
-            .budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(1)
-            });
+        let taken = self.inner.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if taken.is_ok() {
             self.inner.retries.fetch_add(1, Ordering::Relaxed);
         }
@@ -281,10 +211,7 @@ impl Client {
         let most = self.inner.options.retry_budget;
         let give = |left: u32| (left < most).then_some(left + 1);
         // full already: nothing to give back
-        let _ = self
-            .inner
-            .budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
+        let _ = self.inner.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 
     /// One attempt: with the session at hand, and once more with a new one if that was dead.
@@ -304,11 +231,7 @@ impl Client {
     }
 
     /// Outer error: no answer. Inner error: an answer that is a refusal.
-    async fn send(
-        &self,
-        call: &Call,
-        session: &Session,
-    ) -> Result<Result<reqwest::Response, Refusal>> {
+    async fn send(&self, call: &Call, session: &Session) -> Result<Result<reqwest::Response, Refusal>> {
         let request = self.request(call, session)?;
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
         let limit = self.inner.options.first_byte_timeout;
@@ -316,10 +239,7 @@ impl Client {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(transport_error(&call.what, error)),
             Err(_) => {
-                return Err(Error::Stalled {
-                    what: call.what.clone(),
-                    waited: limit,
-                });
+                return Err(Error::Stalled { what: call.what.clone(), waited: limit });
             }
         };
         self.note_usage(response.headers());
@@ -330,22 +250,15 @@ impl Client {
         let headers = response.headers().clone();
         let wire = WireBody::new(&call.what, response, self.inner.options.stall_timeout);
         // the status is known: a broken error body changes nothing
-        let body = read_whole(wire, MAX_ERROR_BODY_BYTES)
-            .await
-            .unwrap_or_default();
+        let body = read_whole(wire, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
         Ok(Err(Refusal::read(status, &headers, &body)))
     }
 
     fn request(&self, call: &Call, session: &Session) -> Result<reqwest::RequestBuilder> {
         let mut url = session.instance.clone();
         url.set_path(&call.path);
-        let mut bearer = HeaderValue::from_str(&format!(
-            "Bearer {}",
-            session.token.expose_secret()
-        ))
-        .map_err(|_| {
-            Error::config("the access token holds characters that no token has (a newline?)")
-        })?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", session.token.expose_secret()))
+            .map_err(|_| Error::config("the access token holds characters that no token has (a newline?)"))?;
         bearer.set_sensitive(true);
         let mut request = self
             .inner
@@ -367,10 +280,7 @@ impl Client {
     }
 
     fn note_usage(&self, headers: &HeaderMap) {
-        let told = headers
-            .get("sforce-limit-info")
-            .and_then(|v| v.to_str().ok())
-            .and_then(parse_api_usage);
+        let told = headers.get("sforce-limit-info").and_then(|v| v.to_str().ok()).and_then(parse_api_usage);
         if let Some((used, allowed)) = told {
             self.inner.usage[0].store(used, Ordering::Relaxed);
             self.inner.usage[1].store(allowed, Ordering::Relaxed);
@@ -380,30 +290,18 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("name", &self.inner.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("name", &self.inner.name).finish_non_exhaustive()
     }
 }
 
 pub(crate) fn parse_json<T: DeserializeOwned>(what: &str, reply: &Reply) -> Result<T> {
     serde_json::from_slice(&reply.body).map_err(|e| {
-        let start: String = String::from_utf8_lossy(&reply.body)
-            .chars()
-            .take(60)
-            .collect();
-        Error::protocol(
-            what,
-            format!("the answer is not the expected JSON ({e}); it starts with {start:?}"),
-        )
+        let start: String = String::from_utf8_lossy(&reply.body).chars().take(60).collect();
+        Error::protocol(what, format!("the answer is not the expected JSON ({e}); it starts with {start:?}"))
     })
 }
 
 fn transport_error(what: &str, error: reqwest::Error) -> Error {
     let executed_for_sure_not = error.is_connect() || error.is_builder();
-    Error::Transport {
-        what: what.to_owned(),
-        detail: crate::http::describe_error(error),
-        executed_for_sure_not,
-    }
+    Error::Transport { what: what.to_owned(), detail: crate::http::describe_error(error), executed_for_sure_not }
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::place::{environment_url, my_domain_url, parse_url};
 use crate::secret::SecretRef;
 
 /// API version used when the connection names none (Summer '24; result pages need 58.0, see the Bulk API 2.0 guide).
@@ -129,21 +130,13 @@ impl ConnectionConfig {
             ));
         }
         let auth = self.auth.ok_or_else(|| {
-            Error::config(
-                "auth is missing: \"client-credentials\", \"refresh-token\" or \"access-token\"",
-            )
+            Error::config("auth is missing: \"client-credentials\", \"refresh-token\" or \"access-token\"")
         })?;
         self.refuse_unused(auth)?;
         let login_url = self.login_url(auth)?;
         let credentials = self.credentials(auth, folder)?;
-        let api_version =
-            check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
-        Ok(ResolvedConnection {
-            name: String::new(),
-            login_url,
-            credentials,
-            api_version,
-        })
+        let api_version = check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
+        Ok(ResolvedConnection { name: String::new(), login_url, credentials, api_version })
     }
 
     fn check_references(&self) -> Result<()> {
@@ -152,17 +145,12 @@ impl ConnectionConfig {
             ("refresh_token", &self.refresh_token),
             ("access_token", &self.access_token),
         ];
-        secrets
-            .iter()
-            .try_for_each(|(name, secret)| secret.as_ref().map_or(Ok(()), |s| s.check(name)))
+        secrets.iter().try_for_each(|(name, secret)| secret.as_ref().map_or(Ok(()), |s| s.check(name)))
     }
 
     /// A setting that the chosen login does not use is a misunderstanding, not a detail.
     fn refuse_unused(&self, auth: AuthMethod) -> Result<()> {
-        let (token, refresh) = (
-            auth == AuthMethod::AccessToken,
-            auth == AuthMethod::RefreshToken,
-        );
+        let (token, refresh) = (auth == AuthMethod::AccessToken, auth == AuthMethod::RefreshToken);
         let unused = [
             ("client_id", self.client_id.is_some() && token),
             ("client_secret", self.client_secret.is_some() && token),
@@ -181,9 +169,7 @@ impl ConnectionConfig {
 
     fn login_url(&self, auth: AuthMethod) -> Result<Url> {
         if let (AuthMethod::AccessToken, Some(instance)) = (auth, &self.instance_url) {
-            return self
-                .only_place(&[])
-                .and_then(|()| parse_url("instance_url", instance));
+            return self.only_place(&[]).and_then(|()| parse_url("instance_url", instance));
         }
         match (self.environment, &self.my_domain, &self.url) {
             (Some(environment), None, None) => environment_url(environment, auth),
@@ -192,9 +178,7 @@ impl ConnectionConfig {
             (None, None, None) => Err(Error::config(
                 "no org named: give my_domain = \"acme\", url = \"https://…\" or environment = \"production\"",
             )),
-            _ => self
-                .only_place(&["one"])
-                .and(Err(Error::config("no org named"))),
+            _ => self.only_place(&["one"]).and(Err(Error::config("no org named"))),
         }
     }
 
@@ -205,45 +189,23 @@ impl ConnectionConfig {
             ("my_domain", self.my_domain.is_some()),
             ("url", self.url.is_some()),
         ];
-        let named: Vec<&str> = named
-            .iter()
-            .filter(|(_, is_some)| *is_some)
-            .map(|(name, _)| *name)
-            .collect();
+        let named: Vec<&str> = named.iter().filter(|(_, is_some)| *is_some).map(|(name, _)| *name).collect();
         if named.len() <= allowed.len() {
             return Ok(());
         }
-        let also = if allowed.is_empty() {
-            " beside instance_url"
-        } else {
-            ""
-        };
-        Err(Error::config(format!(
-            "{}{also}: exactly one says where the org is, keep one",
-            named.join(" and ")
-        )))
+        let also = if allowed.is_empty() { " beside instance_url" } else { "" };
+        Err(Error::config(format!("{}{also}: exactly one says where the org is, keep one", named.join(" and "))))
     }
 
     fn credentials(&self, auth: AuthMethod, folder: &Path) -> Result<Credentials> {
         let need = |name: &str, secret: &Option<SecretRef>| -> Result<SecretString> {
-            let missing = || {
-                Error::config(format!(
-                    "auth = \"{}\" needs {name} = \"env:NAME\"",
-                    auth.as_str()
-                ))
-            };
+            let missing = || Error::config(format!("auth = \"{}\" needs {name} = \"env:NAME\"", auth.as_str()));
             secret.as_ref().ok_or_else(missing)?.resolve(name, folder)
         };
         let client_id = || {
-            self.client_id
-                .clone()
-                .filter(|id| !id.trim().is_empty())
-                .ok_or_else(|| {
-                    Error::config(format!(
-                        "auth = \"{}\" needs client_id (the app's consumer key)",
-                        auth.as_str()
-                    ))
-                })
+            self.client_id.clone().filter(|id| !id.trim().is_empty()).ok_or_else(|| {
+                Error::config(format!("auth = \"{}\" needs client_id (the app's consumer key)", auth.as_str()))
+            })
         };
         Ok(match auth {
             AuthMethod::ClientCredentials => Credentials::ClientCredentials {
@@ -252,20 +214,11 @@ impl ConnectionConfig {
             },
             AuthMethod::RefreshToken => Credentials::RefreshToken {
                 client_id: client_id()?,
-                client_secret: self
-                    .client_secret
-                    .as_ref()
-                    .map(|s| s.resolve("client_secret", folder))
-                    .transpose()?,
+                client_secret: self.client_secret.as_ref().map(|s| s.resolve("client_secret", folder)).transpose()?,
                 refresh_token: need("refresh_token", &self.refresh_token)?,
-                store: self
-                    .refresh_token
-                    .as_ref()
-                    .and_then(|secret| secret.file(folder)),
+                store: self.refresh_token.as_ref().and_then(|secret| secret.file(folder)),
             },
-            AuthMethod::AccessToken => Credentials::AccessToken {
-                token: need("access_token", &self.access_token)?,
-            },
+            AuthMethod::AccessToken => Credentials::AccessToken { token: need("access_token", &self.access_token)? },
         })
     }
 }
@@ -283,15 +236,8 @@ impl AuthMethod {
 
 impl ResolvedConnection {
     /// A connection by OAuth client credentials, for hosts known at run time (the embedded emulator).
-    pub fn client_credentials(
-        url: &str,
-        client_id: &str,
-        client_secret: SecretString,
-    ) -> Result<Self> {
-        let credentials = Credentials::ClientCredentials {
-            client_id: client_id.to_owned(),
-            client_secret,
-        };
+    pub fn client_credentials(url: &str, client_id: &str, client_secret: SecretString) -> Result<Self> {
+        let credentials = Credentials::ClientCredentials { client_id: client_id.to_owned(), client_secret };
         Self::at(url, credentials)
     }
 
@@ -302,12 +248,7 @@ impl ResolvedConnection {
 
     fn at(url: &str, credentials: Credentials) -> Result<Self> {
         let login_url = parse_url("url", url)?;
-        Ok(Self {
-            name: "inline".into(),
-            login_url,
-            credentials,
-            api_version: DEFAULT_API_VERSION.into(),
-        })
+        Ok(Self { name: "inline".into(), login_url, credentials, api_version: DEFAULT_API_VERSION.into() })
     }
 
     /// The same connection under another name and API version (as `62.0` or `v62.0`).
@@ -339,112 +280,14 @@ fn in_connection(name: &str, error: Error) -> Error {
     Error::config(format!("connection {name}: {error}"))
 }
 
-fn environment_url(environment: Environment, auth: AuthMethod) -> Result<Url> {
-    let host = match environment {
-        Environment::Sandbox => "https://test.salesforce.com",
-        Environment::Production | Environment::Demo => "https://login.salesforce.com",
-    };
-    if auth != AuthMethod::RefreshToken {
-        // client credentials on a login host: invalid_grant "request not supported on this domain"
-        return Err(Error::config(format!(
-            "auth = \"{}\" needs the org's own host: replace environment by my_domain = \"acme\" or url = \"https://…\"",
-            auth.as_str()
-        )));
-    }
-    parse_url("environment", host)
-}
-
-fn my_domain_url(domain: &str) -> Result<Url> {
-    let plain = !domain.is_empty()
-        && !domain.ends_with(".salesforce.com")
-        && domain
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.');
-    if !plain {
-        return Err(Error::config(format!(
-            "my_domain = \"{domain}\": give the name only, \"acme\" for https://acme.my.salesforce.com \
-             (sandbox: \"acme--dev.sandbox\"), or use url = \"https://…\""
-        )));
-    }
-    parse_url("my_domain", &format!("https://{domain}.my.salesforce.com"))
-}
-
-/// Hosts that show pages but answer no API call, with the host to use instead.
-const WRONG_HOST_SUFFIXES: [&str; 3] = [
-    ".lightning.force.com",
-    ".my.salesforce-setup.com",
-    ".visualforce.com",
-];
-
-/// Reads a URL of an org: https, or http on loopback; path and query are dropped.
-pub(crate) fn parse_url(setting: &str, text: &str) -> Result<Url> {
-    let bad = |why: &str| {
-        Error::config(format!(
-            "{setting} = \"{}\": {why}",
-            without_user_info(text)
-        ))
-    };
-    let mut url = Url::parse(text.trim())
-        .map_err(|_| bad("not a URL; expected \"https://acme.my.salesforce.com\""))?;
-    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(&url) => {}
-        "http" => {
-            return Err(bad(
-                "http would send the token in clear and is allowed on loopback only; use https",
-            ));
-        }
-        _ => return Err(bad("expected https://")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(
-            "user and password do not belong into a URL; use auth = …",
-        ));
-    }
-    if WRONG_HOST_SUFFIXES
-        .iter()
-        .any(|suffix| host.ends_with(suffix))
-    {
-        return Err(bad(
-            "this host serves pages, not the API; use https://<my domain>.my.salesforce.com",
-        ));
-    }
-    url.set_path("");
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url)
-}
-
-/// The host is this machine: the only place where plain http is allowed.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url
-        .host_str()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-fn without_user_info(text: &str) -> &str {
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
-}
-
 /// Normalises `v62.0`, `62` and `62.0` to `62.0` and refuses versions that this crate cannot read.
 pub(crate) fn check_api_version(text: &str) -> Result<String> {
     let bad = |why: &str| Error::config(format!("api_version = \"{text}\": {why}"));
     let digits = text.trim().trim_start_matches(['v', 'V']);
     let major = digits.strip_suffix(".0").unwrap_or(digits);
-    let number: u32 = major
-        .parse()
-        .map_err(|_| bad("expected a form like \"62.0\""))?;
+    let number: u32 = major.parse().map_err(|_| bad("expected a form like \"62.0\""))?;
     if number < OLDEST_API_VERSION {
-        return Err(bad(
-            "too old, 50.0 or newer is needed (columns come in SELECT order from there on)",
-        ));
+        return Err(bad("too old, 50.0 or newer is needed (columns come in SELECT order from there on)"));
     }
     Ok(format!("{number}.0"))
 }
@@ -458,82 +301,19 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        config(text)
-            .resolve("prod", Path::new("/nowhere"))
-            .unwrap_err()
-            .to_string()
-    }
-
-    #[test]
-    fn places() {
-        let table = [
-            (
-                "https://acme.my.salesforce.com/",
-                "https://acme.my.salesforce.com/",
-            ),
-            ("http://127.0.0.1:8080/x?y", "http://127.0.0.1:8080/"),
-            ("http://[::1]:80", "http://[::1]/"),
-            ("http://localhost:1", "http://localhost:1/"),
-        ];
-        for (given, expected) in table {
-            assert_eq!(parse_url("url", given).unwrap().as_str(), expected);
-        }
-        assert_eq!(
-            my_domain_url("acme--dev.sandbox").unwrap().host_str(),
-            Some("acme--dev.sandbox.my.salesforce.com")
-        );
-    }
-
-    #[test]
-    fn refused_places_say_the_way_out() {
-        for (given, expected) in [
-            ("http://acme.my.salesforce.com", "loopback only"),
-            ("http://localhost.evil.com", "loopback only"),
-            ("https://acme.lightning.force.com", "my.salesforce.com"),
-            ("https://user:pw123@acme.my.salesforce.com", "do not belong"),
-            ("acme", "not a URL"),
-            ("ftp://x", "https://"),
-        ] {
-            let error = parse_url("url", given).unwrap_err().to_string();
-            assert!(
-                error.contains(expected) && !error.contains("pw123"),
-                "{given}: {error}"
-            );
-        }
-        assert!(my_domain_url("https://acme.my.salesforce.com").is_err());
+        config(text).resolve("prod", Path::new("/nowhere")).unwrap_err().to_string()
     }
 
     #[test]
     fn refused_settings_say_the_way_out() {
         let table = [
-            (
-                "auth = 'client-credentials'\nenvironment = 'production'\nclient_id = 'x'",
-                "my_domain",
-            ),
-            (
-                "auth = 'client-credentials'\nmy_domain = 'a'\nurl = 'https://b'",
-                "keep one",
-            ),
-            (
-                "auth = 'client-credentials'\nmy_domain = 'a'",
-                "needs client_id",
-            ),
-            (
-                "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'",
-                "needs client_secret",
-            ),
-            (
-                "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'\nclient_secret = 's3cr3t'",
-                "plain text",
-            ),
-            (
-                "auth = 'access-token'\nmy_domain = 'a'\nclient_id = 'x'",
-                "no use",
-            ),
-            (
-                "auth = 'access-token'\nmy_domain = 'a'\ninstance_url = 'https://b'\naccess_token = 'env:X'",
-                "beside",
-            ),
+            ("auth = 'client-credentials'\nenvironment = 'production'\nclient_id = 'x'", "my_domain"),
+            ("auth = 'client-credentials'\nmy_domain = 'a'\nurl = 'https://b'", "keep one"),
+            ("auth = 'client-credentials'\nmy_domain = 'a'", "needs client_id"),
+            ("auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'", "needs client_secret"),
+            ("auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'\nclient_secret = 's3cr3t'", "plain text"),
+            ("auth = 'access-token'\nmy_domain = 'a'\nclient_id = 'x'", "no use"),
+            ("auth = 'access-token'\nmy_domain = 'a'\ninstance_url = 'https://b'\naccess_token = 'env:X'", "beside"),
             ("my_domain = 'a'", "auth is missing"),
             ("auth = 'refresh-token'", "no org named"),
             ("environment = 'demo'", "emulator"),
@@ -541,22 +321,14 @@ mod tests {
         for (text, expected) in table {
             let error = refusal(text);
             assert!(error.contains(expected), "{text}: {error}");
-            assert!(
-                error.starts_with("connection prod: ") && !error.contains("s3cr3t"),
-                "{error}"
-            );
+            assert!(error.starts_with("connection prod: ") && !error.contains("s3cr3t"), "{error}");
         }
     }
 
     #[test]
     fn unknown_keys_are_refused() {
-        let error = toml::from_str::<ConnectionConfig>("clientid = 'x'")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("clientid") && error.contains("client_id"),
-            "{error}"
-        );
+        let error = toml::from_str::<ConnectionConfig>("clientid = 'x'").unwrap_err().to_string();
+        assert!(error.contains("clientid") && error.contains("client_id"), "{error}");
     }
 
     #[test]

@@ -119,42 +119,29 @@ fn yes() -> bool {
 }
 
 /// `null` where a value was expected is the default value: describes are generous with nulls.
-fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl SObjectDescribe {
     /// The field of this name; SOQL does not look at case.
     pub fn field(&self, name: &str) -> Option<&FieldDescribe> {
-        self.fields
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// The reference field whose parent is called `relationship` in dotted paths.
     pub fn relationship(&self, relationship: &str) -> Option<&FieldDescribe> {
         let is_it = |name: &String| name.eq_ignore_ascii_case(relationship);
-        self.fields
-            .iter()
-            .find(|field| field.relationship_name.as_ref().is_some_and(is_it))
+        self.fields.iter().find(|field| field.relationship_name.as_ref().is_some_and(is_it))
     }
 
     /// Names of the parts of a compound field, for example `BillingStreet`, `BillingCity`.
     pub fn parts_of(&self, compound: &str) -> Vec<&str> {
         let is_part = |field: &&FieldDescribe| {
-            field
-                .compound_field_name
-                .as_deref()
-                .is_some_and(|c| c.eq_ignore_ascii_case(compound))
+            field.compound_field_name.as_deref().is_some_and(|c| c.eq_ignore_ascii_case(compound))
                 && !field.name.eq_ignore_ascii_case(compound)
         };
-        self.fields
-            .iter()
-            .filter(is_part)
-            .map(|field| field.name.as_str())
-            .collect()
+        self.fields.iter().filter(is_part).map(|field| field.name.as_str()).collect()
     }
 }
 
@@ -172,14 +159,8 @@ struct Cached {
 
 impl DescribeCache {
     fn slot(&self, object: &str) -> Arc<Mutex<Option<Cached>>> {
-        let mut slots = self
-            .slots
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        slots
-            .entry(object.to_ascii_lowercase())
-            .or_default()
-            .clone()
+        let mut slots = self.slots.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        slots.entry(object.to_ascii_lowercase()).or_default().clone()
     }
 }
 
@@ -197,23 +178,14 @@ impl Client {
         check_name(object)?;
         let slot = self.inner.describes.slot(object);
         let mut cached = slot.lock().await;
-        if let Some(fresh) = cached
-            .as_ref()
-            .filter(|c| c.asked_at.elapsed() < self.inner.options.describe_ttl)
-        {
+        if let Some(fresh) = cached.as_ref().filter(|c| c.asked_at.elapsed() < self.inner.options.describe_ttl) {
             return Ok(fresh.describe.clone());
         }
-        let mut call = Call::get(
-            format!("describe of {object}"),
-            self.path(&format!("/sobjects/{object}/describe")),
-        );
+        let mut call = Call::get(format!("describe of {object}"), self.path(&format!("/sobjects/{object}/describe")));
         call.if_modified_since = cached.as_ref().and_then(|c| c.last_modified.clone());
         let reply = self.whole(&call).await?;
         let entry = match (reply.status, cached.take()) {
-            (StatusCode::NOT_MODIFIED, Some(old)) => Cached {
-                asked_at: Instant::now(),
-                ..old
-            },
+            (StatusCode::NOT_MODIFIED, Some(old)) => Cached { asked_at: Instant::now(), ..old },
             _ => parse_describe(&call.what, &reply)?,
         };
         Ok(cached.insert(entry).describe.clone())
@@ -221,18 +193,14 @@ impl Client {
 
     /// All objects that the user can see.
     pub async fn describe_global(&self) -> Result<Vec<SObjectSummary>> {
-        let answer: GlobalAnswer = self
-            .json(&Call::get("list of objects", self.path("/sobjects")))
-            .await?;
+        let answer: GlobalAnswer = self.json(&Call::get("list of objects", self.path("/sobjects"))).await?;
         Ok(answer.sobjects)
     }
 
     async fn no_such_object(&self, object: &str) -> Error {
         let known = self.describe_global().await.unwrap_or_default();
         let near = nearest(object, known.iter().map(|o| o.name.as_str()));
-        let hint = near
-            .map(|n| format!("; did you mean {n}?"))
-            .unwrap_or_default();
+        let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         Error::query(format!(
             "object {object} does not exist in the org or the user may not see it{hint}\n  \
              hint: custom objects end in __c; object permissions are in Setup > Permission Sets > Object Settings"
@@ -263,9 +231,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();
     let distance = |other: &str| strsim::damerau_levenshtein(&lower, &other.to_ascii_lowercase());
-    let (best, off) = known
-        .map(|other| (other, distance(other)))
-        .min_by_key(|(_, off)| *off)?;
+    let (best, off) = known.map(|other| (other, distance(other))).min_by_key(|(_, off)| *off)?;
     (off <= (name.len() / 3).clamp(1, 4)).then_some(best)
 }
 
@@ -273,10 +239,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 mod tests {
     use super::*;
 
-    const RECORDINGS: &str = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/oracles/recordings/derived"
-    );
+    const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/oracles/recordings/derived");
 
     /// Reads recorded describes; passes over them where `../shared` is not at hand.
     #[test]
@@ -289,21 +252,11 @@ mod tests {
             let text = std::fs::read_to_string(&file).unwrap();
             if file.ends_with("Global.describe.json") {
                 let all: GlobalAnswer = serde_json::from_str(&text).unwrap();
-                assert!(
-                    all.sobjects
-                        .iter()
-                        .any(|o| o.name == "Account" && o.key_prefix.as_deref() == Some("001"))
-                );
+                assert!(all.sobjects.iter().any(|o| o.name == "Account" && o.key_prefix.as_deref() == Some("001")));
                 continue;
             }
             let describe: SObjectDescribe = serde_json::from_str(&text).unwrap();
-            assert!(
-                describe
-                    .field("id")
-                    .is_some_and(|f| f.kind == "id" && !f.nillable),
-                "{}",
-                file.display()
-            );
+            assert!(describe.field("id").is_some_and(|f| f.kind == "id" && !f.nillable), "{}", file.display());
             count += 1;
         }
         assert!(count >= 9, "{count}");
@@ -311,17 +264,13 @@ mod tests {
 
     #[test]
     fn recorded_account_has_parts_and_parents() {
-        let Ok(text) = std::fs::read_to_string(format!("{RECORDINGS}/Account.describe.json"))
-        else {
+        let Ok(text) = std::fs::read_to_string(format!("{RECORDINGS}/Account.describe.json")) else {
             return;
         };
         let account: SObjectDescribe = serde_json::from_str(&text).unwrap();
         assert_eq!(account.fields.len(), 68);
         assert!(account.parts_of("BillingAddress").contains(&"BillingCity"));
-        assert_eq!(
-            account.relationship("owner").unwrap().reference_to,
-            ["User"]
-        );
+        assert_eq!(account.relationship("owner").unwrap().reference_to, ["User"]);
     }
 
     #[test]

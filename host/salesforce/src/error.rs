@@ -98,9 +98,7 @@ pub enum Error {
         waited: Duration,
     },
     /// Fewer or more rows than announced.
-    #[error(
-        "{what}: {expected} rows announced, {found} found; nothing of it counts as read, run again"
-    )]
+    #[error("{what}: {expected} rows announced, {found} found; nothing of it counts as read, run again")]
     CountMismatch {
         /// What was counted.
         what: String,
@@ -165,22 +163,15 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn config(message: impl Into<String>) -> Self {
-        Self::Config {
-            message: message.into(),
-        }
+        Self::Config { message: message.into() }
     }
 
     pub(crate) fn query(message: impl Into<String>) -> Self {
-        Self::Query {
-            message: message.into(),
-        }
+        Self::Query { message: message.into() }
     }
 
     pub(crate) fn protocol(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Protocol {
-            what: what.into(),
-            detail: detail.into(),
-        }
+        Self::Protocol { what: what.into(), detail: detail.into() }
     }
 
     /// Coarse kind.
@@ -214,15 +205,9 @@ impl Error {
     /// The server surely did not execute the request: even a non-idempotent one may be sent again.
     pub(crate) fn surely_not_executed(&self) -> bool {
         match self {
-            Self::Transport {
-                executed_for_sure_not,
-                ..
-            } => *executed_for_sure_not,
+            Self::Transport { executed_for_sure_not, .. } => *executed_for_sure_not,
             // refused at the door: too many, starting up, not available (RFC 9110 section 15.6.4)
-            Self::Api {
-                status: 420 | 429 | 503,
-                ..
-            } => true,
+            Self::Api { status: 420 | 429 | 503, .. } => true,
             Self::Auth { retryable, .. } => *retryable,
             _ => false,
         }
@@ -243,15 +228,9 @@ pub(crate) fn same_code(left: &str, right: &str) -> bool {
 }
 
 fn is_query_code(code: &str) -> bool {
-    [
-        "MALFORMED_QUERY",
-        "INVALID_FIELD",
-        "INVALID_TYPE",
-        "INVALIDENTITY",
-        "QUERY_TOO_COMPLICATED",
-    ]
-    .iter()
-    .any(|known| same_code(known, code))
+    ["MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE", "INVALIDENTITY", "QUERY_TOO_COMPLICATED"]
+        .iter()
+        .any(|known| same_code(known, code))
 }
 
 fn is_retryable_answer(status: u16, code: &str) -> bool {
@@ -263,11 +242,7 @@ struct Code<'a>(&'a str);
 
 impl fmt::Display for Code<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "{}, ", self.0)
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "{}, ", self.0) }
     }
 }
 
@@ -296,26 +271,13 @@ mod tests {
             (api(404, "NOT_FOUND"), ErrorKind::Api, false, false),
         ];
         for (error, kind, retryable, sure) in table {
-            assert_eq!(
-                (
-                    error.kind(),
-                    error.is_retryable(),
-                    error.surely_not_executed()
-                ),
-                (kind, retryable, sure)
-            );
+            assert_eq!((error.kind(), error.is_retryable(), error.surely_not_executed()), (kind, retryable, sure));
         }
     }
 
     #[test]
     fn words() {
-        assert_eq!(
-            api(404, "NOT_FOUND").to_string(),
-            "describe of Account: no (NOT_FOUND, HTTP 404)"
-        );
-        assert_eq!(
-            api(502, "").to_string(),
-            "describe of Account: no (HTTP 502)"
-        );
+        assert_eq!(api(404, "NOT_FOUND").to_string(), "describe of Account: no (NOT_FOUND, HTTP 404)");
+        assert_eq!(api(502, "").to_string(), "describe of Account: no (HTTP 502)");
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Once;
 
 use reqwest::Url;
 
-use crate::client::ClientOptions;
-use crate::connection::is_loopback;
 use crate::error::{Error, Result};
+use crate::options::ClientOptions;
+use crate::place::is_loopback;
 
 static CRYPTO: Once = Once::new();
 
@@ -24,12 +24,7 @@ pub(crate) fn build(url: &Url, options: &ClientOptions) -> Result<reqwest::Clien
     if is_loopback(url) && url.scheme() == "http" {
         builder = builder.no_proxy().tls_certs_only([]);
     }
-    builder.build().map_err(|e| {
-        Error::config(format!(
-            "no HTTP client can be built: {}",
-            describe_error(e)
-        ))
-    })
+    builder.build().map_err(|e| Error::config(format!("no HTTP client can be built: {}", describe_error(e))))
 }
 
 /// The innermost reason of a transport error, without the URL (its query may hold data).

@@ -23,6 +23,8 @@ mod http;
 mod limits;
 mod oauth;
 mod oauth_words;
+mod options;
+mod place;
 mod schema;
 mod secret;
 mod session;
@@ -30,16 +32,14 @@ mod soql;
 
 pub use body::BodyStream;
 pub use bulk2::{
-    JobInfo, JobState, NextPage, PageBody, PageRef, Pages, QueryAction, QueryJob, QueryOptions,
-    check_count,
+    JobInfo, JobState, NextPage, PageBody, PageRef, Pages, QueryAction, QueryJob, QueryOptions, check_count,
 };
-pub use client::{Client, ClientOptions};
-pub use connection::{
-    AuthMethod, ConnectionConfig, DEFAULT_API_VERSION, Environment, ResolvedConnection,
-};
+pub use client::Client;
+pub use connection::{AuthMethod, ConnectionConfig, DEFAULT_API_VERSION, Environment, ResolvedConnection};
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};
 pub use error::{Error, ErrorKind, Result};
 pub use limits::{ApiVersion, Limit, Limits};
+pub use options::ClientOptions;
 pub use schema::{ResolvedQuery, SkippedField, resolve};
 pub use secret::SecretRef;
 pub use soql::{FieldPath, Select};

@@ -35,29 +35,20 @@ pub type Limits = BTreeMap<String, Limit>;
 impl Client {
     /// API versions, oldest first.
     pub async fn versions(&self) -> Result<Vec<ApiVersion>> {
-        let mut versions: Vec<ApiVersion> = self
-            .json(&Call::get(
-                "list of API versions",
-                "/services/data/".to_owned(),
-            ))
-            .await?;
+        let mut versions: Vec<ApiVersion> =
+            self.json(&Call::get("list of API versions", "/services/data/".to_owned())).await?;
         versions.sort_by_key(|v| number(&v.version));
         Ok(versions)
     }
 
     /// Limits of the org. Needs the permission "View Setup and Configuration".
     pub async fn limits(&self) -> Result<Limits> {
-        self.json(&Call::get("limits of the org", self.path("/limits")))
-            .await
+        self.json(&Call::get("limits of the org", self.path("/limits"))).await
     }
 }
 
 fn number(version: &str) -> u32 {
-    version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok())
-        .unwrap_or(0)
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -66,14 +57,9 @@ mod tests {
 
     #[test]
     fn limits_with_apps_inside_are_read() {
-        let text = r#"{"DailyApiRequests":{"Max":15000,"Remaining":14998,"Salesforce Chatter":{"Max":0,"Remaining":0}}}"#;
+        let text =
+            r#"{"DailyApiRequests":{"Max":15000,"Remaining":14998,"Salesforce Chatter":{"Max":0,"Remaining":0}}}"#;
         let limits: Limits = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            limits["DailyApiRequests"],
-            Limit {
-                max: 15000,
-                remaining: 14998
-            }
-        );
+        assert_eq!(limits["DailyApiRequests"], Limit { max: 15000, remaining: 14998 });
     }
 }

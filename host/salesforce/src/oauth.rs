@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenType,
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken,
-    RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -50,75 +49,42 @@ type OAuthClient = oauth2::Client<
 type Failure = RequestTokenError<TokenHttpError, BasicErrorResponse>;
 
 /// Asks for a token at `login_url`. One request, no retry: see [`crate::session`].
-pub(crate) async fn request_token(
-    http: &TokenHttp,
-    login_url: &Url,
-    credentials: &Credentials,
-) -> Result<Granted> {
+pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials: &Credentials) -> Result<Granted> {
     let token_url = token_url(login_url)?;
     let host = login_url.host_str().unwrap_or_default();
     let answer = match credentials {
         Credentials::AccessToken { token } => {
-            return Ok(Granted {
-                access_token: token.clone(),
-                instance_url: None,
-                rotated: None,
-            });
+            return Ok(Granted { access_token: token.clone(), instance_url: None, rotated: None });
         }
-        Credentials::ClientCredentials {
-            client_id,
-            client_secret,
-        } => {
+        Credentials::ClientCredentials { client_id, client_secret } => {
             let client = OAuthClient::new(ClientId::new(client_id.clone()))
                 .set_auth_type(AuthType::RequestBody)
                 .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
                 .set_token_uri(token_url);
-            client
-                .exchange_client_credentials()
-                .request_async(http)
-                .await
+            client.exchange_client_credentials().request_async(http).await
         }
-        Credentials::RefreshToken {
-            client_id,
-            client_secret,
-            refresh_token,
-            ..
-        } => {
-            let mut client = OAuthClient::new(ClientId::new(client_id.clone()))
-                .set_auth_type(AuthType::RequestBody);
+        Credentials::RefreshToken { client_id, client_secret, refresh_token, .. } => {
+            let mut client = OAuthClient::new(ClientId::new(client_id.clone())).set_auth_type(AuthType::RequestBody);
             if let Some(secret) = client_secret {
-                client =
-                    client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+                client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
             }
             let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-            client
-                .set_token_uri(token_url)
-                .exchange_refresh_token(&token)
-                .request_async(http)
-                .await
+            client.set_token_uri(token_url).exchange_refresh_token(&token).request_async(http).await
         }
     };
-    answer
-        .map(granted)
-        .map_err(|failure| auth_error(host, failure))
+    answer.map(granted).map_err(|failure| auth_error(host, failure))
 }
 
 fn token_url(login_url: &Url) -> Result<TokenUrl> {
-    let text = format!(
-        "{}/services/oauth2/token",
-        login_url.as_str().trim_end_matches('/')
-    );
-    TokenUrl::new(text)
-        .map_err(|e| Error::config(format!("{login_url}: no token address can be built: {e}")))
+    let text = format!("{}/services/oauth2/token", login_url.as_str().trim_end_matches('/'));
+    TokenUrl::new(text).map_err(|e| Error::config(format!("{login_url}: no token address can be built: {e}")))
 }
 
 fn granted(answer: TokenAnswer) -> Granted {
     Granted {
         access_token: SecretString::from(answer.access_token().secret().to_owned()),
         instance_url: answer.extra_fields().instance_url.clone(),
-        rotated: answer
-            .refresh_token()
-            .map(|token| SecretString::from(token.secret().to_owned())),
+        rotated: answer.refresh_token().map(|token| SecretString::from(token.secret().to_owned())),
     }
 }
 
@@ -126,41 +92,25 @@ fn granted(answer: TokenAnswer) -> Granted {
 fn auth_error(host: &str, failure: Failure) -> Error {
     match failure {
         RequestTokenError::ServerResponse(answer) => {
-            let description = answer
-                .error_description()
-                .map(String::as_str)
-                .unwrap_or_default();
+            let description = answer.error_description().map(String::as_str).unwrap_or_default();
             explain(host, answer.error().as_ref(), description)
         }
         RequestTokenError::Request(error) => error.into_error(host),
-        RequestTokenError::Parse(error, body) => unreadable(
-            host,
-            &format!("{} at {}", error.inner(), error.path()),
-            &body,
-        ),
+        RequestTokenError::Parse(error, body) => {
+            unreadable(host, &format!("{} at {}", error.inner(), error.path()), &body)
+        }
         RequestTokenError::Other(detail) => unreadable(host, &detail, &[]),
     }
 }
 
 fn unreadable(host: &str, detail: &str, body: &[u8]) -> Error {
     let html = body.iter().take(512).any(|b| *b == b'<');
-    let page = if html {
-        "an HTML page instead of a token; is this the org's My Domain host?"
-    } else {
-        "no token"
-    };
+    let page = if html { "an HTML page instead of a token; is this the org's My Domain host?" } else { "no token" };
     // serde's text may quote a value of the answer, which may be a token: only its shape is told
-    let shape = if detail.contains("missing field") {
-        ", a field is missing"
-    } else {
-        ""
-    };
+    let shape = if detail.contains("missing field") { ", a field is missing" } else { "" };
     Error::Auth {
         code: "unreadable_answer".into(),
-        message: format!(
-            "login at {host}: the token endpoint answered with {page}{shape} ({} bytes)",
-            body.len()
-        ),
+        message: format!("login at {host}: the token endpoint answered with {page}{shape} ({} bytes)", body.len()),
         retryable: false,
     }
 }
@@ -188,24 +138,18 @@ impl TokenHttpError {
     fn into_error(self, host: &str) -> Error {
         let what = format!("login at {host}");
         match self {
-            Self::Transport { detail, connected } => Error::Transport {
-                what,
-                detail,
-                executed_for_sure_not: !connected,
-            },
+            Self::Transport { detail, connected } => {
+                Error::Transport { what, detail, executed_for_sure_not: !connected }
+            }
             Self::Timeout(waited) => Error::Stalled { what, waited },
             Self::Status(status @ 300..=399) => Error::Auth {
                 code: "redirect".into(),
-                message: format!(
-                    "{what}: answered with a redirect (HTTP {status}); use the org's My Domain host"
-                ),
+                message: format!("{what}: answered with a redirect (HTTP {status}); use the org's My Domain host"),
                 retryable: false,
             },
             Self::Status(status) => Error::Auth {
                 code: format!("http_{status}"),
-                message: format!(
-                    "{what}: the server is not available (HTTP {status}); try again later"
-                ),
+                message: format!("{what}: the server is not available (HTTP {status}); try again later"),
                 retryable: true,
             },
             Self::TooLarge => Error::protocol(what, "the token answer is too large to be one"),
@@ -220,9 +164,7 @@ impl<'c> AsyncHttpClient<'c> for TokenHttp {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let whole = self.exchange(request);
-            tokio::time::timeout(self.timeout, whole)
-                .await
-                .map_err(|_| TokenHttpError::Timeout(self.timeout))?
+            tokio::time::timeout(self.timeout, whole).await.map_err(|_| TokenHttpError::Timeout(self.timeout))?
         })
     }
 }
@@ -230,12 +172,7 @@ impl<'c> AsyncHttpClient<'c> for TokenHttp {
 impl TokenHttp {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TokenHttpError> {
         let (parts, body) = request.into_parts();
-        let sent = self
-            .client
-            .request(parts.method, parts.uri.to_string())
-            .headers(parts.headers)
-            .body(body)
-            .send();
+        let sent = self.client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
         let mut response = sent.await.map_err(transport)?;
         let status = response.status().as_u16();
         // OAuth errors are 400 (and 401, 403 from gateways); a redirect or 5xx body is never one
@@ -258,17 +195,11 @@ impl TokenHttp {
 /// `oauth2` insists on a JSON content type; Salesforce's body is JSON whatever a gateway makes of the header.
 fn json_headers(received: &http::HeaderMap) -> http::HeaderMap {
     let mut headers = received.clone();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json"),
-    );
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     headers
 }
 
 fn transport(error: reqwest::Error) -> TokenHttpError {
     let connected = !error.is_connect();
-    TokenHttpError::Transport {
-        detail: crate::http::describe_error(error),
-        connected,
-    }
+    TokenHttpError::Transport { detail: crate::http::describe_error(error), connected }
 }

@@ -9,16 +9,8 @@ struct Refusal {
     words: &'static str,
 }
 
-const fn refusal(
-    code: &'static str,
-    description_part: &'static str,
-    words: &'static str,
-) -> Refusal {
-    Refusal {
-        code,
-        description_part,
-        words,
-    }
+const fn refusal(code: &'static str, description_part: &'static str, words: &'static str) -> Refusal {
+    Refusal { code, description_part, words }
 }
 
 /// First match wins; texts as recorded from token endpoints (help page "OAuth 2.0 Authorization Errors").
@@ -48,11 +40,7 @@ const REFUSALS: &[Refusal] = &[
         "",
         "the user may not use this app: Setup > the app > Policies > assign the user's profile or a permission set",
     ),
-    refusal(
-        "app_blocked",
-        "",
-        "an administrator has blocked this app: Setup > Connected Apps OAuth Usage > Unblock",
-    ),
+    refusal("app_blocked", "", "an administrator has blocked this app: Setup > Connected Apps OAuth Usage > Unblock"),
     refusal(
         "oauth_flow_disabled",
         "",
@@ -88,86 +76,32 @@ const REFUSALS: &[Refusal] = &[
         "approved this consumer",
         "the user has not approved the app: pre-authorise it in the app's policies",
     ),
-    refusal(
-        "invalid_grant",
-        "activation secret",
-        "the device activation has changed: authorise the app again",
-    ),
-    refusal(
-        "invalid_grant",
-        "",
-        "the org refused the credentials: see Setup > Login History for the reason",
-    ),
+    refusal("invalid_grant", "activation secret", "the device activation has changed: authorise the app again"),
+    refusal("invalid_grant", "", "the org refused the credentials: see Setup > Login History for the reason"),
     refusal(
         "invalid_scope",
         "",
         "the app does not hold a needed scope: add \"Manage user data via APIs (api)\" to the app",
     ),
-    refusal(
-        "unsupported_grant_type",
-        "",
-        "this host does not know the way to log in: check the url",
-    ),
-    refusal(
-        "inactive_user",
-        "",
-        "the user is deactivated: activate it or use another one",
-    ),
-    refusal(
-        "inactive_org",
-        "",
-        "the org is locked, closed or suspended: ask Salesforce",
-    ),
-    refusal(
-        "rate_limit_exceeded",
-        "",
-        "too many logins: wait an hour, and log in less often",
-    ),
-    refusal(
-        "server_error",
-        "",
-        "Salesforce had a fault: try again later",
-    ),
-    refusal(
-        "service_unavailable",
-        "",
-        "Salesforce is not available: try again later",
-    ),
-    refusal(
-        "system_down",
-        "",
-        "Salesforce is down: see https://status.salesforce.com",
-    ),
-    refusal(
-        "unknown_error",
-        "",
-        "Salesforce gave no reason: try again later",
-    ),
+    refusal("unsupported_grant_type", "", "this host does not know the way to log in: check the url"),
+    refusal("inactive_user", "", "the user is deactivated: activate it or use another one"),
+    refusal("inactive_org", "", "the org is locked, closed or suspended: ask Salesforce"),
+    refusal("rate_limit_exceeded", "", "too many logins: wait an hour, and log in less often"),
+    refusal("server_error", "", "Salesforce had a fault: try again later"),
+    refusal("service_unavailable", "", "Salesforce is not available: try again later"),
+    refusal("system_down", "", "Salesforce is down: see https://status.salesforce.com"),
+    refusal("unknown_error", "", "Salesforce gave no reason: try again later"),
 ];
 
 /// Faults of the server, not of the credentials.
-const RETRYABLE: [&str; 4] = [
-    "server_error",
-    "service_unavailable",
-    "system_down",
-    "unknown_error",
-];
+const RETRYABLE: [&str; 4] = ["server_error", "service_unavailable", "system_down", "unknown_error"];
 
 /// Turns an OAuth error answer into words.
 pub(crate) fn explain(host: &str, code: &str, description: &str) -> Error {
     let text = description.to_ascii_lowercase();
-    let known = REFUSALS
-        .iter()
-        .find(|r| r.code.eq_ignore_ascii_case(code) && text.contains(r.description_part));
-    let words = known.map_or(
-        "not a code that forcepump knows; the description is Salesforce's",
-        |r| r.words,
-    );
-    let said = if description.is_empty() {
-        code.to_owned()
-    } else {
-        format!("{code}: {description}")
-    };
+    let known = REFUSALS.iter().find(|r| r.code.eq_ignore_ascii_case(code) && text.contains(r.description_part));
+    let words = known.map_or("not a code that forcepump knows; the description is Salesforce's", |r| r.words);
+    let said = if description.is_empty() { code.to_owned() } else { format!("{code}: {description}") };
     Error::Auth {
         code: code.to_owned(),
         message: format!("login at {host} refused ({said})\n  hint: {words}"),
@@ -182,31 +116,11 @@ mod tests {
     #[test]
     fn each_refusal_has_its_way_out() {
         let table = [
-            (
-                "invalid_client",
-                "invalid client credentials",
-                "client_secret is wrong",
-            ),
-            (
-                "invalid_client",
-                "app must be installed into org",
-                "Connected Apps OAuth Usage",
-            ),
-            (
-                "invalid_grant",
-                "no client credentials user enabled",
-                "Run As",
-            ),
-            (
-                "invalid_grant",
-                "request not supported on this domain",
-                "my_domain",
-            ),
-            (
-                "invalid_grant",
-                "IP restricted or invalid login hours",
-                "Login IP Ranges",
-            ),
+            ("invalid_client", "invalid client credentials", "client_secret is wrong"),
+            ("invalid_client", "app must be installed into org", "Connected Apps OAuth Usage"),
+            ("invalid_grant", "no client credentials user enabled", "Run As"),
+            ("invalid_grant", "request not supported on this domain", "my_domain"),
+            ("invalid_grant", "IP restricted or invalid login hours", "Login IP Ranges"),
             ("invalid_grant", "authentication failure", "Login History"),
             ("brand_new_code", "strange words", "strange words"),
         ];

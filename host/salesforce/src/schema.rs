@@ -45,19 +45,9 @@ impl ResolvedQuery {
     pub fn keep_columns(&mut self, columns: &[usize]) {
         let before = self.select.fields.clone();
         self.select.keep_columns(columns);
-        let kept = |index: &usize| {
-            before
-                .get(*index)
-                .is_some_and(|f| self.select.fields.contains(f))
-        };
-        let fields: Vec<_> = (0..before.len())
-            .filter(kept)
-            .map(|i| self.schema.fields()[i].clone())
-            .collect();
-        self.schema = Arc::new(Schema::new_with_metadata(
-            fields,
-            self.schema.metadata().clone(),
-        ));
+        let kept = |index: &usize| before.get(*index).is_some_and(|f| self.select.fields.contains(f));
+        let fields: Vec<_> = (0..before.len()).filter(kept).map(|i| self.schema.fields()[i].clone()).collect();
+        self.schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
         self.soql = self.select.to_soql();
     }
 }
@@ -66,10 +56,7 @@ impl ResolvedQuery {
 pub async fn resolve(client: &Client, select: &Select) -> Result<ResolvedQuery> {
     let describe = client.describe(&select.object).await?;
     if !describe.queryable {
-        return Err(Error::query(format!(
-            "object {} cannot be queried (describe: queryable = false)",
-            describe.name
-        )));
+        return Err(Error::query(format!("object {} cannot be queried (describe: queryable = false)", describe.name)));
     }
     let mut select = select.clone();
     select.object = describe.name.clone();
@@ -80,34 +67,22 @@ pub async fn resolve(client: &Client, select: &Select) -> Result<ResolvedQuery> 
     let mut columns = Vec::with_capacity(select.fields.len());
     for path in &mut select.fields {
         let (canonical, spec) = column(client, &describe, path).await?;
-        columns.push(
-            arrow_field(&spec)
-                .map_err(|e| Error::query(format!("{}.{canonical}: {e}", describe.name)))?,
-        );
+        columns.push(arrow_field(&spec).map_err(|e| Error::query(format!("{}.{canonical}: {e}", describe.name)))?);
         *path = canonical;
     }
     select.check_length()?;
     refuse_duplicates(&select.fields)?;
     let object = describe.name.clone();
-    Ok(ResolvedQuery {
-        soql: select.to_soql(),
-        select,
-        object,
-        schema: Arc::new(Schema::new(columns)),
-        skipped,
-    })
+    Ok(ResolvedQuery { soql: select.to_soql(), select, object, schema: Arc::new(Schema::new(columns)), skipped })
 }
 
 /// Spellings that differ in the query (`Account.Name` and `Name` on Account) can be one field.
 fn refuse_duplicates(fields: &[FieldPath]) -> Result<()> {
-    let twice = fields
-        .iter()
-        .enumerate()
-        .find(|(i, field)| fields[..*i].iter().any(|other| other.same_as(field)));
+    let twice = fields.iter().enumerate().find(|(i, field)| fields[..*i].iter().any(|other| other.same_as(field)));
     match twice {
-        Some((_, field)) => Err(Error::query(format!(
-            "{field} is selected twice; Salesforce refuses that, remove one"
-        ))),
+        Some((_, field)) => {
+            Err(Error::query(format!("{field} is selected twice; Salesforce refuses that, remove one")))
+        }
         None => Ok(()),
     }
 }
@@ -117,10 +92,7 @@ fn readable_fields(describe: &SObjectDescribe) -> (Vec<FieldPath>, Vec<SkippedFi
     for field in &describe.fields {
         match why_not_readable(describe, field) {
             None => fields.push(FieldPath::from_segments(vec![field.name.clone()])),
-            Some(reason) => skipped.push(SkippedField {
-                name: field.name.clone(),
-                reason,
-            }),
+            Some(reason) => skipped.push(SkippedField { name: field.name.clone(), reason }),
         }
     }
     (fields, skipped)
@@ -131,56 +103,30 @@ fn why_not_readable(describe: &SObjectDescribe, field: &FieldDescribe) -> Option
     match SalesforceType::from_str(&field.kind) {
         Ok(SalesforceType::Address | SalesforceType::Location) => {
             let parts = describe.parts_of(&field.name);
-            let parts = if parts.is_empty() {
-                "its parts".to_owned()
-            } else {
-                parts.join(", ")
-            };
-            Some(format!(
-                "compound {} field, which Bulk API refuses; name {parts} instead",
-                field.kind
-            ))
+            let parts = if parts.is_empty() { "its parts".to_owned() } else { parts.join(", ") };
+            Some(format!("compound {} field, which Bulk API refuses; name {parts} instead", field.kind))
         }
-        Ok(SalesforceType::Base64) => {
-            Some("binary field, which Bulk API refuses; fetch the body by REST".into())
-        }
+        Ok(SalesforceType::Base64) => Some("binary field, which Bulk API refuses; fetch the body by REST".into()),
         Ok(_) => None,
         Err(_) => Some(format!("its type {:?} is not known", field.kind)),
     }
 }
 
-async fn column(
-    client: &Client,
-    root: &Arc<SObjectDescribe>,
-    path: &FieldPath,
-) -> Result<(FieldPath, FieldSpec)> {
+async fn column(client: &Client, root: &Arc<SObjectDescribe>, path: &FieldPath) -> Result<(FieldPath, FieldSpec)> {
     // `Account.Name` on Account means `Name`, unless a parent is called Account
-    let own = path
-        .without_prefix(&root.name)
-        .filter(|_| root.relationship(&path.parents()[0]).is_none());
+    let own = path.without_prefix(&root.name).filter(|_| root.relationship(&path.parents()[0]).is_none());
     let path = own.as_ref().unwrap_or(path);
     let mut segments = Vec::new();
     let mut owners = vec![root.clone()];
     for (depth, relationship) in path.parents().iter().enumerate() {
-        let next = path
-            .parents()
-            .get(depth + 1)
-            .map_or(path.field(), String::as_str);
+        let next = path.parents().get(depth + 1).map_or(path.field(), String::as_str);
         let reference = parent_reference(&owners, relationship, path)?;
-        segments.push(
-            reference
-                .relationship_name
-                .clone()
-                .unwrap_or_else(|| relationship.clone()),
-        );
+        segments.push(reference.relationship_name.clone().unwrap_or_else(|| relationship.clone()));
         owners = targets(client, &reference, next).await?;
     }
     let (owner, field) = final_field(&owners, path)?;
     if let Some(reason) = why_not_readable(owner, field) {
-        return Err(Error::query(format!(
-            "{}.{path} cannot be read: {reason}",
-            root.name
-        )));
+        return Err(Error::query(format!("{}.{path} cannot be read: {reason}", root.name)));
     }
     let nested = !segments.is_empty();
     segments.push(field.name.clone());
@@ -190,46 +136,26 @@ async fn column(
 }
 
 /// The reference field behind a parent's name, from whichever possible owner has it.
-fn parent_reference(
-    owners: &[Arc<SObjectDescribe>],
-    relationship: &str,
-    path: &FieldPath,
-) -> Result<FieldDescribe> {
-    if let Some(found) = owners
-        .iter()
-        .find_map(|owner| owner.relationship(relationship))
-    {
+fn parent_reference(owners: &[Arc<SObjectDescribe>], relationship: &str, path: &FieldPath) -> Result<FieldDescribe> {
+    if let Some(found) = owners.iter().find_map(|owner| owner.relationship(relationship)) {
         return Ok(found.clone());
     }
-    let known = owners
-        .iter()
-        .flat_map(|o| &o.fields)
-        .filter_map(|f| f.relationship_name.as_deref());
+    let known = owners.iter().flat_map(|o| &o.fields).filter_map(|f| f.relationship_name.as_deref());
     let hint = reference_hint(owners, relationship)
         .or_else(|| nearest(relationship, known).map(|n| format!("; did you mean {n}?")))
         .unwrap_or_default();
-    Err(Error::query(format!(
-        "{path}: {} has no parent called {relationship}{hint}",
-        owner_names(owners)
-    )))
+    Err(Error::query(format!("{path}: {} has no parent called {relationship}{hint}", owner_names(owners))))
 }
 
 /// `AccountId.Name` is a frequent slip for `Account.Name`, and `X__c.Name` for `X__r.Name`.
 fn reference_hint(owners: &[Arc<SObjectDescribe>], relationship: &str) -> Option<String> {
     let field = owners.iter().find_map(|owner| owner.field(relationship))?;
     let parent = field.relationship_name.as_ref()?;
-    Some(format!(
-        "; {} is the reference itself, the parent is called {parent}",
-        field.name
-    ))
+    Some(format!("; {} is the reference itself, the parent is called {parent}", field.name))
 }
 
 /// Describes of what a reference may point to; of several, those that have `next`.
-async fn targets(
-    client: &Client,
-    reference: &FieldDescribe,
-    next: &str,
-) -> Result<Vec<Arc<SObjectDescribe>>> {
+async fn targets(client: &Client, reference: &FieldDescribe, next: &str) -> Result<Vec<Arc<SObjectDescribe>>> {
     if let [only] = reference.reference_to.as_slice() {
         return Ok(vec![client.describe(only).await?]);
     }
@@ -242,10 +168,7 @@ async fn targets(
     }
     let mut found = Vec::new();
     // users own most records: asked first, so that `Owner.X` has the user's type
-    let (users, others): (Vec<_>, Vec<_>) = reference
-        .reference_to
-        .iter()
-        .partition(|name| *name == "User");
+    let (users, others): (Vec<_>, Vec<_>) = reference.reference_to.iter().partition(|name| *name == "User");
     for target in users.into_iter().chain(others).take(MAX_TARGETS_ASKED) {
         match client.describe_plain(target).await {
             Ok(describe) => found.push(describe),
@@ -255,10 +178,7 @@ async fn targets(
     }
     found.sort_by_key(|describe| !has(describe, next));
     match found.is_empty() {
-        true => Err(Error::query(format!(
-            "{} points to nothing that the user may see",
-            reference.name
-        ))),
+        true => Err(Error::query(format!("{} points to nothing that the user may see", reference.name))),
         false => Ok(found),
     }
 }
@@ -271,24 +191,13 @@ fn final_field<'a>(
     owners: &'a [Arc<SObjectDescribe>],
     path: &FieldPath,
 ) -> Result<(&'a SObjectDescribe, &'a FieldDescribe)> {
-    let found = owners
-        .iter()
-        .find_map(|owner| Some((owner.as_ref(), owner.field(path.field())?)));
+    let found = owners.iter().find_map(|owner| Some((owner.as_ref(), owner.field(path.field())?)));
     found.ok_or_else(|| {
-        let known = owners
-            .iter()
-            .flat_map(|owner| owner.fields.iter().map(|f| f.name.as_str()));
-        let parent = owners
-            .iter()
-            .find_map(|owner| owner.relationship(path.field()));
+        let known = owners.iter().flat_map(|owner| owner.fields.iter().map(|f| f.name.as_str()));
+        let parent = owners.iter().find_map(|owner| owner.relationship(path.field()));
         let hint = match parent {
-            Some(_) => format!(
-                "; {} is a parent, name one of its fields as in {path}.Name",
-                path.field()
-            ),
-            None => nearest(path.field(), known)
-                .map(|n| format!("; did you mean {n}?"))
-                .unwrap_or_default(),
+            Some(_) => format!("; {} is a parent, name one of its fields as in {path}.Name", path.field()),
+            None => nearest(path.field(), known).map(|n| format!("; did you mean {n}?")).unwrap_or_default(),
         };
         Error::query(format!(
             "{path}: {} has no field {}, or field-level security hides it from the user{hint}",
@@ -303,19 +212,10 @@ fn owner_names(owners: &[Arc<SObjectDescribe>]) -> String {
     names.join(" or ")
 }
 
-fn field_spec(
-    owner: &SObjectDescribe,
-    field: &FieldDescribe,
-    name: String,
-    nested: bool,
-) -> Result<FieldSpec> {
+fn field_spec(owner: &SObjectDescribe, field: &FieldDescribe, name: String, nested: bool) -> Result<FieldSpec> {
     let kind = SalesforceType::from_str(&field.kind)
         .map_err(|e| Error::query(format!("{}.{}: {e}", owner.name, field.name)))?;
-    let precision = if field.precision > 0 {
-        field.precision
-    } else {
-        field.digits
-    };
+    let precision = if field.precision > 0 { field.precision } else { field.digits };
     Ok(FieldSpec {
         name,
         kind,
@@ -351,10 +251,7 @@ mod tests {
     use super::*;
 
     fn recorded(name: &str) -> Option<SObjectDescribe> {
-        let folder = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../shared/oracles/recordings/derived"
-        );
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/oracles/recordings/derived");
         let text = std::fs::read_to_string(format!("{folder}/{name}.describe.json")).ok()?;
         Some(serde_json::from_str(&text).unwrap())
     }
@@ -362,16 +259,8 @@ mod tests {
     /// Every field of every recorded object gets an Arrow type or a reason.
     #[test]
     fn recorded_objects_have_types() {
-        for name in [
-            "Account",
-            "Account_PersonAccount",
-            "Contact",
-            "Lead",
-            "Opportunity",
-            "Case",
-            "Event",
-            "Custom__c",
-        ] {
+        for name in ["Account", "Account_PersonAccount", "Contact", "Lead", "Opportunity", "Case", "Event", "Custom__c"]
+        {
             let Some(describe) = recorded(name) else {
                 return;
             };
@@ -392,10 +281,6 @@ mod tests {
         };
         let (_, skipped) = readable_fields(&account);
         let billing = skipped.iter().find(|s| s.name == "BillingAddress").unwrap();
-        assert!(
-            billing.reason.contains("BillingStreet, BillingCity"),
-            "{}",
-            billing.reason
-        );
+        assert!(billing.reason.contains("BillingStreet, BillingCity"), "{}", billing.reason);
     }
 }

@@ -79,19 +79,10 @@ impl SecretRef {
 }
 
 fn read_secret_file(setting: &str, path: &Path) -> Result<String, Error> {
-    let refuse = |why: String| {
-        Error::config(format!(
-            "{setting} refers to the file {}: {why}",
-            path.display()
-        ))
-    };
-    let size = std::fs::metadata(path)
-        .map_err(|e| refuse(e.to_string()))?
-        .len();
+    let refuse = |why: String| Error::config(format!("{setting} refers to the file {}: {why}", path.display()));
+    let size = std::fs::metadata(path).map_err(|e| refuse(e.to_string()))?.len();
     if size > MAX_SECRET_FILE_BYTES {
-        return Err(refuse(format!(
-            "{size} bytes, at most {MAX_SECRET_FILE_BYTES} are read"
-        )));
+        return Err(refuse(format!("{size} bytes, at most {MAX_SECRET_FILE_BYTES} are read")));
     }
     std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))
 }
@@ -142,12 +133,7 @@ mod tests {
     fn plain_text_is_refused_without_being_shown() {
         let secret = SecretRef::parse("hunter2-super-secret");
         let error = secret.resolve("client_secret", Path::new(".")).unwrap_err();
-        for text in [
-            error.to_string(),
-            format!("{error:?}"),
-            format!("{secret:?}"),
-            secret.to_string(),
-        ] {
+        for text in [error.to_string(), format!("{error:?}"), format!("{secret:?}"), secret.to_string()] {
             assert!(!text.contains("hunter2"), "{text}");
         }
         assert!(error.to_string().contains("env:NAME"), "{error}");
@@ -157,13 +143,9 @@ mod tests {
     fn file_is_relative_to_the_given_folder_and_loses_its_newline() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("secret.txt"), "abc\r\n").unwrap();
-        let secret = SecretRef::parse("file:secret.txt")
-            .resolve("client_secret", folder.path())
-            .unwrap();
+        let secret = SecretRef::parse("file:secret.txt").resolve("client_secret", folder.path()).unwrap();
         assert_eq!(secret.expose_secret(), "abc");
-        let missing = SecretRef::parse("file:nope")
-            .resolve("client_secret", folder.path())
-            .unwrap_err();
+        let missing = SecretRef::parse("file:nope").resolve("client_secret", folder.path()).unwrap_err();
         assert!(missing.to_string().contains("nope"), "{missing}");
     }
 
@@ -171,17 +153,9 @@ mod tests {
     fn empty_and_unset_are_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
-        let empty = SecretRef::parse("file:empty")
-            .resolve("client_secret", folder.path())
-            .unwrap_err();
+        let empty = SecretRef::parse("file:empty").resolve("client_secret", folder.path()).unwrap_err();
         assert!(empty.to_string().contains("is empty"), "{empty}");
-        let unset = SecretRef::parse("env:FORCEPUMP_TEST_NEVER_SET")
-            .resolve("client_secret", folder.path());
-        assert!(
-            unset
-                .unwrap_err()
-                .to_string()
-                .contains("FORCEPUMP_TEST_NEVER_SET")
-        );
+        let unset = SecretRef::parse("env:FORCEPUMP_TEST_NEVER_SET").resolve("client_secret", folder.path());
+        assert!(unset.unwrap_err().to_string().contains("FORCEPUMP_TEST_NEVER_SET"));
     }
 }

@@ -8,10 +8,11 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use crate::client::ClientOptions;
-use crate::connection::{Credentials, ResolvedConnection, parse_url};
+use crate::connection::{Credentials, ResolvedConnection};
 use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp, request_token};
+use crate::options::ClientOptions;
+use crate::place::parse_url;
 
 /// A valid token, until a request finds otherwise.
 pub(crate) struct Session {
@@ -39,16 +40,9 @@ struct State {
 }
 
 impl Sessions {
-    pub(crate) fn new(
-        connection: ResolvedConnection,
-        client: reqwest::Client,
-        options: &ClientOptions,
-    ) -> Self {
+    pub(crate) fn new(connection: ResolvedConnection, client: reqwest::Client, options: &ClientOptions) -> Self {
         Self {
-            http: TokenHttp {
-                client,
-                timeout: options.first_byte_timeout,
-            },
+            http: TokenHttp { client, timeout: options.first_byte_timeout },
             login_url: connection.login_url,
             state: Mutex::new(State {
                 credentials: connection.credentials,
@@ -74,11 +68,7 @@ impl Sessions {
     /// A session newer than `stale`. The lock makes it one login for any number of callers.
     pub(crate) async fn renew(&self, stale: &Session) -> Result<Arc<Session>> {
         let mut state = self.state.lock().await;
-        if let Some(session) = state
-            .session
-            .as_ref()
-            .filter(|s| s.generation > stale.generation)
-        {
+        if let Some(session) = state.session.as_ref().filter(|s| s.generation > stale.generation) {
             return Ok(session.clone());
         }
         if let Some(refused) = &state.refused {
@@ -99,14 +89,11 @@ impl Sessions {
 
     async fn login(&self, state: &mut State) -> Result<Arc<Session>> {
         state.session = None;
-        let granted = self
-            .request(&state.credentials)
-            .await
-            .inspect_err(|error| {
-                if !error.is_retryable() {
-                    state.refused = Some(error.clone());
-                }
-            })?;
+        let granted = self.request(&state.credentials).await.inspect_err(|error| {
+            if !error.is_retryable() {
+                state.refused = Some(error.clone());
+            }
+        })?;
         if let Some(rotated) = granted.rotated.clone() {
             state.keep_rotated(rotated);
         }
@@ -115,11 +102,7 @@ impl Sessions {
             None => self.login_url.clone(),
         };
         state.generation += 1;
-        let session = Session {
-            token: granted.access_token,
-            instance,
-            generation: state.generation,
-        };
+        let session = Session { token: granted.access_token, instance, generation: state.generation };
         let session = Arc::new(session);
         state.session = Some(session.clone());
         Ok(session)
@@ -131,13 +114,7 @@ impl Sessions {
         let careful = matches!(credentials, Credentials::RefreshToken { .. });
         (|| request_token(&self.http, &self.login_url, credentials))
             .retry(self.retry)
-            .when(|error| {
-                if careful {
-                    connect_failed(error)
-                } else {
-                    error.is_retryable()
-                }
-            })
+            .when(|error| if careful { connect_failed(error) } else { error.is_retryable() })
             .await
     }
 }
@@ -145,25 +122,15 @@ impl Sessions {
 impl State {
     /// The new token is kept before the session is used: the old one is dead already.
     fn keep_rotated(&mut self, rotated: SecretString) {
-        let Credentials::RefreshToken {
-            refresh_token,
-            store,
-            ..
-        } = &mut self.credentials
-        else {
+        let Credentials::RefreshToken { refresh_token, store, .. } = &mut self.credentials else {
             return;
         };
         if refresh_token.expose_secret() == rotated.expose_secret() {
             return;
         }
         let kept = match store {
-            Some(path) => {
-                write_secret(path, &rotated).map_err(|e| format!("{} ({e})", path.display()))
-            }
-            None => Err(
-                "an environment variable; use refresh_token = \"file:PATH\" with such an app"
-                    .to_owned(),
-            ),
+            Some(path) => write_secret(path, &rotated).map_err(|e| format!("{} ({e})", path.display())),
+            None => Err("an environment variable; use refresh_token = \"file:PATH\" with such an app".to_owned()),
         };
         *refresh_token = rotated;
         if let Err(place) = kept {
@@ -195,13 +162,7 @@ fn write_secret(path: &Path, secret: &SecretString) -> std::io::Result<()> {
 }
 
 fn connect_failed(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Transport {
-            executed_for_sure_not: true,
-            ..
-        }
-    )
+    matches!(error, Error::Transport { executed_for_sure_not: true, .. })
 }
 
 fn expired_access_token(url: &Url) -> Error {

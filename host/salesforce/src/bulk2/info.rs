@@ -94,10 +94,7 @@ impl JobInfo {
         if !self.id.is_empty() && self.id.chars().all(|c| c.is_ascii_alphanumeric()) {
             return Ok(());
         }
-        Err(Error::protocol(
-            "query job",
-            format!("the answer's job id {:?} is not one", self.id),
-        ))
+        Err(Error::protocol("query job", format!("the answer's job id {:?} is not one", self.id)))
     }
 
     /// `true`: results are there; `false`: wait. Other ends are errors.
@@ -124,20 +121,11 @@ impl JobInfo {
     }
 
     fn ended(&self, message: String) -> Error {
-        Error::Job {
-            id: self.id.clone(),
-            object: self.object.clone(),
-            state: self.state.as_str().to_owned(),
-            message,
-        }
+        Error::Job { id: self.id.clone(), object: self.object.clone(), state: self.state.as_str().to_owned(), message }
     }
 
     fn failure(&self) -> String {
-        let reason = self
-            .error_message
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let reason = self.error_message.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let Some(reason) = reason else {
             return "Salesforce gave no reason; see Setup > Bulk Data Load Jobs".into();
         };
@@ -151,23 +139,14 @@ impl JobInfo {
 fn failure_hint(reason: &str) -> Option<&'static str> {
     let text = reason.to_ascii_lowercase();
     let says = |part: &str| text.contains(part);
-    if says("query_timeout")
-        || says("running for too long")
-        || says("retried more than")
-        || says("tried more than")
-    {
-        return Some(
-            "the query is too slow: narrow `where` on indexed fields, name fewer fields, drop ORDER BY",
-        );
+    if says("query_timeout") || says("running for too long") || says("retried more than") || says("tried more than") {
+        return Some("the query is too slow: narrow `where` on indexed fields, name fewer fields, drop ORDER BY");
     }
     if says("compound data") {
-        return Some(
-            "name the parts instead of the compound field, for example BillingStreet, BillingCity",
-        );
+        return Some("name the parts instead of the compound field, for example BillingStreet, BillingCity");
     }
-    says("unexpected exception").then_some(
-        "a fault of Salesforce: run again, and give the id to Salesforce support if it stays",
-    )
+    says("unexpected exception")
+        .then_some("a fault of Salesforce: run again, and give the id to Salesforce support if it stays")
 }
 
 /// A number, a number as text, or nothing.
@@ -195,10 +174,7 @@ mod tests {
     use super::*;
 
     fn info(extra: &str) -> JobInfo {
-        serde_json::from_str(&format!(
-            r#"{{"id":"750ak000009AVi5AAG","object":"Account",{extra}}}"#
-        ))
-        .unwrap()
+        serde_json::from_str(&format!(r#"{{"id":"750ak000009AVi5AAG","object":"Account",{extra}}}"#)).unwrap()
     }
 
     #[test]
@@ -206,19 +182,9 @@ mod tests {
         assert!(info(r#""state":"JobComplete""#).is_complete().unwrap());
         assert!(!info(r#""state":"UploadComplete""#).is_complete().unwrap());
         assert!(!info(r#""state":"InProgress""#).is_complete().unwrap());
-        for (state, expected) in [
-            ("Aborted", "Aborted"),
-            ("Abort", "Aborted"),
-            ("Failed", "no reason"),
-        ] {
-            let error = info(&format!(r#""state":"{state}""#))
-                .is_complete()
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(expected) && error.contains("750ak000009AVi5AAG"),
-                "{error}"
-            );
+        for (state, expected) in [("Aborted", "Aborted"), ("Abort", "Aborted"), ("Failed", "no reason")] {
+            let error = info(&format!(r#""state":"{state}""#)).is_complete().unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("750ak000009AVi5AAG"), "{error}");
         }
         let unknown = info(r#""state":"Paused""#).is_complete().unwrap_err();
         assert!(matches!(unknown, Error::Protocol { .. }), "{unknown}");
@@ -226,27 +192,18 @@ mod tests {
 
     #[test]
     fn failure_reason_and_hint() {
-        let failed = info(
-            r#""state":"Failed","errorMessage":"QUERY_TIMEOUT: Your query request was running for too long.""#,
-        );
+        let failed =
+            info(r#""state":"Failed","errorMessage":"QUERY_TIMEOUT: Your query request was running for too long.""#);
         let error = failed.is_complete().unwrap_err().to_string();
-        assert!(
-            error.contains("QUERY_TIMEOUT") && error.contains("narrow"),
-            "{error}"
-        );
+        assert!(error.contains("QUERY_TIMEOUT") && error.contains("narrow"), "{error}");
     }
 
     #[test]
     fn versions_and_counts_in_both_forms() {
-        let number =
-            info(r#""state":"JobComplete","apiVersion":60.0,"numberRecordsProcessed":110"#);
-        let text =
-            info(r#""state":"JobComplete","apiVersion":"60.0","numberRecordsProcessed":"110""#);
+        let number = info(r#""state":"JobComplete","apiVersion":60.0,"numberRecordsProcessed":110"#);
+        let text = info(r#""state":"JobComplete","apiVersion":"60.0","numberRecordsProcessed":"110""#);
         for job in [number, text] {
-            assert_eq!(
-                (job.api_version.as_deref(), job.number_records_processed),
-                (Some("60.0"), Some(110))
-            );
+            assert_eq!((job.api_version.as_deref(), job.number_records_processed), (Some("60.0"), Some(110)));
         }
     }
 
@@ -261,9 +218,6 @@ mod tests {
             return;
         };
         let job: JobInfo = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (job.state, job.object.as_str()),
-            (JobState::UploadComplete, "Account")
-        );
+        assert_eq!((job.state, job.object.as_str()), (JobState::UploadComplete, "Account"));
     }
 }

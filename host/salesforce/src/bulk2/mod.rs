@@ -1,6 +1,7 @@
 //! Bulk API 2.0 query jobs: create or attach, wait, list pages, fetch them, abort, delete.
 
 mod info;
+mod links;
 mod page;
 mod pages;
 
@@ -57,15 +58,9 @@ impl QueryJob {
             None => client.api_version().to_owned(),
         };
         if options.max_records == Some(0) {
-            return Err(Error::config(
-                "max_records = 0: a page holds at least one row",
-            ));
+            return Err(Error::config("max_records = 0: a page holds at least one row"));
         }
-        let mut call = Call::new(
-            Method::POST,
-            "query job",
-            format!("/services/data/v{api_version}/jobs/query"),
-        );
+        let mut call = Call::new(Method::POST, "query job", format!("/services/data/v{api_version}/jobs/query"));
         call.json = Some(json!({
             "operation": options.action.as_str(),
             "query": soql,
@@ -87,9 +82,7 @@ impl QueryJob {
     /// A job that exists already, for example one that a run which was killed has left. Ids are valid for 7 days.
     pub async fn attach(client: &Client, id: &str, options: QueryOptions) -> Result<Self> {
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(Error::config(format!(
-                "{id:?} is not a job id: expected 15 or 18 letters and digits, 750…"
-            )));
+            return Err(Error::config(format!("{id:?} is not a job id: expected 15 or 18 letters and digits, 750…")));
         }
         let api_version = match &options.api_version {
             Some(version) => check_api_version(version)?,
@@ -104,11 +97,7 @@ impl QueryJob {
         };
         let info = job.info().await?;
         job.object = info.object;
-        if let Some(version) = info
-            .api_version
-            .as_deref()
-            .and_then(|v| check_api_version(v).ok())
-        {
+        if let Some(version) = info.api_version.as_deref().and_then(|v| check_api_version(v).ok()) {
             job.api_version = version;
         }
         Ok(job)
@@ -126,10 +115,7 @@ impl QueryJob {
 
     /// The job as it is now. One API call.
     pub async fn info(&self) -> Result<JobInfo> {
-        let info: JobInfo = self
-            .client
-            .json(&Call::get(self.words(), self.path("")))
-            .await?;
+        let info: JobInfo = self.client.json(&Call::get(self.words(), self.path(""))).await?;
         info.check_id()?;
         Ok(info)
     }
@@ -164,10 +150,7 @@ impl QueryJob {
             if last_state.as_ref() != Some(&info.state) {
                 (last_state, since) = (Some(info.state.clone()), tokio::time::Instant::now());
             }
-            if options
-                .job_stuck_after
-                .is_some_and(|limit| since.elapsed() > limit)
-            {
+            if options.job_stuck_after.is_some_and(|limit| since.elapsed() > limit) {
                 return Err(info.stuck(since.elapsed()));
             }
             tokio::time::sleep(delay).await;
@@ -195,11 +178,7 @@ impl QueryJob {
 
     /// Stops the job. `false`: it had ended already.
     pub async fn abort(&self) -> Result<bool> {
-        let mut call = Call::new(
-            Method::PATCH,
-            format!("abort of {}", self.words()),
-            self.path(""),
-        );
+        let mut call = Call::new(Method::PATCH, format!("abort of {}", self.words()), self.path(""));
         call.json = Some(json!({ "state": "Aborted" }));
         match self.client.whole(&call).await {
             Ok(_) => Ok(true),
@@ -210,11 +189,7 @@ impl QueryJob {
 
     /// Deletes the job and its results, which count against the org's storage limit. A job already gone is fine.
     pub async fn delete(&self) -> Result<()> {
-        let call = Call::new(
-            Method::DELETE,
-            format!("deletion of {}", self.words()),
-            self.path(""),
-        );
+        let call = Call::new(Method::DELETE, format!("deletion of {}", self.words()), self.path(""));
         match self.client.whole(&call).await {
             Ok(_) | Err(Error::Api { status: 404, .. }) => Ok(()),
             Err(error) => Err(error),
@@ -222,10 +197,7 @@ impl QueryJob {
     }
 
     fn path(&self, rest: &str) -> String {
-        format!(
-            "/services/data/v{}/jobs/query/{}{rest}",
-            self.api_version, self.id
-        )
+        format!("/services/data/v{}/jobs/query/{}{rest}", self.api_version, self.id)
     }
 
     fn words(&self) -> String {
@@ -249,11 +221,7 @@ impl QueryAction {
 /// Rows found must be the rows announced; anything else is an error, never a success with fewer rows.
 pub fn check_count(what: &str, expected: Option<u64>, found: u64) -> Result<()> {
     match expected {
-        Some(expected) if expected != found => Err(Error::CountMismatch {
-            what: what.to_owned(),
-            expected,
-            found,
-        }),
+        Some(expected) if expected != found => Err(Error::CountMismatch { what: what.to_owned(), expected, found }),
         _ => Ok(()),
     }
 }

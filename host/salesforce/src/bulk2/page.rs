@@ -49,28 +49,15 @@ pub(super) async fn fetch(job: &QueryJob, page: &PageRef) -> Result<PageBody> {
     let next_locator = next_locator(&what, response.headers(), page)?;
     let announced_rows = announced_rows(&what, response.headers())?;
     let wire = WireBody::new(&what, response, job.client.options().stall_timeout);
-    Ok(PageBody {
-        announced_rows,
-        next_locator,
-        body: wire.into_stream(),
-    })
+    Ok(PageBody { announced_rows, next_locator, body: wire.into_stream() })
 }
 
 /// A page of another kind, sent with 200, is not data.
 fn check_csv(what: &str, headers: &HeaderMap) -> Result<()> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase());
+    let kind = headers.get(CONTENT_TYPE).map(|v| String::from_utf8_lossy(v.as_bytes()).to_ascii_lowercase());
     match kind {
-        Some(kind)
-            if ["text/html", "application/json", "application/xml"]
-                .iter()
-                .any(|k| kind.starts_with(k)) =>
-        {
-            Err(Error::protocol(
-                what,
-                format!("the answer is {kind} and not CSV; not taken as rows"),
-            ))
+        Some(kind) if ["text/html", "application/json", "application/xml"].iter().any(|k| kind.starts_with(k)) => {
+            Err(Error::protocol(what, format!("the answer is {kind} and not CSV; not taken as rows")))
         }
         _ => Ok(()),
     }
@@ -78,11 +65,7 @@ fn check_csv(what: &str, headers: &HeaderMap) -> Result<()> {
 
 /// The locator header must be there: taking its absence for the end would lose rows silently.
 fn next_locator(what: &str, headers: &HeaderMap, page: &PageRef) -> Result<Option<String>> {
-    let text = headers
-        .get("sforce-locator")
-        .and_then(|v| v.to_str().ok())
-        .map(str::trim)
-        .unwrap_or_default();
+    let text = headers.get("sforce-locator").and_then(|v| v.to_str().ok()).map(str::trim).unwrap_or_default();
     if text.is_empty() {
         return Err(Error::protocol(
             what,
@@ -109,12 +92,7 @@ fn announced_rows(what: &str, headers: &HeaderMap) -> Result<Option<u64>> {
     };
     let text = String::from_utf8_lossy(value.as_bytes());
     let number = text.trim().parse();
-    number.map(Some).map_err(|_| {
-        Error::protocol(
-            what,
-            format!("Sforce-NumberOfRecords {text:?} is not a number"),
-        )
-    })
+    number.map(Some).map_err(|_| Error::protocol(what, format!("Sforce-NumberOfRecords {text:?} is not a number")))
 }
 
 #[cfg(test)]
@@ -122,60 +100,31 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
-            .collect()
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn locators() {
-        let page = PageRef {
-            index: 1,
-            locator: Some("MTAwMDA".into()),
-            max_records: None,
-        };
+        let page = PageRef { index: 1, locator: Some("MTAwMDA".into()), max_records: None };
         let read = |pairs: &[(&'static str, &str)]| next_locator("page", &headers(pairs), &page);
         assert_eq!(read(&[("sforce-locator", "null")]).unwrap(), None);
-        assert_eq!(
-            read(&[("sforce-locator", "MjAwMDAw")]).unwrap().as_deref(),
-            Some("MjAwMDAw")
-        );
-        for broken in [
-            &[][..],
-            &[("sforce-locator", "")],
-            &[("sforce-locator", "MTAwMDA")],
-        ] {
+        assert_eq!(read(&[("sforce-locator", "MjAwMDAw")]).unwrap().as_deref(), Some("MjAwMDAw"));
+        for broken in [&[][..], &[("sforce-locator", "")], &[("sforce-locator", "MTAwMDA")]] {
             assert!(matches!(read(broken), Err(Error::Protocol { .. })));
         }
     }
 
     #[test]
     fn row_counts() {
-        assert_eq!(
-            announced_rows("p", &headers(&[("sforce-numberofrecords", "50000")])).unwrap(),
-            Some(50000)
-        );
+        assert_eq!(announced_rows("p", &headers(&[("sforce-numberofrecords", "50000")])).unwrap(), Some(50000));
         assert_eq!(announced_rows("p", &headers(&[])).unwrap(), None);
         assert!(announced_rows("p", &headers(&[("sforce-numberofrecords", "many")])).is_err());
     }
 
     #[test]
     fn pages_of_another_kind() {
-        assert!(
-            check_csv(
-                "p",
-                &headers(&[("content-type", "text/html; charset=UTF-8")])
-            )
-            .is_err()
-        );
-        assert!(
-            check_csv(
-                "p",
-                &headers(&[("content-type", "text/csv; charset=UTF-8")])
-            )
-            .is_ok()
-        );
+        assert!(check_csv("p", &headers(&[("content-type", "text/html; charset=UTF-8")])).is_err());
+        assert!(check_csv("p", &headers(&[("content-type", "text/csv; charset=UTF-8")])).is_ok());
         assert!(check_csv("p", &headers(&[])).is_ok());
     }
 }

@@ -13,10 +13,8 @@ use scan::{Kind, MAX_SOQL_CHARS, Token, at, scan};
 /// Parents in one path: `a.b.c.d.e.Field` (SOQL and SOSL reference, relationship query limits).
 const MAX_PARENTS: usize = 5;
 /// Words that follow the object and are not its alias.
-const AFTER_OBJECT: [&str; 12] = [
-    "USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR",
-    "UPDATE", "SCOPE",
-];
+const AFTER_OBJECT: [&str; 12] =
+    ["USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR", "UPDATE", "SCOPE"];
 
 /// A field, or a field of a parent: `Name`, `Owner.Name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,15 +26,12 @@ impl FieldPath {
     /// Reads a dotted path of API names with at most 5 parents.
     pub fn parse(text: &str) -> Result<Self> {
         let segments: Vec<String> = text.trim().split('.').map(str::to_owned).collect();
-        segments
-            .iter()
-            .try_for_each(|s| check_name(s))
-            .map_err(|_| {
-                Error::query(format!(
-                    "{:?} is not a field: expected a name like Name, Owner.Name or Amount__c",
-                    text.trim()
-                ))
-            })?;
+        segments.iter().try_for_each(|s| check_name(s)).map_err(|_| {
+            Error::query(format!(
+                "{:?} is not a field: expected a name like Name, Owner.Name or Amount__c",
+                text.trim()
+            ))
+        })?;
         if segments.len() > MAX_PARENTS + 1 {
             return Err(Error::query(format!(
                 "{} goes through {} parents, at most {MAX_PARENTS} are possible in SOQL",
@@ -64,9 +59,7 @@ impl FieldPath {
     /// The same path without its first segment, if that is `prefix`.
     pub(crate) fn without_prefix(&self, prefix: &str) -> Option<Self> {
         let (first, rest) = self.segments.split_first()?;
-        (!rest.is_empty() && first.eq_ignore_ascii_case(prefix)).then(|| Self {
-            segments: rest.to_vec(),
-        })
+        (!rest.is_empty() && first.eq_ignore_ascii_case(prefix)).then(|| Self { segments: rest.to_vec() })
     }
 
     pub(crate) fn same_as(&self, other: &Self) -> bool {
@@ -103,43 +96,21 @@ impl Select {
         let rest = soql[rest_start..].trim().to_owned();
         check_rest(&rest)?;
         let fields = match &alias {
-            Some(alias) => fields
-                .iter()
-                .map(|f| f.without_prefix(alias).unwrap_or_else(|| f.clone()))
-                .collect(),
+            Some(alias) => fields.iter().map(|f| f.without_prefix(alias).unwrap_or_else(|| f.clone())).collect(),
             None => fields,
         };
-        let select = Self {
-            object,
-            alias,
-            fields,
-            rest,
-        };
+        let select = Self { object, alias, fields, rest };
         select.check().map(|()| select)
     }
 
     /// Builds a query. No `fields`: every field that can be read. `filter` is what follows WHERE, without that word.
-    pub fn from_fields<S: AsRef<str>>(
-        object: &str,
-        fields: &[S],
-        filter: Option<&str>,
-    ) -> Result<Self> {
+    pub fn from_fields<S: AsRef<str>>(object: &str, fields: &[S], filter: Option<&str>) -> Result<Self> {
         check_name(object)?;
-        let fields = fields
-            .iter()
-            .map(|text| FieldPath::parse(text.as_ref()))
-            .collect::<Result<Vec<_>>>()?;
+        let fields = fields.iter().map(|text| FieldPath::parse(text.as_ref())).collect::<Result<Vec<_>>>()?;
         let filter = filter.map(str::trim).filter(|text| !text.is_empty());
         filter.map_or(Ok(()), check_where)?;
-        let rest = filter
-            .map(|text| format!("WHERE {text}"))
-            .unwrap_or_default();
-        let select = Self {
-            object: object.to_owned(),
-            alias: None,
-            fields,
-            rest,
-        };
+        let rest = filter.map(|text| format!("WHERE {text}")).unwrap_or_default();
+        let select = Self { object: object.to_owned(), alias: None, fields, rest };
         select.check().map(|()| select)
     }
 
@@ -147,11 +118,7 @@ impl Select {
     pub fn to_soql(&self) -> String {
         let fields: Vec<String> = self.fields.iter().map(FieldPath::to_string).collect();
         let mut soql = format!("SELECT {} FROM {}", fields.join(", "), self.object);
-        for part in self
-            .alias
-            .iter()
-            .chain(Some(&self.rest).filter(|rest| !rest.is_empty()))
-        {
+        for part in self.alias.iter().chain(Some(&self.rest).filter(|rest| !rest.is_empty())) {
             soql.push(' ');
             soql.push_str(part);
         }
@@ -174,14 +141,8 @@ impl Select {
 
     fn check(&self) -> Result<()> {
         let mut seen = std::collections::HashSet::new();
-        if let Some(twice) = self
-            .fields
-            .iter()
-            .find(|f| !seen.insert(f.to_string().to_ascii_lowercase()))
-        {
-            return Err(Error::query(format!(
-                "{twice} is selected twice; Salesforce refuses that, remove one"
-            )));
+        if let Some(twice) = self.fields.iter().find(|f| !seen.insert(f.to_string().to_ascii_lowercase())) {
+            return Err(Error::query(format!("{twice} is selected twice; Salesforce refuses that, remove one")));
         }
         self.check_length()
     }
@@ -199,28 +160,18 @@ impl Select {
 
 fn from_position(soql: &str, tokens: &[Token]) -> Result<usize> {
     if !tokens.first().is_some_and(|t| t.is_word(soql, "SELECT")) {
-        return Err(Error::query(
-            "a query starts with SELECT, for example SELECT Id, Name FROM Account",
-        ));
+        return Err(Error::query("a query starts with SELECT, for example SELECT Id, Name FROM Account"));
     }
     let is_from = |t: &Token| t.depth == 0 && t.is_word(soql, "FROM");
-    tokens
-        .iter()
-        .position(is_from)
-        .ok_or_else(|| Error::query("the query has no FROM, expected SELECT … FROM Object"))
+    tokens.iter().position(is_from).ok_or_else(|| Error::query("the query has no FROM, expected SELECT … FROM Object"))
 }
 
 fn select_list(soql: &str, tokens: &[Token]) -> Result<Vec<FieldPath>> {
     if tokens.is_empty() {
-        return Err(Error::query(
-            "the query selects nothing, expected SELECT Id, Name FROM …",
-        ));
+        return Err(Error::query("the query selects nothing, expected SELECT Id, Name FROM …"));
     }
     let is_top_comma = |t: &Token| t.kind == Kind::Comma && t.depth == 0;
-    tokens
-        .split(is_top_comma)
-        .map(|item| select_item(soql, item))
-        .collect()
+    tokens.split(is_top_comma).map(|item| select_item(soql, item)).collect()
 }
 
 fn select_item(soql: &str, item: &[Token]) -> Result<FieldPath> {
@@ -248,8 +199,7 @@ fn object_and_alias(soql: &str, tokens: &[Token]) -> Result<(String, Option<Stri
     if tokens.get(next).is_some_and(|t| t.is_word(soql, "AS")) {
         next += 1;
     }
-    let is_alias =
-        |t: &&Token| t.kind == Kind::Word && !AFTER_OBJECT.iter().any(|word| t.is_word(soql, word));
+    let is_alias = |t: &&Token| t.kind == Kind::Word && !AFTER_OBJECT.iter().any(|word| t.is_word(soql, word));
     let alias = tokens.get(next).filter(is_alias);
     if alias.is_some() {
         next += 1;
@@ -260,16 +210,8 @@ fn object_and_alias(soql: &str, tokens: &[Token]) -> Result<(String, Option<Stri
             t.at.start,
             "one object after FROM only; parents are reached by dots, for example Account.Name",
         )),
-        Some(t) => Ok((
-            object.text(soql).to_owned(),
-            alias.map(|a| a.text(soql).to_owned()),
-            t.at.start,
-        )),
-        None => Ok((
-            object.text(soql).to_owned(),
-            alias.map(|a| a.text(soql).to_owned()),
-            soql.len(),
-        )),
+        Some(t) => Ok((object.text(soql).to_owned(), alias.map(|a| a.text(soql).to_owned()), t.at.start)),
+        None => Ok((object.text(soql).to_owned(), alias.map(|a| a.text(soql).to_owned()), soql.len())),
     }
 }
 

@@ -6,36 +6,15 @@ use crate::error::{Error, Result};
 const AGGREGATES: [&str; 6] = ["COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"];
 /// Clauses at the top level of a query: words, and why not.
 const REFUSED_CLAUSES: [(&[&str], &str); 9] = [
-    (
-        &["GROUP", "BY"],
-        "Bulk API cannot GROUP BY; read the rows and group them at the destination",
-    ),
+    (&["GROUP", "BY"], "Bulk API cannot GROUP BY; read the rows and group them at the destination"),
     (&["HAVING"], "Bulk API cannot group, so there is no HAVING"),
-    (
-        &["OFFSET"],
-        "Bulk API cannot OFFSET; filter by Id or a date instead",
-    ),
-    (
-        &["ALL", "ROWS"],
-        "ALL ROWS is for Apex; set action = \"query-all\" to read deleted rows too",
-    ),
-    (
-        &["FOR", "VIEW"],
-        "FOR VIEW changes the records' last-viewed date and has no place in an export",
-    ),
-    (
-        &["FOR", "REFERENCE"],
-        "FOR REFERENCE changes the records' last-referenced date and has no place in an export",
-    ),
+    (&["OFFSET"], "Bulk API cannot OFFSET; filter by Id or a date instead"),
+    (&["ALL", "ROWS"], "ALL ROWS is for Apex; set action = \"query-all\" to read deleted rows too"),
+    (&["FOR", "VIEW"], "FOR VIEW changes the records' last-viewed date and has no place in an export"),
+    (&["FOR", "REFERENCE"], "FOR REFERENCE changes the records' last-referenced date and has no place in an export"),
     (&["FOR", "UPDATE"], "FOR UPDATE is for Apex"),
-    (
-        &["UPDATE"],
-        "UPDATE TRACKING and UPDATE VIEWSTAT have no place in an export",
-    ),
-    (
-        &["WITH", "SECURITY_ENFORCED"],
-        "WITH SECURITY_ENFORCED is for Apex; field-level security applies anyway",
-    ),
+    (&["UPDATE"], "UPDATE TRACKING and UPDATE VIEWSTAT have no place in an export"),
+    (&["WITH", "SECURITY_ENFORCED"], "WITH SECURITY_ENFORCED is for Apex; field-level security applies anyway"),
 ];
 /// Clauses that may follow a WHERE in a query but are no condition.
 const AFTER_WHERE: [(&[&str], &str); 2] = [(&["ORDER", "BY"], "ORDER BY"), (&["LIMIT"], "LIMIT")];
@@ -48,7 +27,9 @@ pub(super) fn check_item(soql: &str, item: &[Token]) -> Result<()> {
     let word = first.text(soql);
     let is_call = rest.first().is_some_and(|t| t.kind == Kind::Open);
     let why = match first.kind {
-        Kind::Open => "Bulk API cannot run sub-selects of children; read the child object as a pipeline of its own".into(),
+        Kind::Open => {
+            "Bulk API cannot run sub-selects of children; read the child object as a pipeline of its own".into()
+        }
         Kind::Word if word.eq_ignore_ascii_case("TYPEOF") => {
             "Bulk API cannot TYPEOF; name fields of the parent, for example Owner.Name".into()
         }
@@ -60,7 +41,9 @@ pub(super) fn check_item(soql: &str, item: &[Token]) -> Result<()> {
         }
         Kind::Word if is_call => format!("functions such as {word}() are not supported; select the plain field"),
         Kind::Word => return Ok(()),
-        Kind::Sign if word == "*" => "SOQL has no *; use object = \"…\" with fields = [] for every readable field".into(),
+        Kind::Sign if word == "*" => {
+            "SOQL has no *; use object = \"…\" with fields = [] for every readable field".into()
+        }
         _ => "not a field".into(),
     };
     Err(at(soql, first.at.start, &why))
@@ -76,11 +59,9 @@ pub(super) fn check_rest(rest: &str) -> Result<()> {
     }
     let starts = ["USING", "WHERE", "WITH", "ORDER", "LIMIT"];
     match tokens.first() {
-        Some(first) if !starts.iter().any(|word| first.is_word(rest, word)) => Err(at(
-            rest,
-            first.at.start,
-            "unexpected here; expected WHERE, ORDER BY or LIMIT",
-        )),
+        Some(first) if !starts.iter().any(|word| first.is_word(rest, word)) => {
+            Err(at(rest, first.at.start, "unexpected here; expected WHERE, ORDER BY or LIMIT"))
+        }
         _ => check_condition(rest, &tokens),
     }
 }
@@ -90,15 +71,11 @@ pub(super) fn check_where(text: &str) -> Result<()> {
     let tokens = top_level(text)?;
     if tokens.first().is_some_and(|t| t.is_word(text, "WHERE")) {
         let corrected = text["WHERE".len()..].trim();
-        return Err(Error::query(format!(
-            "`where` is written without the word WHERE: where = {corrected:?}"
-        )));
+        return Err(Error::query(format!("`where` is written without the word WHERE: where = {corrected:?}")));
     }
     for (words, name) in AFTER_WHERE {
         if let Some(position) = find(text, &tokens, words) {
-            let why = format!(
-                "{name} is no condition; give the whole query as query = \"SELECT … {name} …\" instead"
-            );
+            let why = format!("{name} is no condition; give the whole query as query = \"SELECT … {name} …\" instead");
             return Err(at(text, tokens[position].at.start, &why));
         }
     }
@@ -114,11 +91,7 @@ pub(super) fn check_where(text: &str) -> Result<()> {
 fn check_condition(text: &str, tokens: &[Token]) -> Result<()> {
     let is_null = |pair: &&[Token]| pair[0].is_word(text, "IS");
     match tokens.windows(2).find(is_null) {
-        Some(pair) => Err(at(
-            text,
-            pair[0].at.start,
-            "SOQL has no IS NULL; write Field = null or Field != null",
-        )),
+        Some(pair) => Err(at(text, pair[0].at.start, "SOQL has no IS NULL; write Field = null or Field != null")),
         None => Ok(()),
     }
 }
@@ -130,13 +103,9 @@ fn top_level(text: &str) -> Result<Vec<Token>> {
 /// Where these words follow each other as a clause; a field of that name before an operator is not one.
 fn find(text: &str, tokens: &[Token], words: &[&str]) -> Option<usize> {
     (0..tokens.len()).find(|&start| {
-        let all = words
-            .iter()
-            .enumerate()
-            .all(|(i, word)| tokens.get(start + i).is_some_and(|t| t.is_word(text, word)));
-        let compared = tokens
-            .get(start + words.len())
-            .is_some_and(|t| t.kind == Kind::Sign);
+        let all =
+            words.iter().enumerate().all(|(i, word)| tokens.get(start + i).is_some_and(|t| t.is_word(text, word)));
+        let compared = tokens.get(start + words.len()).is_some_and(|t| t.kind == Kind::Sign);
         all && !compared
     })
 }

@@ -61,17 +61,9 @@ pub(crate) fn scan(soql: &str) -> Result<Vec<Token>> {
             check_sign(soql, start)?;
         }
         if kind == Kind::Close && open.pop().is_none() {
-            return Err(at(
-                soql,
-                start,
-                "a closing bracket ) without its opening one",
-            ));
+            return Err(at(soql, start, "a closing bracket ) without its opening one"));
         }
-        tokens.push(Token {
-            kind,
-            at: start..end,
-            depth: open.len() as u32,
-        });
+        tokens.push(Token { kind, at: start..end, depth: open.len() as u32 });
         if kind == Kind::Open {
             open.push(start);
         }
@@ -88,9 +80,7 @@ fn is_word_char(c: char) -> bool {
 }
 
 fn word_end(soql: &str, start: usize) -> usize {
-    soql[start..]
-        .find(|c| !is_word_char(c))
-        .map_or(soql.len(), |length| start + length)
+    soql[start..].find(|c| !is_word_char(c)).map_or(soql.len(), |length| start + length)
 }
 
 /// End of the string that starts at `start`; a backslash takes the next character with it.
@@ -104,11 +94,7 @@ fn text_end(soql: &str, start: usize) -> Result<usize> {
             _ => {}
         }
     }
-    Err(at(
-        soql,
-        start,
-        "a quote ' is never closed; a quote inside text is written \\'",
-    ))
+    Err(at(soql, start, "a quote ' is never closed; a quote inside text is written \\'"))
 }
 
 fn check_sign(soql: &str, start: usize) -> Result<()> {
@@ -142,10 +128,7 @@ mod tests {
         let soql = r"Name = 'a\'b) FROM (' AND (x = 1)";
         let kinds: Vec<Kind> = scan(soql).unwrap().iter().map(|t| t.kind).collect();
         use Kind::*;
-        assert_eq!(
-            kinds,
-            [Word, Sign, Text, Word, Open, Word, Sign, Word, Close]
-        );
+        assert_eq!(kinds, [Word, Sign, Text, Word, Open, Word, Sign, Word, Close]);
     }
 
     #[test]
@@ -162,10 +145,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let error = scan(text).unwrap_err().to_string();
-            assert!(
-                error.contains(expected) && error.contains("column"),
-                "{text}: {error}"
-            );
+            assert!(error.contains(expected) && error.contains("column"), "{text}: {error}");
         }
     }
 

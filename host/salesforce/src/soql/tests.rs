@@ -14,18 +14,10 @@ fn names(select: &Select) -> Vec<String> {
 
 #[test]
 fn select_list_object_alias_rest() {
-    let select = parsed(
-        "select a.Id,\n a.Owner.Name from Account a where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5",
-    );
+    let select = parsed("select a.Id,\n a.Owner.Name from Account a where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5");
     assert_eq!(names(&select), ["Id", "Owner.Name"]);
-    assert_eq!(
-        (select.object.as_str(), select.alias.as_deref()),
-        ("Account", Some("a"))
-    );
-    assert_eq!(
-        select.rest,
-        "where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5"
-    );
+    assert_eq!((select.object.as_str(), select.alias.as_deref()), ("Account", Some("a")));
+    assert_eq!(select.rest, "where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5");
     assert_eq!(
         select.to_soql(),
         "SELECT Id, Owner.Name FROM Account a where a.Name = 'x, FROM y' ORDER BY Name LIMIT 5"
@@ -34,7 +26,8 @@ fn select_list_object_alias_rest() {
 
 #[test]
 fn semi_join_and_scope_are_carried() {
-    let soql = "SELECT Id FROM Contact USING SCOPE mine WHERE AccountId IN (SELECT Id FROM Account WHERE Name LIKE 'a%')";
+    let soql =
+        "SELECT Id FROM Contact USING SCOPE mine WHERE AccountId IN (SELECT Id FROM Account WHERE Name LIKE 'a%')";
     assert_eq!(parsed(soql).to_soql(), soql);
 }
 
@@ -43,14 +36,8 @@ fn refused_queries_say_what_to_do() {
     let table = [
         ("SELECT COUNT() FROM Account", "aggregate"),
         ("SELECT MAX(Amount) m FROM Opportunity", "aggregate"),
-        (
-            "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
-            "sub-selects",
-        ),
-        (
-            "SELECT TYPEOF What WHEN Account THEN Phone END FROM Event",
-            "TYPEOF",
-        ),
+        ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "sub-selects"),
+        ("SELECT TYPEOF What WHEN Account THEN Phone END FROM Event", "TYPEOF"),
         ("SELECT FIELDS(ALL) FROM Account LIMIT 200", "fields = []"),
         ("SELECT toLabel(Industry) FROM Account", "toLabel()"),
         ("SELECT * FROM Account", "no *"),
@@ -80,19 +67,10 @@ fn refused_queries_say_what_to_do() {
 
 #[test]
 fn where_text() {
-    let select =
-        Select::from_fields("Account", &["Id", "Name"], Some(" Industry != null ")).unwrap();
-    assert_eq!(
-        select.to_soql(),
-        "SELECT Id, Name FROM Account WHERE Industry != null"
-    );
+    let select = Select::from_fields("Account", &["Id", "Name"], Some(" Industry != null ")).unwrap();
+    assert_eq!(select.to_soql(), "SELECT Id, Name FROM Account WHERE Industry != null");
     let none: [&str; 0] = [];
-    assert_eq!(
-        Select::from_fields("Account", &none, Some("  "))
-            .unwrap()
-            .rest,
-        ""
-    );
+    assert_eq!(Select::from_fields("Account", &none, Some("  ")).unwrap().rest, "");
     assert!(Select::from_fields("Order", &["Id"], Some("Limit__c = 1 AND Offset = 3")).is_ok());
 }
 
@@ -109,14 +87,10 @@ fn refused_where_text_says_the_corrected_one() {
         ("Name = null GROUP BY Name", "GROUP BY"),
     ];
     for (text, expected) in table {
-        let error = Select::from_fields("Account", &["Id"], Some(text))
-            .unwrap_err()
-            .to_string();
+        let error = Select::from_fields("Account", &["Id"], Some(text)).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
     }
-    assert!(
-        Select::from_fields("Account", &["Id"], Some("Name = 'ORDER BY LIMIT 1 WHERE'")).is_ok()
-    );
+    assert!(Select::from_fields("Account", &["Id"], Some("Name = 'ORDER BY LIMIT 1 WHERE'")).is_ok());
 }
 
 #[test]
@@ -131,9 +105,7 @@ fn columns_are_pruned_in_order() {
 #[test]
 fn too_long_is_refused() {
     let filter = format!("Name = '{}'", "x".repeat(100_000));
-    let error = Select::from_fields("Account", &["Id"], Some(&filter))
-        .unwrap_err()
-        .to_string();
+    let error = Select::from_fields("Account", &["Id"], Some(&filter)).unwrap_err().to_string();
     assert!(error.contains("100000"), "{error}");
 }
 

@@ -38,11 +38,7 @@ struct Cursor {
 impl Cursors {
     fn open(&mut self, prepared: Prepared, batch: u64) -> Cursor {
         self.made += 1;
-        let cursor = Cursor {
-            id: id18(CURSOR_PREFIX, self.made),
-            prepared,
-            batch,
-        };
+        let cursor = Cursor { id: id18(CURSOR_PREFIX, self.made), prepared, batch };
         self.open.insert(self.made, cursor.clone());
         self.order.push_back(self.made);
         if self.order.len() > KEPT_CURSORS
@@ -58,8 +54,7 @@ impl Cursors {
         let (id, offset) = locator.split_once('-')?;
         let cursor = self.open.get(&serial_of(CURSOR_PREFIX, id)?)?;
         let offset = offset.parse().ok()?;
-        (short(&cursor.id) == short(id) && offset <= cursor.prepared.total())
-            .then(|| (cursor.clone(), offset))
+        (short(&cursor.id) == short(id) && offset <= cursor.prepared.total()).then(|| (cursor.clone(), offset))
     }
 }
 
@@ -76,11 +71,7 @@ struct Page {
 
 /// `GET /query?q=` and `GET /queryAll?q=`.
 pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) -> Reply {
-    let mode = if all {
-        QueryMode::RestAll
-    } else {
-        QueryMode::Rest
-    };
+    let mode = if all { QueryMode::RestAll } else { QueryMode::Rest };
     if let Some(soql) = call.param("explain") {
         return explain(state, soql, mode);
     }
@@ -92,23 +83,17 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
         Err(error) => return error.into(),
     };
     if call.param("columns") == Some("true") {
-        return Reply::ok(&prepared.column_metadata());
+        let entity = prepared.object();
+        return Reply::ok(
+            &json!({"columnMetadata": prepared.column_metadata(), "entityName": entity, "groupBy": false}),
+        );
     }
     if let Some(count) = prepared.count_only() {
-        return Reply::ok(&Page {
-            total_size: count,
-            done: true,
-            next_records_url: None,
-            records: Vec::new(),
-        });
+        return Reply::ok(&Page { total_size: count, done: true, next_records_url: None, records: Vec::new() });
     }
     let batch = batch_size(call);
     if prepared.total() <= batch {
-        let cursor = Cursor {
-            id: String::new(),
-            prepared,
-            batch,
-        };
+        let cursor = Cursor { id: String::new(), prepared, batch };
         return page(&cursor, 0, version);
     }
     let cursor = lock(&state.cursors).open(prepared, batch);
@@ -128,32 +113,18 @@ fn page(cursor: &Cursor, offset: u64, version: ApiVersion) -> Reply {
     let total = cursor.prepared.total();
     let end = total.min(offset.saturating_add(cursor.batch));
     let mut records = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
-    cursor
-        .prepared
-        .json_rows(offset..end, &version.to_string(), &mut records);
+    cursor.prepared.json_rows(offset..end, &version.to_string(), &mut records);
     let done = end >= total;
     // Pages of queryAll name /query/ too.
-    let next_records_url =
-        (!done).then(|| format!("/services/data/v{version}/query/{}-{end}", cursor.id));
-    Reply::ok(&Page {
-        total_size: total,
-        done,
-        next_records_url,
-        records,
-    })
+    let next_records_url = (!done).then(|| format!("/services/data/v{version}/query/{}-{end}", cursor.id));
+    Reply::ok(&Page { total_size: total, done, next_records_url, records })
 }
 
 /// `Sforce-Query-Options: batchSize=N`, held between 200 and 2000.
 fn batch_size(call: &Call) -> u64 {
     call.header(QUERY_OPTIONS)
-        .and_then(|value| {
-            value
-                .split([';', ','])
-                .find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok())
-        })
-        .map_or(DEFAULT_BATCH, |asked: u64| {
-            asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH)
-        })
+        .and_then(|value| value.split([';', ',']).find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok()))
+        .map_or(DEFAULT_BATCH, |asked: u64| asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH))
 }
 
 /// The plan of a statement: always a table scan, which is what this emulator does.

@@ -1,0 +1,74 @@
+//! Clients that nobody here wrote count the same rows as the emulator.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use forcepump_emulator::Credentials;
+use serde_json::Value;
+
+use crate::support::Org;
+
+/// Where `conformance/install.sh` puts the clients; the same variable moves it.
+fn packages() -> PathBuf {
+    match std::env::var_os("FORCEPUMP_CONFORMANCE_DIR") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/conformance"),
+    }
+}
+
+/// Runs a client against the emulator; `None` when it is not installed, which continuous integration does not accept.
+async fn run(mut command: Command, installed: PathBuf, credentials: Credentials) -> Option<Value> {
+    if !installed.exists() {
+        let missing = format!("{} is missing: run host/emulator/conformance/install.sh", installed.display());
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
+        // libtest shows it with --nocapture; without the clients there is nothing to compare.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{missing}\n").as_bytes());
+        return None;
+    }
+    let Value::Object(environment) = serde_json::to_value(credentials).unwrap() else { unreachable!() };
+    command.envs(environment.iter().map(|(key, value)| (key, value.as_str().unwrap())));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_str(text.trim()).unwrap())
+}
+
+async fn compare(org: &Org, counts: Value) {
+    let accounts = org.rows("Account");
+    for key in ["rest_query", "bulk2_query", "client_credentials_count"] {
+        assert_eq!(counts[key], accounts, "{key}");
+    }
+    let described = org.json("/sobjects/Account/describe").await;
+    assert_eq!(counts["describe_fields"], described["fields"].as_array().unwrap().len());
+}
+
+#[tokio::test]
+async fn jsforce_agrees() {
+    let org = Org::demo().await;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let modules = packages().join("node");
+    let mut command = Command::new("node");
+    // Modules are found beside the script that imports them, so the installer puts a copy there.
+    command.arg(modules.join("jsforce.mjs"));
+    let installed = modules.join("node_modules/jsforce/package.json");
+    if installed.exists() {
+        std::fs::copy(scripts.join("jsforce.mjs"), modules.join("jsforce.mjs")).unwrap();
+    }
+    let credentials = org.emulator.credentials().clone();
+    if let Some(counts) = run(command, installed, credentials).await {
+        compare(&org, counts).await;
+    }
+}
+
+#[tokio::test]
+async fn simple_salesforce_agrees() {
+    let org = Org::demo().await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/simple_salesforce_client.py");
+    let modules = packages().join("python");
+    let mut command = Command::new("python3");
+    command.arg(script).env("PYTHONPATH", &modules);
+    let credentials = org.emulator.credentials().clone();
+    if let Some(counts) = run(command, modules.join("simple_salesforce"), credentials).await {
+        compare(&org, counts).await;
+    }
+}

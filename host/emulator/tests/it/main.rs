@@ -1,0 +1,9 @@
+//! The emulator over HTTP, as a client that knows the published facts sees it.
+
+mod auth;
+mod bulk2;
+mod conformance;
+mod faults;
+mod rest;
+mod support;
+mod wire;

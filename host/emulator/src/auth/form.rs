@@ -9,10 +9,7 @@ pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -21,10 +18,7 @@ pub(super) fn fields(call: &Call) -> Fields {
     match call.media_type().as_deref() {
         Some("application/x-www-form-urlencoded") => Fields(pairs(&call.body)),
         Some("multipart/form-data") => {
-            let boundary = call
-                .header(CONTENT_TYPE)
-                .and_then(boundary)
-                .unwrap_or_default();
+            let boundary = call.header(CONTENT_TYPE).and_then(boundary).unwrap_or_default();
             Fields(multipart(&String::from_utf8_lossy(&call.body), boundary))
         }
         _ => Fields(Vec::new()),
@@ -32,10 +26,7 @@ pub(super) fn fields(call: &Call) -> Fields {
 }
 
 fn boundary(content_type: &str) -> Option<&str> {
-    let value = content_type
-        .split(';')
-        .map(str::trim)
-        .find_map(|part| part.strip_prefix("boundary="))?;
+    let value = content_type.split(';').map(str::trim).find_map(|part| part.strip_prefix("boundary="))?;
     Some(value.trim_matches('"'))
 }
 
@@ -43,19 +34,14 @@ fn multipart(body: &str, boundary: &str) -> Vec<(String, String)> {
     if boundary.is_empty() {
         return Vec::new();
     }
-    body.split(&format!("--{boundary}"))
-        .filter_map(multipart_field)
-        .collect()
+    body.split(&format!("--{boundary}")).filter_map(multipart_field).collect()
 }
 
 fn multipart_field(part: &str) -> Option<(String, String)> {
     let (head, value) = part.split_once("\r\n\r\n")?;
     let (_, name) = head.split_once("name=\"")?;
     let (name, _) = name.split_once('"')?;
-    Some((
-        name.to_owned(),
-        value.strip_suffix("\r\n").unwrap_or(value).to_owned(),
-    ))
+    Some((name.to_owned(), value.strip_suffix("\r\n").unwrap_or(value).to_owned()))
 }
 
 #[cfg(test)]
@@ -67,13 +53,7 @@ mod tests {
         let body = "--B\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--B\r\n\
                     Content-Disposition: form-data; name=\"x\"\r\n\r\na\r\nb\r\n--B--\r\n";
         let fields = multipart(body, "B");
-        assert_eq!(
-            fields,
-            [
-                ("grant_type".into(), "password".into()),
-                ("x".into(), "a\r\nb".into())
-            ]
-        );
+        assert_eq!(fields, [("grant_type".into(), "password".into()), ("x".into(), "a\r\nb".into())]);
         assert_eq!(boundary("multipart/form-data; boundary=\"B\""), Some("B"));
         assert!(multipart("rubbish", "").is_empty());
     }

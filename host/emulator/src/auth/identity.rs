@@ -12,25 +12,11 @@ use crate::server::{Call, Reply, State, lock};
 /// `/services/oauth2/revoke`, by POST or GET; no client authentication.
 pub(crate) fn revoke(state: &State, call: &Call) -> Reply {
     let fields = form::fields(call);
-    let token = fields
-        .get("token")
-        .or_else(|| call.param("token"))
-        .unwrap_or_default();
+    let token = fields.get("token").or_else(|| call.param("token")).unwrap_or_default();
     let known = lock(&state.sessions).revoke(token);
-    if let Some(callback) = call
-        .param("callback")
-        .filter(|_| call.method == Method::GET)
-    {
-        let result = if known {
-            "{}"
-        } else {
-            r#"{"error":"invalid_token"}"#
-        };
-        return Reply::text(
-            StatusCode::OK,
-            "text/javascript;charset=UTF-8",
-            format!("{callback}({result});"),
-        );
+    if let Some(callback) = call.param("callback").filter(|_| call.method == Method::GET) {
+        let result = if known { "{}" } else { r#"{"error":"invalid_token"}"# };
+        return Reply::text(StatusCode::OK, "text/javascript;charset=UTF-8", format!("{callback}({result});"));
     }
     if known {
         return Reply::empty(StatusCode::OK);
@@ -69,9 +55,7 @@ pub(crate) fn introspect(state: &State, call: &Call) -> Reply {
     }
     let token = fields.get("token").unwrap_or_default();
     let sessions = lock(&state.sessions);
-    let times = sessions
-        .get(token)
-        .map(|s| (s.expires().timestamp(), s.issued.timestamp()));
+    let times = sessions.get(token).map(|s| (s.expires().timestamp(), s.issued.timestamp()));
     if times.is_none() && !sessions.is_refresh_live(token) {
         return Reply::ok(&json!({"active": false})).uncompressed();
     }
@@ -81,11 +65,7 @@ pub(crate) fn introspect(state: &State, call: &Call) -> Reply {
         client_id: &state.options.account.client_id,
         username: &state.user.username,
         sub: state.user.identity_url(&state.base_url),
-        token_type: if times.is_some() {
-            "access_token"
-        } else {
-            "refresh_token"
-        },
+        token_type: if times.is_some() { "access_token" } else { "refresh_token" },
         exp: times.map(|t| t.0),
         iat: times.map(|t| t.1),
         nbf: times.map(|t| t.1),

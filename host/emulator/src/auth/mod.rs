@@ -20,11 +20,7 @@ use crate::server::{Call, Reply, State, lock};
 /// Refuses a request without a living session as REST and Bulk 2.0 do.
 pub(crate) fn refuse_without_session(state: &State, call: &Call) -> Option<Reply> {
     match call.token() {
-        None => Some(Reply::error(
-            StatusCode::UNAUTHORIZED,
-            "INVALID_AUTH_HEADER",
-            "INVALID_HEADER_TYPE",
-        )),
+        None => Some(Reply::error(StatusCode::UNAUTHORIZED, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")),
         Some(token) if lock(&state.sessions).is_live(token) => None,
         Some(_) => Some(session_expired()),
     }
@@ -32,9 +28,5 @@ pub(crate) fn refuse_without_session(state: &State, call: &Call) -> Option<Reply
 
 /// The answer to a token that is dead or never lived.
 pub(crate) fn session_expired() -> Reply {
-    Reply::error(
-        StatusCode::UNAUTHORIZED,
-        "INVALID_SESSION_ID",
-        "Session expired or invalid",
-    )
+    Reply::error(StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid")
 }

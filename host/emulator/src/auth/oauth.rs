@@ -37,10 +37,7 @@ pub(super) struct OauthError {
 }
 
 fn refused(error: &str, description: &str) -> OauthError {
-    OauthError {
-        error: error.to_owned(),
-        error_description: description.to_owned(),
-    }
+    OauthError { error: error.to_owned(), error_description: description.to_owned() }
 }
 
 /// Answers the token endpoint.
@@ -62,12 +59,7 @@ fn grant(state: &State, call: &Call, fields: &form::Fields) -> Result<TokenReply
     match fields.get("grant_type") {
         Some("client_credentials") => {
             check_client(state, call, fields)?;
-            Ok(granted(
-                state,
-                lock(&state.sessions).issue(),
-                None,
-                Some(SCOPE),
-            ))
+            Ok(granted(state, lock(&state.sessions).issue(), None, Some(SCOPE)))
         }
         Some("refresh_token") => {
             check_client(state, call, fields)?;
@@ -80,19 +72,12 @@ fn grant(state: &State, call: &Call, fields: &form::Fields) -> Result<TokenReply
         Some("password") => {
             check_client(state, call, fields)?;
             let (name, password) = (fields.get("username"), fields.get("password"));
-            if !password_fits(
-                state,
-                name.unwrap_or_default(),
-                password.unwrap_or_default(),
-            ) {
+            if !password_fits(state, name.unwrap_or_default(), password.unwrap_or_default()) {
                 return Err(refused("invalid_grant", "authentication failure"));
             }
             Ok(granted(state, lock(&state.sessions).issue(), None, None))
         }
-        _ => Err(refused(
-            "unsupported_grant_type",
-            "grant type not supported",
-        )),
+        _ => Err(refused("unsupported_grant_type", "grant type not supported")),
     }
 }
 
@@ -104,23 +89,12 @@ pub(super) fn password_fits(state: &State, username: &str, password: &str) -> bo
 }
 
 /// Checks client id and secret from the body or a Basic header.
-pub(super) fn check_client(
-    state: &State,
-    call: &Call,
-    fields: &form::Fields,
-) -> Result<(), OauthError> {
-    let basic = match call
-        .header(AUTHORIZATION)
-        .and_then(|value| value.split_once(' '))
-    {
-        Some((scheme, value)) if scheme.eq_ignore_ascii_case("basic") => {
-            Some(basic_pair(value.trim()).ok_or_else(|| {
-                refused(
-                    "invalid_basic_auth_header",
-                    "basic authentication header is malformed",
-                )
-            })?)
-        }
+pub(super) fn check_client(state: &State, call: &Call, fields: &form::Fields) -> Result<(), OauthError> {
+    let basic = match call.header(AUTHORIZATION).and_then(|value| value.split_once(' ')) {
+        Some((scheme, value)) if scheme.eq_ignore_ascii_case("basic") => Some(
+            basic_pair(value.trim())
+                .ok_or_else(|| refused("invalid_basic_auth_header", "basic authentication header is malformed"))?,
+        ),
         _ => None,
     };
     let (id, secret) = match &basic {
@@ -141,11 +115,7 @@ pub(super) fn check_client(
 fn basic_pair(value: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |part: &str| {
-        percent_encoding::percent_decode_str(part)
-            .decode_utf8_lossy()
-            .into_owned()
-    };
+    let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
     Some((decode(id), decode(secret)))
 }
 
@@ -196,9 +166,7 @@ impl Format {
             None => {}
         }
         match call.header(ACCEPT) {
-            Some(accept) if accept.starts_with("application/x-www-form-urlencoded") => {
-                Format::Urlencoded
-            }
+            Some(accept) if accept.starts_with("application/x-www-form-urlencoded") => Format::Urlencoded,
             Some(accept) if accept.starts_with("application/xml") => Format::Xml,
             _ => Format::Json,
         }
@@ -211,26 +179,16 @@ impl Format {
         let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(value) else {
             return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let texts = fields
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()));
+        let texts = fields.iter().map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()));
         let reply = match self {
             Format::Urlencoded => {
-                let text = form_urlencoded::Serializer::new(String::new())
-                    .extend_pairs(texts)
-                    .finish();
-                Reply::text(
-                    status,
-                    "application/x-www-form-urlencoded;charset=UTF-8",
-                    text,
-                )
+                let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(texts).finish();
+                Reply::text(status, "application/x-www-form-urlencoded;charset=UTF-8", text)
             }
             _ => {
-                let fields: String = texts
-                    .map(|(key, value)| format!("<{key}>{}</{key}>", super::soap::escape(value)))
-                    .collect();
-                let text =
-                    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root}>{fields}</{root}>");
+                let fields: String =
+                    texts.map(|(key, value)| format!("<{key}>{}</{key}>", super::soap::escape(value))).collect();
+                let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root}>{fields}</{root}>");
                 Reply::text(status, "application/xml;charset=UTF-8", text)
             }
         };
@@ -246,10 +204,7 @@ mod tests {
     fn the_signature_is_the_hmac_of_id_and_time() {
         // Expected value: printf https://x/id/1/21609942615640 | openssl dgst -sha256 -hmac secret -binary | base64
         let expected = "POnpvrnx7h3h9WQb+dDwAnPeFtXMkkPp1EQlcEf+T80=";
-        assert_eq!(
-            signature("secret", "https://x/id/1/2", "1609942615640"),
-            expected
-        );
+        assert_eq!(signature("secret", "https://x/id/1/2", "1609942615640"), expected);
     }
 
     #[test]

@@ -45,13 +45,7 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn new(seed: u64, organization_id: &str) -> Sessions {
         let organization = organization_id.chars().take(15).collect();
-        Sessions {
-            seed,
-            organization,
-            made: 0,
-            live: HashMap::new(),
-            refresh: HashMap::new(),
-        }
+        Sessions { seed, organization, made: 0, live: HashMap::new(), refresh: HashMap::new() }
     }
 
     /// A new access token outside any refresh-token family.
@@ -68,11 +62,7 @@ impl Sessions {
     /// A new access token, and with `rotation` a new refresh token, for a refresh token.
     ///
     /// `None` when it is unknown, revoked or used up; a used-up one revokes its whole family.
-    pub(crate) fn refresh(
-        &mut self,
-        token: &str,
-        rotation: bool,
-    ) -> Option<(String, Option<String>)> {
+    pub(crate) fn refresh(&mut self, token: &str, rotation: bool) -> Option<(String, Option<String>)> {
         let found = *self.refresh.get(token)?;
         if found.used_up {
             self.revoke_family(found.family);
@@ -116,32 +106,19 @@ impl Sessions {
 
     fn revoke_family(&mut self, family: u64) {
         self.refresh.retain(|_, token| token.family != family);
-        self.live
-            .retain(|_, session| session.family != Some(family));
+        self.live.retain(|_, session| session.family != Some(family));
     }
 
     fn issue_in(&mut self, family: Option<u64>) -> String {
         let secret = self.secret();
         let token = format!("{}!{secret}", self.organization);
-        self.live.insert(
-            token.clone(),
-            Session {
-                issued: Utc::now(),
-                family,
-            },
-        );
+        self.live.insert(token.clone(), Session { issued: Utc::now(), family });
         token
     }
 
     fn refresh_in(&mut self, family: u64) -> String {
         let token = format!("5Aep861{}", self.secret());
-        self.refresh.insert(
-            token.clone(),
-            RefreshToken {
-                family,
-                used_up: false,
-            },
-        );
+        self.refresh.insert(token.clone(), RefreshToken { family, used_up: false });
         token
     }
 
@@ -156,11 +133,7 @@ impl Sessions {
             STANDARD_NO_PAD.encode(hash.finalize())
         };
         let text = hash(0) + &hash(1);
-        text.replace('+', ".")
-            .replace('/', "_")
-            .chars()
-            .take(TOKEN_CHARS)
-            .collect()
+        text.replace('+', ".").replace('/', "_").chars().take(TOKEN_CHARS).collect()
     }
 }
 

@@ -19,19 +19,11 @@ struct Fault {
 
 impl Fault {
     fn login(code: &'static str, message: impl Into<String>) -> Fault {
-        Fault {
-            code,
-            message: message.into(),
-            element: "LoginFault",
-        }
+        Fault { code, message: message.into(), element: "LoginFault" }
     }
 
     fn unexpected(code: &'static str, message: impl Into<String>) -> Fault {
-        Fault {
-            code,
-            message: message.into(),
-            element: "UnexpectedErrorFault",
-        }
+        Fault { code, message: message.into(), element: "UnexpectedErrorFault" }
     }
 }
 
@@ -40,30 +32,17 @@ pub(crate) fn soap(state: &State, call: &Call, version: &str, enterprise: bool) 
     let kind = if enterprise { "enterprise" } else { "partner" };
     match answer(state, call, version, enterprise) {
         Ok(body) => Reply::text(StatusCode::OK, XML, envelope(kind, &body)).uncompressed(),
-        Err(fault) => Reply::text(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            XML,
-            fault_envelope(kind, &fault),
-        )
-        .uncompressed(),
+        Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, XML, fault_envelope(kind, &fault)).uncompressed(),
     }
 }
 
 fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result<String, Fault> {
     let version = ApiVersion::parse(version)
         .filter(ApiVersion::is_served)
-        .ok_or_else(|| {
-            Fault::unexpected(
-                "UNSUPPORTED_API_VERSION",
-                "Invalid Api version specified on URL",
-            )
-        })?;
+        .ok_or_else(|| Fault::unexpected("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"))?;
     let text = String::from_utf8_lossy(&call.body);
     let Some(login) = element(&text, "login") else {
-        return Err(Fault::unexpected(
-            "INVALID_OPERATION",
-            "this emulator answers the SOAP login operation only",
-        ));
+        return Err(Fault::unexpected("INVALID_OPERATION", "this emulator answers the SOAP login operation only"));
     };
     if version.0 >= FIRST_VERSION_WITHOUT_LOGIN {
         return Err(Fault::unexpected(
@@ -85,9 +64,7 @@ fn check(state: &State, username: &str, password: &str) -> Result<(), Fault> {
     if super::oauth::password_fits(state, username, password) {
         return Ok(());
     }
-    if username.eq_ignore_ascii_case(&state.user.username)
-        && password == state.options.account.password
-    {
+    if username.eq_ignore_ascii_case(&state.user.username) && password == state.options.account.password {
         return Err(Fault::login(
             "LOGIN_MUST_USE_SECURITY_TOKEN",
             format!(
@@ -105,12 +82,7 @@ fn login_response(state: &State, version: ApiVersion, enterprise: bool, session:
     let base = &state.base_url;
     let letter = if enterprise { 'c' } else { 'u' };
     let organization = &user.organization_id;
-    let url = |letter: char| {
-        format!(
-            "{base}/services/Soap/{letter}/{version}/{}",
-            short(organization)
-        )
-    };
+    let url = |letter: char| format!("{base}/services/Soap/{letter}/{version}/{}", short(organization));
     format!(
         "<loginResponse><result><metadataServerUrl>{}</metadataServerUrl><passwordExpired>false</passwordExpired>\
          <sandbox>false</sandbox><serverUrl>{}</serverUrl><sessionId>{session}</sessionId><userId>{}</userId>\
@@ -197,34 +169,23 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 fn closing(text: &str, name: &str) -> Option<usize> {
     text.match_indices("</").map(|(at, _)| at).find(|at| {
         let rest = &text[at + 2..];
-        rest.find('>')
-            .is_some_and(|end| local_name(&rest[..end]) == name)
+        rest.find('>').is_some_and(|end| local_name(&rest[..end]) == name)
     })
 }
 
 fn local_name(tag: &str) -> &str {
-    let name = tag
-        .split(|c: char| c.is_whitespace() || c == '/')
-        .next()
-        .unwrap_or(tag);
+    let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or(tag);
     name.rsplit(':').next().unwrap_or(name)
 }
 
 /// Text as XML content.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// XML content as text: the five named entities, numeric ones, CDATA.
 fn unescape(text: &str) -> String {
-    if let Some(plain) = text
-        .trim()
-        .strip_prefix("<![CDATA[")
-        .and_then(|t| t.strip_suffix("]]>"))
-    {
+    if let Some(plain) = text.trim().strip_prefix("<![CDATA[").and_then(|t| t.strip_suffix("]]>")) {
         return plain.to_owned();
     }
     let mut out = String::with_capacity(text.len());
@@ -232,10 +193,7 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match rest
-            .find(';')
-            .and_then(|end| entity(&rest[1..end]).map(|c| (c, end)))
-        {
+        match rest.find(';').and_then(|end| entity(&rest[1..end]).map(|c| (c, end))) {
             Some((c, end)) => {
                 out.push(c);
                 rest = &rest[end + 1..];
@@ -287,14 +245,7 @@ mod tests {
 
     #[test]
     fn broken_text_is_no_panic() {
-        for text in [
-            "<",
-            "<login",
-            "<login>",
-            "<login><username>é",
-            "</login>",
-            "&&;&#x110000;&#zz;",
-        ] {
+        for text in ["<", "<login", "<login>", "<login><username>é", "</login>", "&&;&#x110000;&#zz;"] {
             let _ = element(text, "login");
             let _ = unescape(text);
         }

@@ -25,29 +25,16 @@ impl User {
         let record = account
             .username
             .as_deref()
-            .and_then(|name| {
-                first(
-                    org,
-                    &format!("{USER_FIELDS} WHERE Username = '{}' LIMIT 1", quoted(name)),
-                )
-            })
+            .and_then(|name| first(org, &format!("{USER_FIELDS} WHERE Username = '{}' LIMIT 1", quoted(name))))
             .or_else(|| first(org, &format!("{USER_FIELDS} LIMIT 1")));
         let text = |record: &Option<Value>, key: &str| {
-            record
-                .as_ref()
-                .and_then(|r| r.get(key))
-                .and_then(Value::as_str)
-                .map(str::to_owned)
+            record.as_ref().and_then(|r| r.get(key)).and_then(Value::as_str).map(str::to_owned)
         };
-        let username = account
-            .username
-            .clone()
-            .or_else(|| text(&record, "Username"));
+        let username = account.username.clone().or_else(|| text(&record, "Username"));
         User {
             id: text(&record, "Id").unwrap_or_else(|| id18(*b"005", 1)),
             organization_id: text(&organization, "Id").unwrap_or_else(|| id18(*b"00D", 1)),
-            organization_name: text(&organization, "Name")
-                .unwrap_or_else(|| "Forcepump Emulator".to_owned()),
+            organization_name: text(&organization, "Name").unwrap_or_else(|| "Forcepump Emulator".to_owned()),
             username: username.unwrap_or_else(|| "admin@forcepump.example".to_owned()),
             first_name: text(&record, "FirstName").unwrap_or_default(),
             last_name: text(&record, "LastName").unwrap_or_else(|| "Admin".to_owned()),
@@ -56,9 +43,7 @@ impl User {
     }
 
     pub(crate) fn full_name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name)
-            .trim()
-            .to_owned()
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
 
     /// The identity URL of this user on the server at `base_url`.
@@ -71,9 +56,7 @@ const USER_FIELDS: &str = "SELECT Id, Username, FirstName, LastName, Email FROM 
 
 fn first(org: &Org, soql: &str) -> Option<Value> {
     let mut rows = Vec::new();
-    org.prepare(soql, QueryMode::Rest)
-        .ok()?
-        .json_rows(0..1, "62.0", &mut rows);
+    org.prepare(soql, QueryMode::Rest).ok()?.json_rows(0..1, "62.0", &mut rows);
     rows.into_iter().next()
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
     }
     let asked = match read(call).and_then(check) {
         Ok(asked) => asked,
-        Err(refused) => return refused,
+        Err(refused) => return refused.into(),
     };
     let mode = match asked.operation {
         Operation::Query => QueryMode::Bulk2,
@@ -78,73 +78,63 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
     Reply::ok(&jobs.insert(serial, job).json(View::Create))
 }
 
-fn read(call: &Call) -> Result<Request, Reply> {
-    if call
-        .media_type()
-        .is_some_and(|media_type| media_type != "application/json")
-    {
-        let message = "The Content-Type of this request is not supported; use application/json";
-        return Err(Reply::error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            message,
-        ));
-    }
-    serde_json::from_slice(&call.body)
-        .map_err(|error| Reply::bad_request("JSON_PARSER_ERROR", &error.to_string()))
+/// A request that is not accepted; the texts of these are not published.
+struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
 }
 
-fn check(request: Request) -> Result<Asked, Reply> {
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Reply {
+        Reply::error(refusal.status, refusal.code, &refusal.message)
+    }
+}
+
+fn invalid(code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+}
+
+fn read(call: &Call) -> Result<Request, Refusal> {
+    if call.media_type().is_some_and(|media_type| media_type != "application/json") {
+        let message = "The Content-Type of this request is not supported; use application/json";
+        return Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "UNSUPPORTED_MEDIA_TYPE",
+            message: message.to_owned(),
+        });
+    }
+    serde_json::from_slice(&call.body).map_err(|error| invalid("JSON_PARSER_ERROR", error.to_string()))
+}
+
+fn check(request: Request) -> Result<Asked, Refusal> {
     let operation = match request.operation.as_deref() {
         Some("query") => Operation::Query,
         Some("queryAll") => Operation::QueryAll,
         Some(other) => {
-            return Err(Reply::bad_request(
-                "INVALIDOPERATION",
-                &format!("Operation '{other}' is not supported"),
-            ));
+            return Err(invalid("INVALIDOPERATION", format!("Operation '{other}' is not supported")));
         }
-        None => return Err(Reply::bad_request("INVALIDJOB", "No operation specified")),
+        None => return Err(invalid("INVALIDJOB", "No operation specified")),
     };
     let query = request.query.filter(|query| !query.trim().is_empty());
-    let query = query.ok_or_else(|| Reply::bad_request("INVALIDJOB", "No query specified"))?;
+    let query = query.ok_or_else(|| invalid("INVALIDJOB", "No query specified"))?;
     if let Some(other) = request.content_type.filter(|kind| kind != "CSV") {
-        return Err(Reply::bad_request(
-            "INVALIDJOB",
-            &format!("ContentType '{other}' is not supported"),
-        ));
+        return Err(invalid("INVALIDJOB", format!("ContentType '{other}' is not supported")));
     }
-    let dialect = dialect(
-        request.column_delimiter.as_deref(),
-        request.line_ending.as_deref(),
-    )?;
-    Ok(Asked {
-        operation,
-        query,
-        dialect,
-    })
+    let dialect = dialect(request.column_delimiter.as_deref(), request.line_ending.as_deref())?;
+    Ok(Asked { operation, query, dialect })
 }
 
-fn dialect(delimiter: Option<&str>, line_ending: Option<&str>) -> Result<CsvDialect, Reply> {
+fn dialect(delimiter: Option<&str>, line_ending: Option<&str>) -> Result<CsvDialect, Refusal> {
     let name = delimiter.unwrap_or("COMMA");
-    let delimiter = DELIMITERS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, byte)| *byte);
-    let delimiter = delimiter.ok_or_else(|| {
-        Reply::bad_request(
-            "INVALIDJOB",
-            &format!("ColumnDelimiter '{name}' is not supported"),
-        )
-    })?;
+    let delimiter = DELIMITERS.iter().find(|(known, _)| *known == name).map(|(_, byte)| *byte);
+    let delimiter =
+        delimiter.ok_or_else(|| invalid("INVALIDJOB", format!("ColumnDelimiter '{name}' is not supported")))?;
     let crlf = match line_ending.unwrap_or("LF") {
         "LF" => false,
         "CRLF" => true,
         other => {
-            return Err(Reply::bad_request(
-                "INVALIDJOB",
-                &format!("LineEnding '{other}' is not supported"),
-            ));
+            return Err(invalid("INVALIDJOB", format!("LineEnding '{other}' is not supported")));
         }
     };
     Ok(CsvDialect { delimiter, crlf })

@@ -26,10 +26,7 @@ pub enum JobState {
 impl JobState {
     /// Whether the job never changes again.
     pub fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            JobState::JobComplete | JobState::Failed | JobState::Aborted
-        )
+        matches!(self, JobState::JobComplete | JobState::Failed | JobState::Aborted)
     }
 }
 
@@ -68,14 +65,8 @@ impl Operation {
 }
 
 /// The six delimiters by name.
-pub(super) const DELIMITERS: [(&str, u8); 6] = [
-    ("BACKQUOTE", b'`'),
-    ("CARET", b'^'),
-    ("COMMA", b','),
-    ("PIPE", b'|'),
-    ("SEMICOLON", b';'),
-    ("TAB", b'\t'),
-];
+pub(super) const DELIMITERS: [(&str, u8); 6] =
+    [("BACKQUOTE", b'`'), ("CARET", b'^'), ("COMMA", b','), ("PIPE", b'|'), ("SEMICOLON", b';'), ("TAB", b'\t')];
 
 /// How a job ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,10 +150,7 @@ impl Job {
             JobFault::Stuck => self.fate = Fate::Never,
             JobFault::Vanish => self.deleted = true,
         }
-        if at_once
-            && matches!(fault, JobFault::Failed(_) | JobFault::Aborted)
-            && !self.state.is_terminal()
-        {
+        if at_once && matches!(fault, JobFault::Failed(_) | JobFault::Aborted) && !self.state.is_terminal() {
             self.end(now);
         }
     }
@@ -257,18 +245,14 @@ impl Job {
             number_records_processed: if complete { self.prepared.total() } else { 0 },
             retries: 0,
             total_processing_time: if complete { taken.max(1) } else { 0 },
-            is_pk_chunking_supported: (self.version.0 >= FIRST_VERSION_WITH_PK_FLAG)
-                .then_some(true),
+            is_pk_chunking_supported: (self.version.0 >= FIRST_VERSION_WITH_PK_FLAG).then_some(true),
             error_message: self.error.as_deref(),
         }
     }
 }
 
 fn delimiter_name(delimiter: u8) -> &'static str {
-    DELIMITERS
-        .iter()
-        .find(|(_, byte)| *byte == delimiter)
-        .map_or("COMMA", |(name, _)| name)
+    DELIMITERS.iter().find(|(_, byte)| *byte == delimiter).map_or("COMMA", |(name, _)| name)
 }
 
 /// Dates of job JSON end in `+0000` and whole seconds.

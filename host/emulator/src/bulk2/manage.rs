@@ -33,16 +33,10 @@ pub(crate) fn abort(state: &State, call: &Call, id: &str) -> Reply {
         Err(error) => return Reply::bad_request("JSON_PARSER_ERROR", &error.to_string()),
     };
     if change.state.as_deref() != Some("Aborted") {
-        return Reply::bad_request(
-            "INVALIDJOBSTATE",
-            "A query job can only be changed to state Aborted",
-        );
+        return Reply::bad_request("INVALIDJOBSTATE", "A query job can only be changed to state Aborted");
     }
     if job.state.is_terminal() {
-        return Reply::bad_request(
-            "INVALIDJOBSTATE",
-            "Aborting already Completed Job not allowed",
-        );
+        return Reply::bad_request("INVALIDJOBSTATE", "Aborting already Completed Job not allowed");
     }
     job.enter(JobState::Aborted, Utc::now());
     Reply::ok(&job.json(View::Abort)).uncompressed()

@@ -39,11 +39,7 @@ fn links(job: &Job, state: &State, version: ApiVersion, from: u64) -> Value {
     let locator = |offset: u64| query_value(&Locator { offset, result: 0 }.encode(job));
     // A result without rows still has its one page.
     let mut offsets = vec![from];
-    offsets.extend(
-        (1..LINKS)
-            .map(|n| from.saturating_add(n.saturating_mul(size)))
-            .filter(|o| *o < total),
-    );
+    offsets.extend((1..LINKS).map(|n| from.saturating_add(n.saturating_mul(size))).filter(|o| *o < total));
     let next = from.saturating_add(LINKS.saturating_mul(size));
     let shape = state.options.result_pages;
     let base = match shape {
@@ -55,10 +51,8 @@ fn links(job: &Job, state: &State, version: ApiVersion, from: u64) -> Value {
         ResultPagesShape::Postman => ("resultPages", "resultLink"),
         _ => ("resultPages", "resultUrl"),
     };
-    let pages: Vec<Value> = offsets
-        .iter()
-        .map(|offset| json!({ item: format!("{base}/results?locator={}", locator(*offset)) }))
-        .collect();
+    let pages: Vec<Value> =
+        offsets.iter().map(|offset| json!({ item: format!("{base}/results?locator={}", locator(*offset)) })).collect();
     let next_url = (next < total).then(|| format!("{base}/resultpages?locator={}", locator(next)));
     json!({ list: pages, "nextRecordsUrl": next_url, "done": next_url.is_none() })
 }

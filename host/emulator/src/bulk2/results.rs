@@ -32,22 +32,16 @@ pub(super) struct Locator {
 
 impl Locator {
     pub(super) fn encode(self, job: &Job) -> String {
-        let id = id18(
-            RESULT_PREFIX,
-            job.result_serial * RESULTS_A_JOB + self.result,
-        );
+        let id = id18(RESULT_PREFIX, job.result_serial * RESULTS_A_JOB + self.result);
         STANDARD_NO_PAD.encode(format!("0:{id}:{}", self.offset))
     }
 
     pub(super) fn decode(text: &str, job: &Job) -> Option<Locator> {
-        let text =
-            String::from_utf8(STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok()?).ok()?;
+        let text = String::from_utf8(STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok()?).ok()?;
         let (id, offset) = text.strip_prefix("0:")?.split_once(':')?;
-        let result =
-            serial_of(RESULT_PREFIX, id)?.checked_sub(job.result_serial * RESULTS_A_JOB)?;
+        let result = serial_of(RESULT_PREFIX, id)?.checked_sub(job.result_serial * RESULTS_A_JOB)?;
         let offset = offset.parse().ok()?;
-        (result < RESULTS_A_JOB && offset <= job.prepared.total())
-            .then_some(Locator { offset, result })
+        (result < RESULTS_A_JOB && offset <= job.prepared.total()).then_some(Locator { offset, result })
     }
 }
 
@@ -55,23 +49,12 @@ impl Locator {
 pub(super) fn refuse(job: &Job, version: ApiVersion) -> Option<Reply> {
     if job.version != version {
         // The status is documented, the body is not.
-        let message = format!(
-            "The job was created with API version {}, use the same version",
-            job.version
-        );
-        return Some(Reply::error(
-            StatusCode::CONFLICT,
-            "INVALIDVERSION",
-            &message,
-        ));
+        let message = format!("The job was created with API version {}, use the same version", job.version);
+        return Some(Reply::error(StatusCode::CONFLICT, "INVALIDVERSION", &message));
     }
     // Status and text are documented nowhere; it is only known not to be 200.
-    (job.state != JobState::JobComplete).then(|| {
-        Reply::bad_request(
-            "INVALIDJOBSTATE",
-            "The results of the job are not available in its current state",
-        )
-    })
+    (job.state != JobState::JobComplete)
+        .then(|| Reply::bad_request("INVALIDJOBSTATE", "The results of the job are not available in its current state"))
 }
 
 /// Answers a request for one page.
@@ -110,10 +93,7 @@ struct Page {
 
 impl Page {
     fn cut(job: &Job, asked: Option<Locator>, most: u64, faults: &[PageFault]) -> Page {
-        let at = asked.unwrap_or(Locator {
-            offset: 0,
-            result: 0,
-        });
+        let at = asked.unwrap_or(Locator { offset: 0, result: 0 });
         let total = job.prepared.total();
         let mut most = most;
         for fault in faults {
@@ -126,13 +106,7 @@ impl Page {
         let end = total.min(at.offset.saturating_add(most));
         // An empty page needs a locator of its own, or it would name itself as the next one.
         let result = if most == 0 { at.result + 1 } else { at.result };
-        let next = (end < total).then(|| {
-            Locator {
-                offset: end,
-                result,
-            }
-            .encode(job)
-        });
+        let next = (end < total).then(|| Locator { offset: end, result }.encode(job));
         let mut page = Page {
             rows: at.offset..end,
             locator: Some(next.unwrap_or_else(|| LAST_PAGE.to_owned())),
@@ -161,27 +135,16 @@ impl Page {
 
     fn reply(self, job: &Job, options: &Options) -> Reply {
         let mut reply = Reply::empty(StatusCode::OK);
-        reply.headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/csv; charset=UTF-8"),
-        );
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=UTF-8"));
         if let Some(count) = self.count {
-            reply
-                .headers
-                .insert(NUMBER_OF_RECORDS, HeaderValue::from(count));
+            reply.headers.insert(NUMBER_OF_RECORDS, HeaderValue::from(count));
         }
         if let Some(locator) = &self.locator {
             reply = reply.with(LOCATOR, locator);
         }
-        let nothing =
-            job.prepared.total() == 0 && options.empty_result_body == EmptyResultBody::ZeroBytes;
+        let nothing = job.prepared.total() == 0 && options.empty_result_body == EmptyResultBody::ZeroBytes;
         if !nothing {
-            let rows = CsvRows::new(
-                job.prepared.clone(),
-                job.dialect,
-                self.rows,
-                self.header_line,
-            );
+            let rows = CsvRows::new(job.prepared.clone(), job.dialect, self.rows, self.header_line);
             reply.content = Content::Csv(Box::new(rows));
         } else {
             reply.content = Content::Bytes(Vec::new());

@@ -26,11 +26,7 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     pub(crate) fn new(seed: u64) -> Jobs {
-        Jobs {
-            jobs: BTreeMap::new(),
-            first_serial: (seed % SEEDS) * SERIALS_A_SEED,
-            created: 0,
-        }
+        Jobs { jobs: BTreeMap::new(), first_serial: (seed % SEEDS) * SERIALS_A_SEED, created: 0 }
     }
 
     /// Jobs created so far.
@@ -53,12 +49,7 @@ impl Jobs {
     }
 
     /// The living job with this id of 15 or 18 characters, after time has passed for it and it met `faults`.
-    pub(super) fn find(
-        &mut self,
-        id: &str,
-        options: &Options,
-        faults: &[JobFault],
-    ) -> Option<&mut Job> {
+    pub(super) fn find(&mut self, id: &str, options: &Options, faults: &[JobFault]) -> Option<&mut Job> {
         let job = self.jobs.get_mut(&serial_of(JOB_PREFIX, id)?)?;
         if short(&job.id) != short(id) || job.deleted {
             return None;

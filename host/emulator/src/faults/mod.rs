@@ -51,6 +51,6 @@ mod script;
 
 pub use rules::{Fired, Rules};
 pub use script::{
-    Action, CountLie, Fault, FaultScript, FaultScriptError, JobFault, Limit, Match, PageFault,
-    RouteName, StatusBody, Times,
+    Action, CountLie, Fault, FaultScript, FaultScriptError, JobFault, Limit, Match, PageFault, RouteName, StatusBody,
+    Times,
 };

@@ -30,9 +30,7 @@ impl Fired {
 impl Rules {
     /// Rules of a script, nothing counted yet.
     pub fn new(script: FaultScript) -> Rules {
-        Rules {
-            counted: script.faults.into_iter().map(|fault| (fault, 0)).collect(),
-        }
+        Rules { counted: script.faults.into_iter().map(|fault| (fault, 0)).collect() }
     }
 
     /// Counts a request and gives what it meets.
@@ -58,9 +56,7 @@ impl Rules {
 
 fn fits(fault: &Fault, method: &str, path: &str, route: RouteName) -> bool {
     let on = &fault.on;
-    on.method
-        .as_deref()
-        .is_none_or(|m| m.eq_ignore_ascii_case(method))
+    on.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method))
         && on.route.is_none_or(|r| r == route)
         && on.path.as_deref().is_none_or(|pattern| glob(pattern, path))
 }
@@ -106,14 +102,11 @@ mod tests {
 
     #[test]
     fn the_nth_and_so_many() {
-        let script = FaultScript::parse(
-            "[[fault]]\non = { route = \"query\", nth = 2, times = 2 }\ndo = { kind = \"stall\" }",
-        )
-        .unwrap();
+        let script =
+            FaultScript::parse("[[fault]]\non = { route = \"query\", nth = 2, times = 2 }\ndo = { kind = \"stall\" }")
+                .unwrap();
         let mut rules = Rules::new(script);
-        let met: Vec<usize> = (0..5)
-            .map(|_| rules.meet("GET", "/x", RouteName::Query).actions.len())
-            .collect();
+        let met: Vec<usize> = (0..5).map(|_| rules.meet("GET", "/x", RouteName::Query).actions.len()).collect();
         assert_eq!(met, [0, 1, 1, 0, 0]);
         assert_eq!(rules.meet("GET", "/x", RouteName::Limits), Fired::default());
     }

@@ -22,8 +22,8 @@ impl FaultScript {
     /// # Errors
     /// Text that is not TOML, an unknown key, kind or route, a value that does not fit: named with its line.
     pub fn parse(text: &str) -> Result<FaultScript, FaultScriptError> {
-        let script: FaultScript = toml::from_str(text)
-            .map_err(|e| FaultScriptError(e.to_string().trim_end().to_owned()))?;
+        let script: FaultScript =
+            toml::from_str(text).map_err(|e| FaultScriptError(e.to_string().trim_end().to_owned()))?;
         script.check()?;
         Ok(script)
     }
@@ -32,13 +32,7 @@ impl FaultScript {
         for (index, fault) in self.faults.iter().enumerate() {
             let wrong = match (&fault.on, &fault.action) {
                 (Match { nth: 0, .. }, _) => "on.nth counts from 1",
-                (
-                    Match {
-                        times: Times::Count(0),
-                        ..
-                    },
-                    _,
-                ) => "on.times is at least 1, or \"always\"",
+                (Match { times: Times::Count(0), .. }, _) => "on.times is at least 1, or \"always\"",
                 (_, Action::Status { code, .. }) if !(300..=599).contains(code) => {
                     "do.code is a status from 300 to 599"
                 }
@@ -80,13 +74,7 @@ pub struct Match {
 
 impl Default for Match {
     fn default() -> Self {
-        Match {
-            method: None,
-            path: None,
-            route: None,
-            nth: 1,
-            times: Times::Count(1),
-        }
+        Match { method: None, path: None, route: None, nth: 1, times: Times::Count(1) }
     }
 }
 
@@ -142,10 +130,7 @@ pub enum RouteName {
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "the module's table describes every kind and key"
-)]
+#[expect(missing_docs, reason = "the module's table describes every kind and key")]
 pub enum Action {
     SessionExpired {},
     SessionUnfit {},
@@ -314,36 +299,15 @@ mod tests {
     #[test]
     fn names_what_it_refuses() {
         for (text, named) in [
-            (
-                "[[fault]]\non = { nht = 2 }\ndo = { kind = \"stall\" }",
-                "nht",
-            ),
-            (
-                "[[fault]]\ndo = { kind = \"cut\", after_byte = 2 }",
-                "after_byte",
-            ),
+            ("[[fault]]\non = { nht = 2 }\ndo = { kind = \"stall\" }", "nht"),
+            ("[[fault]]\ndo = { kind = \"cut\", after_byte = 2 }", "after_byte"),
             ("[[fault]]\ndo = { kind = \"explode\" }", "explode"),
-            (
-                "[[fault]]\ndo = { kind = \"no-locator\", extra = 1 }",
-                "extra",
-            ),
-            (
-                "[[fault]]\non = { route = \"bulk3\" }\ndo = { kind = \"stall\" }",
-                "bulk3",
-            ),
+            ("[[fault]]\ndo = { kind = \"no-locator\", extra = 1 }", "extra"),
+            ("[[fault]]\non = { route = \"bulk3\" }\ndo = { kind = \"stall\" }", "bulk3"),
             ("[[faults]]\ndo = { kind = \"stall\" }", "faults"),
-            (
-                "[[fault]]\non = { nth = 0 }\ndo = { kind = \"stall\" }",
-                "on.nth",
-            ),
-            (
-                "[[fault]]\ndo = { kind = \"status\", code = 200 }",
-                "do.code",
-            ),
-            (
-                "[[fault]]\non = { times = \"often\" }\ndo = { kind = \"stall\" }",
-                "always",
-            ),
+            ("[[fault]]\non = { nth = 0 }\ndo = { kind = \"stall\" }", "on.nth"),
+            ("[[fault]]\ndo = { kind = \"status\", code = 200 }", "do.code"),
+            ("[[fault]]\non = { times = \"often\" }\ndo = { kind = \"stall\" }", "always"),
         ] {
             let message = FaultScript::parse(text).unwrap_err().to_string();
             assert!(message.contains(named), "{message}");

@@ -41,22 +41,11 @@ struct Count<'a> {
 pub(crate) fn record_count(state: &State, call: &Call) -> Reply {
     let global = state.org.describe_global();
     let known = super::sobjects::names(&global);
-    let wanted: Option<Vec<&str>> = call
-        .param("sObjects")
-        .map(|list| list.split(',').map(str::trim).collect());
+    let wanted: Option<Vec<&str>> = call.param("sObjects").map(|list| list.split(',').map(str::trim).collect());
     let counts: Vec<Count> = known
         .into_iter()
-        .filter(|name| {
-            wanted
-                .as_ref()
-                .is_none_or(|list| list.iter().any(|w| w.eq_ignore_ascii_case(name)))
-        })
-        .filter_map(|name| {
-            state
-                .org
-                .object_rows(name)
-                .map(|count| Count { count, name })
-        })
+        .filter(|name| wanted.as_ref().is_none_or(|list| list.iter().any(|w| w.eq_ignore_ascii_case(name))))
+        .filter_map(|name| state.org.object_rows(name).map(|count| Count { count, name }))
         .collect();
     Reply::ok(&json!({ "sObjects": serde_json::to_value(counts).unwrap_or_default() }))
 }

@@ -17,11 +17,7 @@ pub(crate) fn versions() -> Reply {
     let list: Vec<Version> = (OLDEST_VERSION..=NEWEST_VERSION)
         .map(|number| {
             let version = ApiVersion(number).to_string();
-            Version {
-                label: label(number),
-                url: format!("/services/data/v{version}"),
-                version,
-            }
+            Version { label: label(number), url: format!("/services/data/v{version}"), version }
         })
         .collect();
     Reply::ok(&list)

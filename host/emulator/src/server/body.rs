@@ -35,19 +35,8 @@ pub(crate) struct CsvRows {
 }
 
 impl CsvRows {
-    pub(crate) fn new(
-        prepared: Prepared,
-        dialect: CsvDialect,
-        rows: Range<u64>,
-        header_line: bool,
-    ) -> CsvRows {
-        CsvRows {
-            prepared,
-            dialect,
-            rows,
-            header_line,
-            block_rows: FIRST_BLOCK_ROWS,
-        }
+    pub(crate) fn new(prepared: Prepared, dialect: CsvDialect, rows: Range<u64>, header_line: bool) -> CsvRows {
+        CsvRows { prepared, dialect, rows, header_line, block_rows: FIRST_BLOCK_ROWS }
     }
 
     fn next_block(&mut self) -> Option<Vec<u8>> {
@@ -58,13 +47,9 @@ impl CsvRows {
         if std::mem::take(&mut self.header_line) {
             self.prepared.csv_header(&self.dialect, &mut block);
         }
-        let end = self
-            .rows
-            .end
-            .min(self.rows.start.saturating_add(self.block_rows));
+        let end = self.rows.end.min(self.rows.start.saturating_add(self.block_rows));
         let before = block.len();
-        self.prepared
-            .csv_rows(self.rows.start..end, &self.dialect, &mut block);
+        self.prepared.csv_rows(self.rows.start..end, &self.dialect, &mut block);
         self.learn(end - self.rows.start, block.len() - before);
         self.rows.start = end;
         Some(block)
@@ -125,12 +110,7 @@ pub(crate) struct WireBody {
 }
 
 impl WireBody {
-    pub(crate) fn new(
-        content: Content,
-        gzip: bool,
-        break_off: Option<Break>,
-        bandwidth: Option<u64>,
-    ) -> WireBody {
+    pub(crate) fn new(content: Content, gzip: bool, break_off: Option<Break>, bandwidth: Option<u64>) -> WireBody {
         WireBody {
             content,
             gzip: gzip.then(|| GzEncoder::new(Vec::new(), Compression::fast())),
@@ -183,15 +163,8 @@ impl Body for WireBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(Break {
-            after_bytes: 0,
-            then,
-        }) = &self.break_off
-        {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(Break { after_bytes: 0, then }) = &self.break_off {
             if let Broken::End { ending, reset } = then {
                 ending.ask(*reset);
             }
@@ -215,9 +188,7 @@ impl Body for WireBody {
 
     fn size_hint(&self) -> SizeHint {
         match self.content {
-            Content::Empty if self.ready.is_empty() && self.gzip.is_none() => {
-                SizeHint::with_exact(0)
-            }
+            Content::Empty if self.ready.is_empty() && self.gzip.is_none() => SizeHint::with_exact(0),
             // Salesforce sends everything chunked, without a length.
             _ => SizeHint::default(),
         }
@@ -233,15 +204,11 @@ struct Pace {
 
 impl Pace {
     fn new(bytes_per_second: u64) -> Pace {
-        Pace {
-            bytes_per_second: bytes_per_second.max(1),
-            turn: Box::pin(tokio::time::sleep(Duration::ZERO)),
-        }
+        Pace { bytes_per_second: bytes_per_second.max(1), turn: Box::pin(tokio::time::sleep(Duration::ZERO)) }
     }
 
     fn frame_bytes(&self) -> usize {
-        usize::try_from((self.bytes_per_second / PACED_FRAMES_PER_SECOND).max(1))
-            .unwrap_or(usize::MAX)
+        usize::try_from((self.bytes_per_second / PACED_FRAMES_PER_SECOND).max(1)).unwrap_or(usize::MAX)
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -20,28 +20,13 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(
-        method: Method,
-        uri: &Uri,
-        headers: HeaderMap,
-        body: Bytes,
-        fired: Fired,
-    ) -> Call {
-        Call {
-            method,
-            query: pairs(uri.query().unwrap_or_default().as_bytes()),
-            headers,
-            body,
-            fired,
-        }
+    pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes, fired: Fired) -> Call {
+        Call { method, query: pairs(uri.query().unwrap_or_default().as_bytes()), headers, body, fired }
     }
 
     /// The first query parameter of that name.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A header as text; `None` when absent or not text.
@@ -52,26 +37,17 @@ impl Call {
     /// The media type of the body in lower case, without parameters.
     pub(crate) fn media_type(&self) -> Option<String> {
         let text = self.header(CONTENT_TYPE)?;
-        Some(
-            text.split(';')
-                .next()
-                .unwrap_or(text)
-                .trim()
-                .to_ascii_lowercase(),
-        )
+        Some(text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase())
     }
 
     /// The session token: `Bearer` or `OAuth` header, else the `oauth_token` or `access_token` parameter.
     pub(crate) fn token(&self) -> Option<&str> {
-        if let Some((scheme, token)) = self
-            .header(AUTHORIZATION)
-            .and_then(|value| value.split_once(' '))
+        if let Some((scheme, token)) = self.header(AUTHORIZATION).and_then(|value| value.split_once(' '))
             && (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth"))
         {
             return Some(token.trim());
         }
-        self.param("oauth_token")
-            .or_else(|| self.param("access_token"))
+        self.param("oauth_token").or_else(|| self.param("access_token"))
     }
 }
 
@@ -84,10 +60,8 @@ pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
 pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     let path = path.strip_prefix('/')?;
     let path = path.strip_suffix('/').unwrap_or(path);
-    let parts: Vec<String> = path
-        .split('/')
-        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
-        .collect();
+    let parts: Vec<String> =
+        path.split('/').map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
     (!parts.iter().any(String::is_empty)).then_some(parts)
 }
 

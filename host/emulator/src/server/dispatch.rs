@@ -19,10 +19,7 @@ pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
         Route::Introspect => auth::introspect(state, call),
         Route::Userinfo => auth::userinfo(state, call),
         Route::Identity { organization, user } => auth::identity(state, call, organization, user),
-        Route::Soap {
-            version,
-            enterprise,
-        } => auth::soap(state, call, version, *enterprise),
+        Route::Soap { version, enterprise } => auth::soap(state, call, version, *enterprise),
         Route::Versions => rest::versions(),
         Route::Data { version, resource } => data(state, call, *version, resource),
         Route::Unknown => Reply::not_found(),
@@ -35,16 +32,8 @@ fn refuse_method(call: &Call, route: &Route) -> Option<Reply> {
     if allowed.is_empty() || *route == Route::Token || allowed.contains(&call.method.as_str()) {
         return None;
     }
-    let message = format!(
-        "HTTP Method '{}' not allowed. Allowed are {}",
-        call.method,
-        allowed.join(",")
-    );
-    Some(Reply::error(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "METHOD_NOT_ALLOWED",
-        &message,
-    ))
+    let message = format!("HTTP Method '{}' not allowed. Allowed are {}", call.method, allowed.join(","));
+    Some(Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message))
 }
 
 fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) -> Reply {
@@ -59,11 +48,7 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
         return refused;
     }
     if state.count_call() > state.options.daily_api_requests {
-        return Reply::error(
-            StatusCode::FORBIDDEN,
-            "REQUEST_LIMIT_EXCEEDED",
-            "TotalRequests Limit exceeded.",
-        );
+        return Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
     }
     match resource {
         Resource::Root => rest::resources(state, version),
@@ -73,11 +58,9 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
         Resource::Sobject(object) => rest::sobject(state, object),
         Resource::Describe(object) => rest::describe(state, call, object, version),
         Resource::Record { object, id } => rest::record(state, call, object, id, version),
-        Resource::RecordByKey {
-            object,
-            field,
-            value,
-        } => rest::record_by_key(state, call, object, field, value, version),
+        Resource::RecordByKey { object, field, value } => {
+            rest::record_by_key(state, call, object, field, value, version)
+        }
         Resource::Query { all } => rest::query(state, call, version, *all),
         Resource::QueryMore { locator } => rest::query_more(state, locator, version),
         Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),

@@ -17,9 +17,7 @@ use crate::options::Options;
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// The port is taken or may not be used.
-    #[error(
-        "cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for any free one"
-    )]
+    #[error("cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for any free one")]
     Listen {
         /// The port that was asked for.
         port: u16,
@@ -81,25 +79,17 @@ impl Emulator {
     pub async fn start(options: Options) -> Result<Emulator, EmulatorError> {
         let port = options.port;
         let listen = |source| EmulatorError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(listen)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let address: SocketAddr = listener.local_addr().map_err(listen)?;
         let open = move || {
             let org = Org::open(&options.data_source(), &options.generate, options.seed)?;
             Ok(State::new(options, org, format!("http://{address}")))
         };
-        let state: Result<State, DataError> = tokio::task::spawn_blocking(open)
-            .await
-            .map_err(EmulatorError::Broken)?;
+        let state: Result<State, DataError> = tokio::task::spawn_blocking(open).await.map_err(EmulatorError::Broken)?;
         let state = Arc::new(state?);
         let credentials = credentials(&state);
         let serving = tokio::spawn(accept(listener, state.clone()));
-        Ok(Emulator {
-            state,
-            credentials,
-            serving,
-        })
+        Ok(Emulator { state, credentials, serving })
     }
 
     /// Base URL, without a slash at the end.

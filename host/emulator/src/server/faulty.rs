@@ -40,17 +40,13 @@ pub(super) fn instead(state: &State, call: &Call) -> Instead {
                 "This session is not valid for use with the REST API",
             ),
             Action::Limit { which } => limit(state, *which),
-            Action::Status {
-                code,
-                body,
-                error_code,
-                message,
-            } => status(*code, *body, error_code.as_deref(), message.as_deref()),
+            Action::Status { code, body, error_code, message } => {
+                status(*code, *body, error_code.as_deref(), message.as_deref())
+            }
             Action::Html503 {} => status(503, Some(StatusBody::Html), None, None),
-            Action::OauthError { error, description } => Reply::json(
-                StatusCode::BAD_REQUEST,
-                &json!({"error": error, "error_description": description}),
-            ),
+            Action::OauthError { error, description } => {
+                Reply::json(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": description}))
+            }
             _ => continue,
         };
         return Instead::Reply(reply);
@@ -59,13 +55,10 @@ pub(super) fn instead(state: &State, call: &Call) -> Instead {
 }
 
 fn limit(state: &State, which: Limit) -> Reply {
-    let refused =
-        |message: &str| Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", message);
+    let refused = |message: &str| Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", message);
     match which {
         Limit::Total => refused("TotalRequests Limit exceeded."),
-        Limit::Concurrent => {
-            refused("ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
-        }
+        Limit::Concurrent => refused("ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
         Limit::Jobs => {
             let max = state.options.daily_query_jobs;
             let message = format!("Max bulk v2 query jobs ({max}) per 24 hrs has been reached");
@@ -79,12 +72,7 @@ fn limit(state: &State, which: Limit) -> Reply {
 }
 
 /// A bare status with the body it was seen with.
-fn status(
-    code: u16,
-    body: Option<StatusBody>,
-    error_code: Option<&str>,
-    message: Option<&str>,
-) -> Reply {
+fn status(code: u16, body: Option<StatusBody>, error_code: Option<&str>, message: Option<&str>) -> Reply {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = body.unwrap_or(match code {
         406 => StatusBody::Empty,
@@ -95,29 +83,15 @@ fn status(
         StatusBody::Empty => Reply::empty(status),
         StatusBody::Html => {
             let (title, text) = match code {
-                420 => (
-                    "We are setting things up",
-                    "Your org is starting. Try again in a moment.",
-                ),
-                503 => (
-                    "Service Unavailable",
-                    "We are down for maintenance. Sorry for the inconvenience.",
-                ),
+                420 => ("We are setting things up", "Your org is starting. Try again in a moment."),
+                503 => ("Service Unavailable", "We are down for maintenance. Sorry for the inconvenience."),
                 _ => ("Error", "The request could not be completed."),
             };
-            Reply::text(
-                status,
-                "text/html;charset=UTF-8",
-                html_page(title, message.unwrap_or(text)),
-            )
+            Reply::text(status, "text/html;charset=UTF-8", html_page(title, message.unwrap_or(text)))
         }
         StatusBody::Json => {
             let (known_code, known_message) = known_error(code);
-            Reply::error(
-                status,
-                error_code.unwrap_or(known_code),
-                message.unwrap_or(known_message),
-            )
+            Reply::error(status, error_code.unwrap_or(known_code), message.unwrap_or(known_message))
         }
     }
 }
@@ -126,10 +100,7 @@ fn status(
 fn known_error(code: u16) -> (&'static str, &'static str) {
     match code {
         401 => ("INVALID_SESSION_ID", "Session expired or invalid"),
-        403 => (
-            "API_DISABLED_FOR_ORG",
-            "The REST API is not enabled for this Organization.",
-        ),
+        403 => ("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization."),
         404 => ("NOT_FOUND", "The requested resource does not exist"),
         429 => ("REQUEST_LIMIT_EXCEEDED", "Too many requests"),
         502..=504 => ("SERVER_UNAVAILABLE", "Server Unavailable"),
@@ -143,36 +114,19 @@ fn known_error(code: u16) -> (&'static str, &'static str) {
 
 /// How long the answer waits, by its faults alone.
 pub(super) fn delay(fired: &Fired) -> Duration {
-    let ms = fired
-        .actions
-        .iter()
-        .map(|action| {
-            if let Action::Slow { ms } = action {
-                *ms
-            } else {
-                0
-            }
-        })
-        .sum();
+    let ms = fired.actions.iter().map(|action| if let Action::Slow { ms } = action { *ms } else { 0 }).sum();
     Duration::from_millis(ms)
 }
 
 /// Where the body is broken off, if anywhere.
 pub(super) fn break_off(fired: &Fired, ending: &Ending) -> Option<Break> {
     fired.actions.iter().find_map(|action| match action {
-        Action::Cut { after_bytes, reset } => Some(Break {
-            after_bytes: *after_bytes,
-            then: Broken::End {
-                ending: ending.clone(),
-                reset: *reset,
-            },
-        }),
-        Action::Stall {
-            after_bytes: Some(after_bytes),
-        } => Some(Break {
-            after_bytes: *after_bytes,
-            then: Broken::Stall,
-        }),
+        Action::Cut { after_bytes, reset } => {
+            Some(Break { after_bytes: *after_bytes, then: Broken::End { ending: ending.clone(), reset: *reset } })
+        }
+        Action::Stall { after_bytes: Some(after_bytes) } => {
+            Some(Break { after_bytes: *after_bytes, then: Broken::Stall })
+        }
         _ => None,
     })
 }

@@ -29,40 +29,25 @@ struct ErrorEntry<'a> {
 
 impl Reply {
     pub(crate) fn empty(status: StatusCode) -> Reply {
-        Reply {
-            status,
-            headers: HeaderMap::new(),
-            content: Content::Empty,
-            compress: false,
-        }
+        Reply { status, headers: HeaderMap::new(), content: Content::Empty, compress: false }
     }
 
     pub(crate) fn bytes(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Reply {
         let mut reply = Reply::empty(status);
-        reply
-            .headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         reply.content = Content::Bytes(bytes);
         reply.compress = true;
         reply
     }
 
-    pub(crate) fn text(
-        status: StatusCode,
-        content_type: &'static str,
-        text: impl Into<String>,
-    ) -> Reply {
+    pub(crate) fn text(status: StatusCode, content_type: &'static str, text: impl Into<String>) -> Reply {
         Reply::bytes(status, content_type, text.into().into_bytes())
     }
 
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
         match serde_json::to_vec(value) {
             Ok(bytes) => Reply::bytes(status, JSON, bytes),
-            Err(error) => Reply::text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "text/plain",
-                error.to_string(),
-            ),
+            Err(error) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
         }
     }
 
@@ -72,13 +57,7 @@ impl Reply {
 
     /// The error array of REST and Bulk 2.0 with one entry.
     pub(crate) fn error(status: StatusCode, error_code: &str, message: &str) -> Reply {
-        Reply::json(
-            status,
-            &[ErrorEntry {
-                message,
-                error_code,
-            }],
-        )
+        Reply::json(status, &[ErrorEntry { message, error_code }])
     }
 
     pub(crate) fn bad_request(error_code: &str, message: &str) -> Reply {
@@ -86,11 +65,7 @@ impl Reply {
     }
 
     pub(crate) fn not_found() -> Reply {
-        Reply::error(
-            StatusCode::NOT_FOUND,
-            "NOT_FOUND",
-            "The requested resource does not exist",
-        )
+        Reply::error(StatusCode::NOT_FOUND, "NOT_FOUND", "The requested resource does not exist")
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Reply {
@@ -114,7 +89,5 @@ impl From<SoqlError> for Reply {
 
 /// The page that gateways put in place of an answer.
 pub(crate) fn html_page(title: &str, text: &str) -> String {
-    format!(
-        "<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<p>{text}</p>\n</body>\n</html>\n"
-    )
+    format!("<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<p>{text}</p>\n</body>\n</html>\n")
 }

@@ -44,19 +44,10 @@ pub(crate) enum Route {
     Revoke,
     Introspect,
     Userinfo,
-    Identity {
-        organization: String,
-        user: String,
-    },
-    Soap {
-        version: String,
-        enterprise: bool,
-    },
+    Identity { organization: String, user: String },
+    Soap { version: String, enterprise: bool },
     Versions,
-    Data {
-        version: ApiVersion,
-        resource: Resource,
-    },
+    Data { version: ApiVersion, resource: Resource },
     Unknown,
 }
 
@@ -69,21 +60,10 @@ pub(crate) enum Resource {
     Sobjects,
     Sobject(String),
     Describe(String),
-    Record {
-        object: String,
-        id: String,
-    },
-    RecordByKey {
-        object: String,
-        field: String,
-        value: String,
-    },
-    Query {
-        all: bool,
-    },
-    QueryMore {
-        locator: String,
-    },
+    Record { object: String, id: String },
+    RecordByKey { object: String, field: String, value: String },
+    Query { all: bool },
+    QueryMore { locator: String },
     Jobs,
     Job(String),
     JobResults(String),
@@ -102,26 +82,19 @@ impl Route {
             ["services", "oauth2", "revoke"] => Route::Revoke,
             ["services", "oauth2", "introspect"] => Route::Introspect,
             ["services", "oauth2", "userinfo"] => Route::Userinfo,
-            ["id", organization, user] => Route::Identity {
-                organization: (*organization).to_owned(),
-                user: (*user).to_owned(),
-            },
+            ["id", organization, user] => {
+                Route::Identity { organization: (*organization).to_owned(), user: (*user).to_owned() }
+            }
             // Clients that were given a serverUrl post to it with the organization at the end.
             ["services", "Soap", kind @ ("u" | "c"), version]
-            | ["services", "Soap", kind @ ("u" | "c"), version, _] => Route::Soap {
-                version: (*version).to_owned(),
-                enterprise: *kind == "c",
-            },
-            ["services", "data"] => Route::Versions,
-            ["services", "data", version, rest @ ..] => {
-                match version.strip_prefix('v').and_then(ApiVersion::parse) {
-                    Some(version) => Route::Data {
-                        version,
-                        resource: Resource::parse(rest),
-                    },
-                    None => Route::Unknown,
-                }
+            | ["services", "Soap", kind @ ("u" | "c"), version, _] => {
+                Route::Soap { version: (*version).to_owned(), enterprise: *kind == "c" }
             }
+            ["services", "data"] => Route::Versions,
+            ["services", "data", version, rest @ ..] => match version.strip_prefix('v').and_then(ApiVersion::parse) {
+                Some(version) => Route::Data { version, resource: Resource::parse(rest) },
+                None => Route::Unknown,
+            },
             _ => Route::Unknown,
         }
     }
@@ -163,20 +136,13 @@ impl Resource {
             ["sobjects"] => Resource::Sobjects,
             ["sobjects", object] => Resource::Sobject(own(object)),
             ["sobjects", object, "describe"] => Resource::Describe(own(object)),
-            ["sobjects", object, id] => Resource::Record {
-                object: own(object),
-                id: own(id),
-            },
-            ["sobjects", object, field, value] => Resource::RecordByKey {
-                object: own(object),
-                field: own(field),
-                value: own(value),
-            },
+            ["sobjects", object, id] => Resource::Record { object: own(object), id: own(id) },
+            ["sobjects", object, field, value] => {
+                Resource::RecordByKey { object: own(object), field: own(field), value: own(value) }
+            }
             ["query"] => Resource::Query { all: false },
             ["queryAll"] => Resource::Query { all: true },
-            ["query" | "queryAll", locator] => Resource::QueryMore {
-                locator: own(locator),
-            },
+            ["query" | "queryAll", locator] => Resource::QueryMore { locator: own(locator) },
             ["jobs", "query"] => Resource::Jobs,
             ["jobs", "query", id] => Resource::Job(own(id)),
             ["jobs", "query", id, "results"] => Resource::JobResults(own(id)),
@@ -230,14 +196,8 @@ mod tests {
             ("/services/data", RouteName::Versions),
             ("/services/data/", RouteName::Versions),
             ("/services/data/v62.0/query/", RouteName::Query),
-            (
-                "/services/data/v62.0/queryAll/01g000000000001AAA-2000",
-                RouteName::QueryMore,
-            ),
-            (
-                "/services/data/v62.0/jobs/query/750/resultpages",
-                RouteName::Bulk2ResultPages,
-            ),
+            ("/services/data/v62.0/queryAll/01g000000000001AAA-2000", RouteName::QueryMore),
+            ("/services/data/v62.0/jobs/query/750/resultpages", RouteName::Bulk2ResultPages),
             ("/services/data/v62.0/jobs/query//750", RouteName::Unknown),
             ("/services/data/62.0/query", RouteName::Unknown),
             ("/services/Soap/u/62.0/00Dxx", RouteName::SoapLogin),

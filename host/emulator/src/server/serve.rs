@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SERVER,
-    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
 };
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -72,11 +72,7 @@ async fn handle(
 ) -> Result<Response<WireBody>, Infallible> {
     let (head, body) = request.into_parts();
     let route = Route::parse(head.uri.path());
-    let fired = lock(&state.rules).meet(
-        head.method.as_str(),
-        head.uri.path(),
-        route.name(&head.method),
-    );
+    let fired = lock(&state.rules).meet(head.method.as_str(), head.uri.path(), route.name(&head.method));
     let (delay, break_off) = (delay(&fired), break_off(&fired, &ending));
     let gzip = accepts_gzip(&head.headers);
     let mut record = RequestRecord {
@@ -91,11 +87,7 @@ async fn handle(
             tokio::time::sleep(Duration::from_millis(state.options.latency_ms) + delay).await;
             reply(&state, call, route.clone()).await
         }
-        Err(_) => Some(Reply::error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "REQUEST_TOO_LARGE",
-            "Request body too large",
-        )),
+        Err(_) => Some(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", "Request body too large")),
     };
     let Some(reply) = reply else {
         state.record(record);
@@ -106,12 +98,7 @@ async fn handle(
     state.record(record);
     let gzip = gzip && reply.compress;
     let headers = headers(&state, &route, &reply, gzip);
-    let mut response = Response::new(WireBody::new(
-        reply.content,
-        gzip,
-        break_off,
-        state.options.bandwidth,
-    ));
+    let mut response = Response::new(WireBody::new(reply.content, gzip, break_off, state.options.bandwidth));
     *response.status_mut() = reply.status;
     *response.headers_mut() = headers;
     Ok(response)
@@ -128,11 +115,7 @@ async fn reply(state: &Arc<State>, call: Call, route: Route) -> Option<Reply> {
     let answered = tokio::task::spawn_blocking(move || answer(&state, &call, &route)).await;
     Some(answered.unwrap_or_else(|_| {
         let message = "An unexpected error occurred in the emulator. Please report it";
-        Reply::error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "UNKNOWN_EXCEPTION",
-            message,
-        )
+        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN_EXCEPTION", message)
     }))
 }
 
@@ -140,14 +123,9 @@ async fn reply(state: &Arc<State>, call: Call, route: Route) -> Option<Reply> {
 fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap {
     let mut headers = reply.headers.clone();
     let mut fixed = |name: HeaderName, value: &'static str| {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
-    fixed(
-        STRICT_TRANSPORT_SECURITY,
-        "max-age=63072000; includeSubDomains",
-    );
+    fixed(STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
     fixed(X_CONTENT_TYPE_OPTIONS, "nosniff");
     fixed(X_XSS_PROTECTION, "1; mode=block");
     fixed(ROBOTS, "none");
@@ -165,33 +143,18 @@ fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap
     insert(REQUEST_ID, format!("{:032x}", state.next_request()));
     // Absent on the list of versions and the OAuth endpoints.
     if matches!(route, Route::Data { .. }) {
-        insert(
-            LIMIT_INFO,
-            format!(
-                "api-usage={}/{}",
-                state.calls(),
-                state.options.daily_api_requests
-            ),
-        );
+        insert(LIMIT_INFO, format!("api-usage={}/{}", state.calls(), state.options.daily_api_requests));
     }
     headers
 }
 
 /// Whether gzip is named and not refused by `q=0`; other codings are ignored.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        named
-            && !parts.any(
-                |p| matches!(p.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(q)) if q == 0.0),
-            )
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        named && !parts.any(|p| matches!(p.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(q)) if q == 0.0))
     })
 }
 

@@ -20,8 +20,7 @@ const RESET: u8 = 2;
 impl Ending {
     /// Ends the connection after what is written; with a TCP reset or in order.
     pub(crate) fn ask(&self, reset: bool) {
-        self.0
-            .store(if reset { RESET } else { CLOSE }, Ordering::Release);
+        self.0.store(if reset { RESET } else { CLOSE }, Ordering::Release);
     }
 
     fn is_asked(&self) -> bool {
@@ -56,21 +55,13 @@ impl Drop for Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -1,1 +1,15 @@
-fn main() {}
+//! The `forcepump` command: reads arguments, runs, says what happened, and picks the exit code.
+
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod interrupt;
+mod org;
+mod output;
+mod progress;
+mod render;
+
+fn main() -> std::process::ExitCode {
+    commands::main(std::env::args_os())
+}

@@ -1,0 +1,61 @@
+//! `emulator`: a local Salesforce on loopback until a signal ends it.
+
+use std::path::Path;
+
+use forcepump_emulator::options::{EmptyResultBody, ResultPagesShape};
+use forcepump_emulator::{FaultScript, Options};
+
+use super::{Context, Outcome};
+use crate::args::{EmulatorArgs, PagesShape};
+use crate::exit::{Code, Failure};
+use crate::{interrupt, org};
+
+/// Serves until Ctrl-C or SIGTERM; that end is the normal one.
+pub async fn emulator(context: &Context, args: &EmulatorArgs) -> Outcome {
+    let options = options(args)?;
+    let running = org::start(options).await?;
+    let line = serde_json::to_string(running.credentials());
+    context.output.raw(&line.map_err(|error| Failure::host(format!("the credentials cannot be written: {error}")))?);
+    context.output.note("serving until Ctrl-C");
+    interrupt::signal().await;
+    running.stop().await;
+    Ok(Code::Ok)
+}
+
+fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
+    let base = Options::default();
+    Ok(Options {
+        port: args.port,
+        data: args.data.clone(),
+        generate: args.generate.clone(),
+        seed: args.seed.unwrap_or(base.seed),
+        page_size: args.page_size.unwrap_or(base.page_size),
+        latency_ms: args.latency_ms,
+        bandwidth: args.bandwidth,
+        result_pages: shape(args.result_pages),
+        empty_result_body: if args.empty_zero_bytes { EmptyResultBody::ZeroBytes } else { EmptyResultBody::Header },
+        rotation: args.rotate_refresh_tokens,
+        job_polls: args.job_polls.unwrap_or(base.job_polls),
+        job_ms: args.job_ms,
+        daily_api_requests: args.daily_api_requests.unwrap_or(base.daily_api_requests),
+        daily_query_jobs: args.daily_query_jobs.unwrap_or(base.daily_query_jobs),
+        account: base.account,
+        faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn shape(shape: PagesShape) -> ResultPagesShape {
+    match shape {
+        PagesShape::Guide => ResultPagesShape::Guide,
+        PagesShape::Postman => ResultPagesShape::Postman,
+        PagesShape::Chunks => ResultPagesShape::Chunks,
+        PagesShape::NotFound => ResultPagesShape::NotFound,
+    }
+}
+
+fn faults(path: &Path) -> Result<FaultScript, Failure> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
+    FaultScript::parse(&text).map_err(|error| Failure::input(format!("{shown}: {error}")))
+}

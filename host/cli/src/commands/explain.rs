@@ -1,0 +1,54 @@
+//! `check`, `plan` and `preview`: what a run would do, without doing it.
+
+use forcepump_pipeline::{Observer, Pipeline, Silent};
+use serde_json::json;
+
+use super::{Context, Outcome};
+use crate::args::{PipelineArgs, PreviewArgs};
+use crate::exit::{Code, Failure};
+use crate::progress::Progress;
+use crate::render::{plan as words, preview as tables, table};
+
+/// Parses, resolves and validates.
+pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
+    let host = context.host()?;
+    let opened = context.open(&host, Pipeline::load(&args.file)?).await?;
+    let plan = opened.session.plan().await?;
+    context.output.document(&json!({ "pipeline": plan.pipeline, "state": "ok", "notes": plan.notes }));
+    context.output.words(&words::checked(&plan));
+    for note in &plan.notes {
+        context.output.warning(note);
+    }
+    Ok(Code::Ok)
+}
+
+/// Explains.
+pub async fn plan(context: &Context, args: &PipelineArgs) -> Outcome {
+    let host = context.host()?;
+    let opened = context.open(&host, Pipeline::load(&args.file)?).await?;
+    let plan = opened.session.plan().await?;
+    context.output.document(&plan);
+    context.output.words(&words::plan(&plan));
+    Ok(Code::Ok)
+}
+
+/// Shows rows before and after each transform.
+pub async fn preview(context: &Context, args: &PreviewArgs) -> Outcome {
+    if args.rows == 0 {
+        return Err(Failure::input("-n must be at least 1"));
+    }
+    let pipeline = Pipeline::load(&args.file)?;
+    let progress = Progress::new(&pipeline.file.name, context.output);
+    let observer: &dyn Observer = if context.output.talks() { &progress } else { &Silent };
+    let host = context.host()?;
+    let opened = context.open(&host, pipeline).await?;
+    let preview = opened.session.preview(args.rows, observer).await;
+    progress.finish();
+    let preview = preview?;
+    if context.output.json {
+        context.output.document(&tables::document(&preview).map_err(Failure::host)?);
+    } else {
+        context.output.words(&tables::preview(&preview, table::terminal_width()).map_err(Failure::host)?);
+    }
+    Ok(Code::Ok)
+}

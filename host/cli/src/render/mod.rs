@@ -1,0 +1,8 @@
+//! Results in words: tables, plans, previews, summaries. Nothing here prints.
+
+pub mod numbers;
+pub mod plan;
+pub mod plugin;
+pub mod preview;
+pub mod summary;
+pub mod table;

@@ -1,0 +1,103 @@
+//! A plan in words: what will be sent, what comes back, and what each plugin does with it.
+
+use console::style;
+use forcepump_pipeline::{Plan, PlanColumn, PlanStep};
+
+use super::table;
+use crate::output::clean;
+
+/// The whole plan.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = Text::default();
+    text.heading(&format!("source: {} ({})", plan.object, plan.connection.name));
+    text.line("url", &plan.connection.url);
+    text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.job_action));
+    text.line("soql", &plan.soql);
+    text.line("calls", &plan.expected_calls);
+    text.line("columns", &plan.columns.len().to_string());
+    text.block(&columns(&plan.columns));
+    for field in &plan.skipped_fields {
+        text.line("skipped", &format!("{}: {}", field.name, field.reason));
+    }
+    for (index, transform) in plan.transforms.iter().enumerate() {
+        text.heading(&format!("transform {}: {} {}", index + 1, transform.plugin, transform.version));
+        step(&mut text, transform);
+    }
+    text.heading(&format!("destination: {} {}", plan.destination.plugin, plan.destination.version));
+    step(&mut text, &plan.destination);
+    for note in &plan.notes {
+        text.line("note", note);
+    }
+    text.0.join("\n")
+}
+
+/// One line for a pipeline that can be run.
+pub fn checked(plan: &Plan) -> String {
+    let plugins: Vec<&str> = plan.transforms.iter().chain([&plan.destination]).map(|s| s.plugin.as_str()).collect();
+    format!(
+        "{}: {}, {} columns of {} through {}",
+        style(clean(&plan.pipeline)).bold(),
+        style("ok").green(),
+        plan.columns.len(),
+        clean(&plan.object),
+        clean(&plugins.join(", ")),
+    )
+}
+
+fn step(text: &mut Text, step: &PlanStep) {
+    text.line("digest", &step.digest);
+    text.list("reads", &step.reads);
+    text.list("keeps", &step.keeps);
+    text.list("computes", &step.computes);
+    text.list("constants", &step.constants);
+    text.list("drops", &step.drops);
+    if let Some(mode) = &step.mode {
+        let keys = if step.keys.is_empty() { String::new() } else { format!(" by {}", step.keys.join(", ")) };
+        text.line("mode", &format!("{mode}{keys}"));
+    }
+    text.line("config", &step.config.to_string());
+    text.list("asks", &step.asks);
+    text.list("grants", &step.grants);
+    text.line("limits", &step.limits);
+    if !step.output.is_empty() {
+        text.line("output", &format!("{} columns", step.output.len()));
+        text.block(&columns(&step.output));
+    }
+}
+
+fn columns(columns: &[PlanColumn]) -> String {
+    let rows: Vec<Vec<String>> = columns
+        .iter()
+        .map(|column| {
+            let nullable = if column.nullable { "yes" } else { "no" };
+            vec![column.name.clone(), column.salesforce_type.clone(), column.arrow_type.clone(), nullable.to_owned()]
+        })
+        .collect();
+    table::whole(&["column", "salesforce type", "arrow type", "nullable"], &rows)
+}
+
+#[derive(Default)]
+struct Text(Vec<String>);
+
+impl Text {
+    fn heading(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0.push(String::new());
+        }
+        self.0.push(style(clean(text)).bold().to_string());
+    }
+
+    fn line(&mut self, label: &str, text: &str) {
+        self.0.push(format!("  {label:<10} {}", clean(text)));
+    }
+
+    fn list(&mut self, label: &str, items: &[String]) {
+        if !items.is_empty() {
+            self.line(label, &items.join(", "));
+        }
+    }
+
+    fn block(&mut self, block: &str) {
+        self.0.extend(block.lines().map(|line| format!("  {line}")));
+    }
+}

@@ -1,0 +1,135 @@
+//! Rows before and after each transform, as tables and as JSON.
+
+use arrow_array::RecordBatch;
+use console::style;
+use forcepump_batch::{ColumnText, TextError};
+use forcepump_pipeline::{Preview, PreviewStage};
+use serde_json::{Value, json};
+
+use super::numbers::rows as rows_text;
+use super::table;
+use crate::output::clean;
+
+/// What stands in a cell that is null; an empty text is an empty cell.
+const NULL_TEXT: &str = "null";
+
+/// One table a stage.
+pub fn preview(preview: &Preview, width: usize) -> Result<String, String> {
+    let stages: Result<Vec<String>, String> = preview.stages.iter().map(|s| stage(s, width)).collect();
+    Ok(stages?.join("\n\n"))
+}
+
+fn stage(stage: &PreviewStage, width: usize) -> Result<String, String> {
+    let (columns, rows) = cells(&stage.batch)?;
+    let mut text = format!("{}, {}", style(clean(&stage.label)).bold(), rows_text(stage.batch.num_rows() as u64));
+    if stage.filtered > 0 {
+        text.push_str(&format!(", {} filtered", stage.filtered));
+    }
+    if !stage.rejected.is_empty() {
+        text.push_str(&format!(", {} rejected", stage.rejected.len()));
+    }
+    text.push('\n');
+    text.push_str(&table::cut(&columns, &rows, width));
+    for (row, code, reason) in &stage.rejected {
+        text.push_str(&format!("\n  rejected row {row}: {}: {}", clean(code), clean(reason)));
+    }
+    Ok(text)
+}
+
+fn cells(batch: &RecordBatch) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
+    let columns = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let rows = texts(batch)?
+        .into_iter()
+        .map(|row| row.into_iter().map(|cell| cell.unwrap_or_else(|| NULL_TEXT.to_owned())).collect())
+        .collect();
+    Ok((columns, rows))
+}
+
+/// Every cell as text, row by row; `None` is null.
+fn texts(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>, String> {
+    let columns: Result<Vec<ColumnText<'_>>, TextError> =
+        batch.columns().iter().map(|column| ColumnText::new(column.as_ref())).collect();
+    let columns = columns.map_err(|error| error.to_string())?;
+    let rows = (0..batch.num_rows()).map(|row| columns.iter().map(|column| text(column, row)).collect());
+    Ok(rows.collect())
+}
+
+fn text(column: &ColumnText<'_>, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    let mut text = Vec::new();
+    column.write(row, &mut text);
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The same as a document: values as texts, nulls as null.
+pub fn document(preview: &Preview) -> Result<Value, String> {
+    let stages: Result<Vec<Value>, String> = preview.stages.iter().map(stage_document).collect();
+    Ok(json!({ "stages": stages? }))
+}
+
+fn stage_document(stage: &PreviewStage) -> Result<Value, String> {
+    let schema = stage.batch.schema();
+    let columns: Vec<Value> = schema
+        .fields()
+        .iter()
+        .map(|field| json!({ "name": field.name(), "arrow_type": field.data_type().to_string() }))
+        .collect();
+    let rejected: Vec<Value> = stage
+        .rejected
+        .iter()
+        .map(|(row, code, reason)| json!({ "row": row, "code": code, "reason": reason }))
+        .collect();
+    Ok(json!({
+        "label": stage.label,
+        "columns": columns,
+        "rows": texts(&stage.batch)?,
+        "filtered": stage.filtered,
+        "rejected": rejected,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Decimal128Array, StringArray, TimestampMicrosecondArray};
+
+    use super::*;
+
+    fn stage_of(columns: Vec<(&str, ArrayRef)>) -> Preview {
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)));
+        let batch = batch.expect("the columns have one length");
+        let rejected = vec![(3, "BAD\u{1b}".to_owned(), "no number".to_owned())];
+        Preview { stages: vec![PreviewStage { label: "Account".to_owned(), batch, rejected, filtered: 2 }] }
+    }
+
+    #[test]
+    fn nulls_decimals_and_times_are_shown_whole() {
+        console::set_colors_enabled(false);
+        let amounts = Decimal128Array::from(vec![Some(123_456), None]).with_precision_and_scale(18, 2);
+        let times = TimestampMicrosecondArray::from(vec![Some(0), None]).with_timezone("UTC");
+        let shown = stage_of(vec![
+            ("Name", Arc::new(StringArray::from(vec![Some(""), None]))),
+            ("Amount", Arc::new(amounts.expect("fits"))),
+            ("At", Arc::new(times)),
+        ]);
+        let text = preview(&shown, 100).expect("shown");
+        assert!(text.starts_with("Account, 2 rows, 2 filtered, 1 rejected\n"), "{text}");
+        assert!(text.contains("1234.56") && text.contains("1970-01-01T00:00:00.000Z"), "{text}");
+        assert!(text.contains("null") && text.ends_with("rejected row 3: BAD\\u{1b}: no number"), "{text}");
+        let json = document(&shown).expect("a document");
+        assert_eq!(
+            json["stages"][0]["rows"],
+            serde_json::json!([["", "1234.56", "1970-01-01T00:00:00.000Z"], [null, null, null]])
+        );
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_no_panic() {
+        let times = TimestampMicrosecondArray::from(vec![i64::MAX]).with_timezone("UTC");
+        let shown = stage_of(vec![("At", Arc::new(times))]);
+        assert!(preview(&shown, 100).is_ok_and(|text| text.starts_with("Account, 1 row,")));
+    }
+}

@@ -1,0 +1,186 @@
+//! The end of a run in words: rejects in the headline, then each figure on its line.
+
+use console::style;
+use forcepump_pipeline::{ResultPlace, RunReport, RunState};
+
+use super::numbers::{bytes, count, rate, rows, seconds, several};
+use super::table;
+use crate::output::clean;
+
+/// Files of a folder that are listed by name.
+const LISTED_FILES: usize = 5;
+/// Fields left out of the query that are listed by name.
+const LISTED_FIELDS: usize = 10;
+
+/// The whole summary of one run.
+pub fn summary(report: &RunReport) -> String {
+    let mut lines = vec![headline(report)];
+    let mut line = |label: &str, text: String| lines.push(format!("  {label:<9} {}", clean(&text)));
+    line("rows", row_counts(report));
+    let rate = rate(report.rows.read, report.seconds);
+    line("read", format!("{} in {}, {rate}", bytes(report.bytes_read), seconds(report.seconds)));
+    line("calls", calls(report));
+    if let Some(job) = &report.job_id {
+        line("job", format!("{job}, {} committed{}", several(report.units, "unit"), retries(report.retries)));
+    }
+    for place in &report.results {
+        line("results", place_text(place));
+    }
+    if let Some(file) = &report.rejects_file {
+        line("rejects", format!("{file} ({})", reject_codes(report)));
+    }
+    if !report.skipped_fields.is_empty() {
+        line("skipped", skipped(report));
+    }
+    lines.join("\n")
+}
+
+/// One line that cannot be mistaken for a clean end when rows are missing.
+pub fn headline(report: &RunReport) -> String {
+    let name = style(clean(&report.pipeline)).bold();
+    let written = format!("{} written", rows(report.rows.written));
+    let rejected = rows(report.rows.rejected).replacen(" row", " rejected row", 1);
+    match report.state {
+        RunState::Complete => format!("{name}: {}, {written}", style("complete").green()),
+        RunState::CompleteWithRejects => {
+            format!("{name}: {}, {written}", style(format!("complete with {rejected}")).yellow())
+        }
+        RunState::Failed => format!("{name}: {} after {written}{}", style("failed").red(), some(&rejected, report)),
+        RunState::Cancelled => {
+            format!("{name}: {} after {written}{}", style("interrupted").red(), some(&rejected, report))
+        }
+    }
+}
+
+fn some(rejected: &str, report: &RunReport) -> String {
+    if report.rows.rejected == 0 { String::new() } else { format!(", {rejected}") }
+}
+
+fn row_counts(report: &RunReport) -> String {
+    let rows = &report.rows;
+    let mut parts = vec![format!("announced {}", count(rows.announced)), format!("read {}", count(rows.read))];
+    if rows.added > 0 {
+        parts.push(format!("added {}", count(rows.added)));
+    }
+    parts.push(format!("filtered {}", count(rows.filtered)));
+    parts.push(format!("rejected {}", count(rows.rejected)));
+    parts.push(format!("written {}", count(rows.written)));
+    parts.join(", ")
+}
+
+fn calls(report: &RunReport) -> String {
+    match report.api_usage {
+        Some((used, allowed)) => {
+            format!("{} used; the org has used {} of {} today", report.calls_used, count(used), count(allowed))
+        }
+        None => format!("{} used", report.calls_used),
+    }
+}
+
+fn retries(retries: u64) -> String {
+    match retries {
+        0 => String::new(),
+        1 => ", 1 retry".to_owned(),
+        more => format!(", {} retries", count(more)),
+    }
+}
+
+/// Where results lie, in words.
+pub fn place_text(place: &ResultPlace) -> String {
+    match place {
+        ResultPlace::Sqlite { path } => path.clone(),
+        ResultPlace::Folder { path, files } => {
+            let listed = files.iter().take(LISTED_FILES).cloned().collect::<Vec<_>>().join(", ");
+            match files.len() {
+                0 => format!("{path} (no files)"),
+                n if n > LISTED_FILES => format!("{path}: {listed} and {} more", n - LISTED_FILES),
+                _ => format!("{path}: {listed}"),
+            }
+        }
+    }
+}
+
+fn reject_codes(report: &RunReport) -> String {
+    report.rejects_by_code.iter().map(|(code, n)| format!("{code} × {}", count(*n))).collect::<Vec<_>>().join(", ")
+}
+
+fn skipped(report: &RunReport) -> String {
+    let names: Vec<&str> = report.skipped_fields.iter().map(|field| field.name.as_str()).collect();
+    let listed = names.iter().take(LISTED_FIELDS).copied().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > LISTED_FIELDS { ", …" } else { "" };
+    let fields = several(names.len() as u64, "field");
+    format!("{fields} that cannot be read in bulk: {listed}{more}")
+}
+
+/// Several runs as one table.
+pub fn comparison(reports: &[(String, RunReport)]) -> String {
+    let header =
+        ["pipeline", "state", "announced", "read", "filtered", "rejected", "written", "bytes", "seconds", "calls"];
+    let rows: Vec<Vec<String>> = reports.iter().map(|(label, report)| comparison_row(label, report)).collect();
+    table::whole(&header, &rows)
+}
+
+fn comparison_row(label: &str, report: &RunReport) -> Vec<String> {
+    let state = match report.state {
+        RunState::Complete => "complete",
+        RunState::CompleteWithRejects => "with rejects",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "interrupted",
+    };
+    let rows = &report.rows;
+    let counts = [rows.announced, rows.read, rows.filtered, rows.rejected, rows.written];
+    let mut cells = vec![label.to_owned(), state.to_owned()];
+    cells.extend(counts.map(count));
+    cells.extend([bytes(report.bytes_read), format!("{:.2}", report.seconds), report.calls_used.to_string()]);
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use forcepump_pipeline::{RowCounts, SkippedField};
+
+    use super::*;
+
+    fn report() -> RunReport {
+        RunReport {
+            run_id: "r".to_owned(),
+            pipeline: "accounts".to_owned(),
+            state: RunState::CompleteWithRejects,
+            job_id: Some("750x".to_owned()),
+            rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },
+            bytes_read: 2048,
+            units: 1,
+            retries: 2,
+            seconds: 2.0,
+            calls_used: 9,
+            api_usage: Some((12, 100_000)),
+            results: vec![ResultPlace::Sqlite { path: "results/accounts.db".to_owned() }],
+            rejects_file: Some("rejects/r.jsonl".to_owned()),
+            rejects_by_code: [("DECIMAL".to_owned(), 1)].into(),
+            skipped_fields: vec![SkippedField { name: "Photo\u{1b}".to_owned(), reason: "base64".to_owned() }],
+            error: None,
+        }
+    }
+
+    #[test]
+    fn rejects_stand_in_the_headline() {
+        console::set_colors_enabled(false);
+        let text = summary(&report());
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(first, "accounts: complete with 1 rejected row, 1,989 rows written");
+        assert!(text.contains("announced 2,000, read 2,000, filtered 10, rejected 1, written 1,989"), "{text}");
+        assert!(text.contains("rejects/r.jsonl (DECIMAL × 1)"), "{text}");
+        assert!(text.contains("1,000 rows/s") && text.contains("12 of 100,000"), "{text}");
+        assert!(text.contains("1 unit committed, 2 retries"), "{text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_failed_run_never_reads_as_complete() {
+        console::set_colors_enabled(false);
+        for (state, word) in [(RunState::Failed, "failed"), (RunState::Cancelled, "interrupted")] {
+            let line = headline(&RunReport { state, ..report() });
+            assert_eq!(line, format!("accounts: {word} after 1,989 rows written, 1 rejected row"));
+        }
+    }
+}

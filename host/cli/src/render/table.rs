@@ -1,0 +1,112 @@
+//! Tables that fit the terminal: narrow cells, and wide tables cut with the number of columns left out.
+
+use comfy_table::{LineStyle, Table, TableStyle};
+use console::{Term, measure_text_width, truncate_str};
+
+use crate::output::clean;
+
+/// Longest text of a cell, in terminal columns; longer ones end in an ellipsis.
+const CELL_MAX_WIDTH: usize = 28;
+/// Width when standard output is no terminal, in terminal columns.
+const DEFAULT_WIDTH: usize = 120;
+/// Blanks around a cell and between two of them, in terminal columns.
+const CELL_PADDING: usize = 3;
+/// The line about left-out columns is never shorter than this, in terminal columns.
+const NOTE_MIN_WIDTH: usize = 40;
+/// Names of left-out columns that are still listed.
+const LISTED_COLUMNS: usize = 8;
+
+/// One line under the header and nothing else: reads well, and copies well into a document.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction(' '));
+
+/// The width to draw for.
+pub fn terminal_width() -> usize {
+    Term::stdout().size_checked().map_or(DEFAULT_WIDTH, |(_, columns)| usize::from(columns))
+}
+
+/// A table of rows, cut to `width`; every text is cleaned of what a terminal would obey.
+pub fn cut(columns: &[String], rows: &[Vec<String>], width: usize) -> String {
+    let header: Vec<String> = columns.iter().map(|name| cell(name)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()).collect();
+    let shown = columns_that_fit(&header, &rows, width);
+    let mut text = draw(&header[..shown], rows.iter().map(|row| &row[..shown.min(row.len())]));
+    if shown < header.len() {
+        text.push('\n');
+        text.push_str(&truncate_str(&left_out(&header[shown..]), width.max(NOTE_MIN_WIDTH), "…"));
+    }
+    text
+}
+
+/// A table of our own words, never cut.
+pub fn whole(header: &[&str], rows: &[Vec<String>]) -> String {
+    let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|text| clean(text)).collect()).collect();
+    draw(&header, rows.iter().map(Vec::as_slice))
+}
+
+fn cell(text: &str) -> String {
+    truncate_str(&clean(text), CELL_MAX_WIDTH, "…").into_owned()
+}
+
+/// At least one column, then as many of the leading ones as fit.
+fn columns_that_fit(header: &[String], rows: &[Vec<String>], width: usize) -> usize {
+    let mut used = 0;
+    for index in 0..header.len() {
+        let widest = rows.iter().filter_map(|row| row.get(index)).chain([&header[index]]);
+        used += widest.map(|text| measure_text_width(text)).max().unwrap_or(0) + CELL_PADDING;
+        if used > width && index > 0 {
+            return index;
+        }
+    }
+    header.len()
+}
+
+fn left_out(names: &[String]) -> String {
+    let listed = names.iter().take(LISTED_COLUMNS).cloned().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > LISTED_COLUMNS { ", …" } else { "" };
+    let columns = if names.len() == 1 { "column" } else { "columns" };
+    format!(" … {} more {columns}: {listed}{more}", names.len())
+}
+
+fn draw<'a>(header: &[String], rows: impl Iterator<Item = &'a [String]>) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.to_vec());
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_beyond_the_width_are_counted_and_named() {
+        let columns: Vec<String> = (0..30).map(|i| format!("Column{i}")).collect();
+        let rows = vec![columns.clone()];
+        let text = cut(&columns, &rows, 40);
+        assert!(text.contains("Column0") && text.ends_with('…'), "{text}");
+        assert!(text.contains("… 26 more columns: Column4, "), "{text}");
+        assert!(text.lines().take(3).all(|line| measure_text_width(line) <= 40), "{text}");
+    }
+
+    #[test]
+    fn long_cells_are_cut_and_escapes_shown() {
+        let rows = vec![vec!["x".repeat(100), "a\u{1b}[31mb".to_owned()]];
+        let text = cut(&texts(&["long", "wild"]), &rows, 80);
+        assert!(text.contains(&format!("{}…", "x".repeat(27))), "{text}");
+        assert!(text.contains("a\\u{1b}[31mb") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn one_column_is_always_shown_and_short_rows_do_no_harm() {
+        let text = cut(&texts(&["a_long_name", "b"]), &[texts(&["1"]), vec![]], 4);
+        assert!(text.contains("a_long_name") && text.contains("1 more column: b"), "{text}");
+        assert!(cut(&[], &[], 10).len() < 20);
+    }
+}

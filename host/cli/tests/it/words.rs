@@ -1,0 +1,74 @@
+//! Help, schemas, completions: what the program says of itself.
+
+use crate::harness::Bench;
+
+#[test]
+fn help_lists_commands_and_exit_codes_on_standard_output() {
+    let help = Bench::new().run(&["--help"]).ends(0);
+    for word in ["demo", "check", "plan", "preview", "run", "emulator", "schema", "plugin", "completions"] {
+        assert!(help.stdout.contains(&format!("\n  {word}")), "{word}: {}", help.stdout);
+    }
+    assert!(help.stdout.contains("  3  ok, but rows were rejected"), "{}", help.stdout);
+    assert!(help.stdout.contains("130  interrupted"), "{}", help.stdout);
+    assert_eq!(help.stderr, "");
+}
+
+#[test]
+fn wrong_arguments_are_wrong_input() {
+    let bench = Bench::new();
+    let wrong = bench.run(&["rum", "a.toml"]).ends(2);
+    assert!(wrong.stderr.contains("'run'") && wrong.stdout.is_empty(), "{wrong:?}");
+    let wrong = bench.run(&["--json", "run"]).ends(2).json();
+    assert_eq!(wrong["error"]["class"], "input");
+    assert_eq!(wrong["error"]["exit_code"], 2);
+}
+
+#[test]
+fn schemas_are_published_for_editors() {
+    let bench = Bench::new();
+    let schema = bench.run(&["schema", "pipeline"]).ends(0).json();
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(schema["properties"]["source"].is_object(), "{schema}");
+    assert!(schema.to_string().contains("\"max_records\""), "{schema}");
+    let schema = bench.run(&["schema", "connections"]).ends(0).json();
+    assert!(schema.to_string().contains("\"client_secret\""), "{schema}");
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = bench.run(&["completions", shell]).ends(0);
+        assert!(script.stdout.contains("preview"), "{shell}");
+    }
+}
+
+#[test]
+fn plugins_are_listed_and_inspected() {
+    let bench = Bench::new();
+    let list = bench.run(&["plugin", "list", "--json"]).ends(0).json();
+    let names: Vec<&str> =
+        list["plugins"].as_array().expect("a list").iter().filter_map(|plugin| plugin["name"].as_str()).collect();
+    assert_eq!(names, ["csv", "filter", "jsonl", "mask", "parquet", "shape", "sqlite"]);
+    let sqlite = bench.run(&["plugin", "inspect", "sqlite", "--json"]).ends(0).json();
+    assert_eq!(sqlite["needs"][0]["capability"], "sql");
+    assert_eq!(sqlite["kind"], "destination");
+    assert!(sqlite["config_schema"]["properties"]["table"].is_object(), "{sqlite}");
+    let words = bench.run(&["plugin", "inspect", "mask"]).ends(0);
+    assert!(words.stdout.starts_with("mask ") && words.stdout.contains("sha256:"), "{}", words.stdout);
+}
+
+#[test]
+fn an_unknown_plugin_is_answered_with_the_nearest() {
+    let unknown = Bench::new().run(&["plugin", "inspect", "maks"]).ends(2);
+    assert!(unknown.stderr.contains("did you mean `mask`?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn what_is_no_module_cannot_be_packed() {
+    let bench = Bench::new();
+    bench.write("core.wasm", "no module");
+    let refused = bench.run(&["plugin", "pack", "core.wasm", "-o", "out.wasm"]).ends(2);
+    assert!(refused.stderr.contains("core.wasm"), "{}", refused.stderr);
+    assert!(!bench.path("out.wasm").exists());
+}

@@ -51,9 +51,9 @@ fn cell(text: &str) -> String {
 /// At least one column, then as many of the leading ones as fit.
 fn columns_that_fit(header: &[String], rows: &[Vec<String>], width: usize) -> usize {
     let mut used = 0;
-    for index in 0..header.len() {
-        let widest = rows.iter().filter_map(|row| row.get(index)).chain([&header[index]]);
-        used += widest.map(|text| measure_text_width(text)).max().unwrap_or(0) + CELL_PADDING;
+    for (index, name) in header.iter().enumerate() {
+        let cells = rows.iter().filter_map(|row| row.get(index)).chain([name]);
+        used += cells.map(|text| measure_text_width(text)).max().unwrap_or(0) + CELL_PADDING;
         if used > width && index > 0 {
             return index;
         }

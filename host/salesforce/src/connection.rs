@@ -90,7 +90,7 @@ pub struct ResolvedConnection {
 /// How to get a token. `Debug` of the secrets is redacted by their type.
 #[derive(Debug, Clone)]
 pub(crate) enum Credentials {
-    ClientCredentials {
+    ClientPair {
         client_id: String,
         client_secret: SecretString,
     },
@@ -208,7 +208,7 @@ impl ConnectionConfig {
             })
         };
         Ok(match auth {
-            AuthMethod::ClientCredentials => Credentials::ClientCredentials {
+            AuthMethod::ClientCredentials => Credentials::ClientPair {
                 client_id: client_id()?,
                 client_secret: need("client_secret", &self.client_secret)?,
             },
@@ -237,7 +237,7 @@ impl AuthMethod {
 impl ResolvedConnection {
     /// A connection by OAuth client credentials, for hosts known at run time (the embedded emulator).
     pub fn client_credentials(url: &str, client_id: &str, client_secret: SecretString) -> Result<Self> {
-        let credentials = Credentials::ClientCredentials { client_id: client_id.to_owned(), client_secret };
+        let credentials = Credentials::ClientPair { client_id: client_id.to_owned(), client_secret };
         Self::at(url, credentials)
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials
         Credentials::AccessToken { token } => {
             return Ok(Granted { access_token: token.clone(), instance_url: None, rotated: None });
         }
-        Credentials::ClientCredentials { client_id, client_secret } => {
+        Credentials::ClientPair { client_id, client_secret } => {
             let client = OAuthClient::new(ClientId::new(client_id.clone()))
                 .set_auth_type(AuthType::RequestBody)
                 .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))

@@ -31,7 +31,8 @@ pub enum QueryAction {
 pub struct QueryOptions {
     /// Which rows.
     pub action: QueryAction,
-    /// Rows a page at most; `None`: the server's choice (about 250 000 rows).
+    /// Rows a page at most; `None`: the server's choice (about 250 000 rows). With a bound, pages are walked by
+    /// locators: the guide knows no bound for `resultPages`.
     pub max_records: Option<u64>,
     /// API version of the job, for example `62.0`; `None`: the connection's.
     pub api_version: Option<String>,

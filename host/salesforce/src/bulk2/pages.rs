@@ -126,14 +126,8 @@ impl Pages {
     }
 
     async fn ask_first(&mut self) -> Result<()> {
-        let max_records = self.job.max_records;
-        let mut query = Vec::new();
-        if let Some(rows) = max_records {
-            query.push(("maxRecords", rows.to_string()));
-        }
-        let offered = self.is_offered();
-        let list = match offered {
-            true => match self.ask(query).await {
+        let list = match self.is_offered() {
+            true => match self.ask(Vec::new()).await {
                 Ok(list) => Some(list).filter(|l| !l.pages.is_empty()),
                 // absent resource, org without the preference, other shape: the chain always works
                 Err(Error::Api { status: 400..=499, .. } | Error::Protocol { .. }) => None,
@@ -145,12 +139,16 @@ impl Pages {
             Some(list) => self.take_list(list),
             None => {
                 self.source = Source::Chain { after_last: AfterLast::Unknown };
-                self.push(None, max_records)
+                self.push(None, self.job.max_records)
             }
         }
     }
 
+    /// The list's pages have the server's size, so a bound on it can only be kept by the chain.
     fn is_offered(&self) -> bool {
+        if self.job.max_records.is_some() {
+            return false;
+        }
         let major = self.job.api_version.split('.').next().and_then(|text| text.parse::<u32>().ok());
         major.is_some_and(|version| version >= RESULT_PAGES_SINCE)
     }

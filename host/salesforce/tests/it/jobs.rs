@@ -160,3 +160,26 @@ async fn nobody_there_is_told_plainly() {
     let error = client.limits().await.unwrap_err();
     assert!(matches!(error, Error::Transport { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let server = Server::start(|_, _| {
+        Answer::new(302, "text/html", "").with("location", "http://127.0.0.1:1/elsewhere?token=x")
+    })
+    .await;
+    let error = server.client().limits().await.unwrap_err();
+    assert!(error.to_string().contains("redirected to http://127.0.0.1:1/elsewhere;"), "{error}");
+    assert_eq!(server.count(|s| !s.is_login()), 1);
+}
+
+#[tokio::test]
+async fn a_cut_answer_is_asked_for_again() {
+    let server = Server::start(|_, before| match before {
+        0 => job("InProgress", "").ending(crate::server::End::Cut),
+        _ => job("InProgress", ""),
+    })
+    .await;
+    let client = server.client();
+    QueryJob::attach(&client, ID, QueryOptions::default()).await.unwrap();
+    assert_eq!(client.retries(), 1);
+}

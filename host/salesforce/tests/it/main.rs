@@ -2,6 +2,7 @@
 
 mod auth;
 mod describe;
+mod emulator;
 mod jobs;
 mod pages;
 mod server;

@@ -84,13 +84,22 @@ async fn the_chain_where_no_list_is_offered() {
             _ => job("JobComplete", r#","numberRecordsProcessed":6"#),
         })
         .await;
-        let (locators, rows) = read_all(&attached(&server, Some(3)).await).await.unwrap();
+        let (locators, rows) = read_all(&attached(&server, None).await).await.unwrap();
         assert_eq!((locators, rows), (vec![None, Some("B".into()), Some("C".into())], 6));
         let asked: Vec<Seen> = server.seen().into_iter().filter(is_results).collect();
-        assert!(asked.iter().all(|s| s.query.contains("maxRecords=3")), "constant over the chain");
         assert!(asked.iter().all(|s| s.headers["accept"] == "text/csv" && s.headers["accept-encoding"] == "gzip"));
         assert!(server.seen().iter().all(|s| !s.path.contains("//")));
     }
+}
+
+#[tokio::test]
+async fn a_bound_on_pages_is_kept_by_the_chain() {
+    let server = Server::start(|seen, _| if is_results(seen) { chain(seen) } else { job("JobComplete", "") }).await;
+    let (locators, rows) = read_all(&attached(&server, Some(3)).await).await.unwrap();
+    assert_eq!((locators.len(), rows), (3, 6));
+    assert_eq!(server.count(is_list), 0);
+    let asked: Vec<String> = server.seen().into_iter().filter(is_results).map(|s| s.query).collect();
+    assert_eq!(asked, ["maxRecords=3", "locator=B&maxRecords=3", "locator=C&maxRecords=3"], "constant over the chain");
 }
 
 #[tokio::test]

@@ -185,6 +185,8 @@ pub(crate) fn parse_api_usage(text: &str) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refusal(status: u16, body: &str) -> Refusal {
@@ -257,5 +259,17 @@ mod tests {
         assert_eq!(parse_retry_after("99999"), Some(MAX_RETRY_AFTER));
         assert_eq!(parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         assert_eq!(parse_retry_after("soon"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_has_words(status in 100u16..600, body in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,60}") {
+            let status = StatusCode::from_u16(status).unwrap();
+            let read = Refusal::read(status, &HeaderMap::new(), &body);
+            prop_assert!(!read.into_error("x", None).to_string().is_empty());
+            let read = Refusal::read(status, &HeaderMap::new(), format!("<TITLE>{text}</title>{text}").as_bytes());
+            prop_assert!(!read.message.is_empty());
+            let _ = (parse_api_usage(&text), parse_retry_after(&text));
+        }
     }
 }

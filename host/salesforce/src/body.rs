@@ -149,7 +149,9 @@ impl Decoder {
 fn inflate(gzip: &mut MultiGzDecoder<Vec<u8>>, chunk: &[u8], ready: &mut VecDeque<Bytes>) -> std::io::Result<()> {
     for step in chunk.chunks(GZIP_STEP_BYTES) {
         gzip.write_all(step)?;
-        let plain = std::mem::take(gzip.get_mut());
+        // the next step will unpack to about as much as this one
+        let room = Vec::with_capacity(gzip.get_ref().len());
+        let plain = std::mem::replace(gzip.get_mut(), room);
         if !plain.is_empty() {
             ready.push_back(plain.into());
         }

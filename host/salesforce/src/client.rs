@@ -16,6 +16,7 @@ use crate::connection::ResolvedConnection;
 use crate::describe::DescribeCache;
 use crate::error::{Error, Result};
 use crate::options::ClientOptions;
+use crate::place::is_loopback;
 use crate::session::{Session, Sessions};
 
 /// The largest JSON answer that is taken (a describe of 800 wide fields is about 5 MB).
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) options: ClientOptions,
     pub(crate) describes: DescribeCache,
     name: String,
+    gzip: bool,
     budget: AtomicU32,
     calls: AtomicU64,
     retries: AtomicU64,
@@ -86,7 +88,9 @@ impl Client {
     /// A client; nothing is sent yet, the first request logs in.
     pub fn new(connection: ResolvedConnection, options: ClientOptions) -> Result<Self> {
         let http = crate::http::build(&connection.login_url, &options)?;
+        let gzip = options.gzip.unwrap_or(!is_loopback(&connection.login_url));
         let inner = Inner {
+            gzip,
             api_version: connection.api_version.clone(),
             name: connection.name.clone(),
             sessions: Sessions::new(connection, http.clone(), &options),
@@ -266,7 +270,7 @@ impl Client {
             .request(call.method.clone(), url)
             .header(AUTHORIZATION, bearer)
             .header(ACCEPT, call.accept)
-            .header(ACCEPT_ENCODING, "gzip");
+            .header(ACCEPT_ENCODING, if self.inner.gzip { "gzip" } else { "identity" });
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }

@@ -326,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn environments_are_for_refresh_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("r"), "x").unwrap();
+        for (environment, host) in [("production", "login.salesforce.com"), ("sandbox", "test.salesforce.com")] {
+            let text = format!(
+                "auth = 'refresh-token'\nenvironment = '{environment}'\nclient_id = 'x'\nrefresh_token = 'file:r'"
+            );
+            assert_eq!(config(&text).resolve("prod", folder.path()).unwrap().host(), host);
+        }
+    }
+
+    #[test]
     fn unknown_keys_are_refused() {
         let error = toml::from_str::<ConnectionConfig>("clientid = 'x'").unwrap_err().to_string();
         assert!(error.contains("clientid") && error.contains("client_id"), "{error}");

@@ -198,13 +198,23 @@ impl Client {
     }
 
     async fn no_such_object(&self, object: &str) -> Error {
-        let known = self.describe_global().await.unwrap_or_default();
+        let known = match self.describe_global().await {
+            // not even the list of objects: it is the version that does not exist
+            Err(Error::Api { status: 404, .. }) => return self.no_such_version().await,
+            known => known.unwrap_or_default(),
+        };
         let near = nearest(object, known.iter().map(|o| o.name.as_str()));
         let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         Error::query(format!(
             "object {object} does not exist in the org or the user may not see it{hint}\n  \
              hint: custom objects end in __c; object permissions are in Setup > Permission Sets > Object Settings"
         ))
+    }
+
+    async fn no_such_version(&self) -> Error {
+        let newest = self.versions().await.ok().and_then(|versions| versions.last().map(|v| v.version.clone()));
+        let newest = newest.map(|v| format!("; its newest is {v}")).unwrap_or_default();
+        Error::config(format!("api_version {} is not offered by the org{newest}", self.api_version()))
     }
 }
 

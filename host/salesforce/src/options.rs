@@ -7,6 +7,8 @@ use backon::ExponentialBuilder;
 /// Time-outs, retries, and polling. The defaults suit production; tests make them small.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
+    /// Ask for gzip. `None`: unless the org is on loopback, where packing costs more than the wire.
+    pub gzip: Option<bool>,
     /// TCP and TLS set-up.
     pub connect_timeout: Duration,
     /// From the request to the head of the answer.
@@ -34,6 +36,7 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
+            gzip: None,
             connect_timeout: Duration::from_secs(20),
             first_byte_timeout: Duration::from_secs(120),
             stall_timeout: Duration::from_secs(60),

@@ -15,6 +15,7 @@ pub use pages::{NextPage, PageRef, Pages};
 use crate::client::{Call, Client};
 use crate::connection::check_api_version;
 use crate::error::{Error, Result, same_code};
+use crate::soql::Select;
 
 /// Which rows a query sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +62,8 @@ impl QueryJob {
         if options.max_records == Some(0) {
             return Err(Error::config("max_records = 0: a page holds at least one row"));
         }
-        let mut call = Call::new(Method::POST, "query job", format!("/services/data/v{api_version}/jobs/query"));
+        let mut call =
+            Call::new(Method::POST, creation_words(soql), format!("/services/data/v{api_version}/jobs/query"));
         call.json = Some(json!({
             "operation": options.action.as_str(),
             "query": soql,
@@ -216,6 +218,14 @@ impl QueryAction {
             Self::Query => "query",
             Self::QueryAll => "queryAll",
         }
+    }
+}
+
+/// The object is told where the query says it plainly.
+fn creation_words(soql: &str) -> String {
+    match Select::parse(soql) {
+        Ok(select) => format!("creation of a query job on {}", select.object),
+        Err(_) => "creation of a query job".to_owned(),
     }
 }
 

@@ -131,3 +131,16 @@ async fn a_describe_is_asked_for_once_and_then_only_if_changed() {
     let asked = server.seen().last().unwrap().headers.get("if-modified-since").cloned();
     assert_eq!(asked.unwrap(), "Wed, 21 Oct 2015 07:28:00 GMT");
 }
+
+#[tokio::test]
+async fn a_version_that_the_org_does_not_offer_is_named() {
+    let server = Server::start(|seen, _| match seen {
+        s if s.path == "/services/data/" => {
+            Answer::json(200, r#"[{"label":"Spring","version":"9.0"},{"label":"Winter","version":"60.0"}]"#)
+        }
+        _ => Answer::error(404, "NOT_FOUND", "The requested resource does not exist"),
+    })
+    .await;
+    let error = server.client().describe("Account").await.unwrap_err();
+    assert_eq!(error.to_string(), "api_version 62.0 is not offered by the org; its newest is 60.0");
+}

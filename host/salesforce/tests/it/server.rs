@@ -168,6 +168,7 @@ pub fn login(token: &str) -> Answer {
 pub fn options() -> ClientOptions {
     use std::time::Duration;
     ClientOptions {
+        gzip: Some(true),
         retry_min_delay: Duration::from_millis(1),
         retry_max_delay: Duration::from_millis(2),
         poll_min_delay: Duration::from_millis(1),

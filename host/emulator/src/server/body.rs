@@ -11,7 +11,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
 use super::socket::Ending;
 use crate::data::{CsvDialect, Prepared};
@@ -199,12 +199,13 @@ impl Body for WireBody {
 #[derive(Debug)]
 struct Pace {
     bytes_per_second: u64,
-    turn: Pin<Box<Sleep>>,
+    /// When the next frame may go; `None` before the first.
+    turn: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pace {
     fn new(bytes_per_second: u64) -> Pace {
-        Pace { bytes_per_second: bytes_per_second.max(1), turn: Box::pin(tokio::time::sleep(Duration::ZERO)) }
+        Pace { bytes_per_second: bytes_per_second.max(1), turn: None }
     }
 
     fn frame_bytes(&self) -> usize {
@@ -212,12 +213,18 @@ impl Pace {
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.turn.as_mut().poll(cx)
+        self.turn.as_mut().map_or(Poll::Ready(()), |turn| turn.as_mut().poll(cx))
     }
 
     fn sent(&mut self, bytes: usize) {
         let cost = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
-        let from = self.turn.deadline().max(Instant::now());
-        self.turn.as_mut().reset(from + cost);
+        match &mut self.turn {
+            // Counted from when the last frame was due, so that late wake-ups do not add up.
+            Some(turn) => {
+                let due = turn.deadline();
+                turn.as_mut().reset(due + cost);
+            }
+            None => self.turn = Some(Box::pin(tokio::time::sleep(cost))),
+        }
     }
 }

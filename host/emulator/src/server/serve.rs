@@ -8,6 +8,7 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -17,17 +18,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::NO_CACHE;
-use super::body::{Content, WireBody};
+use super::body::{Break, Content, WireBody};
 use super::call::Call;
 use super::dispatch::answer;
 use super::faulty::{Instead, break_off, delay, instead};
-use super::reply::Reply;
+use super::reply::{Reply, html_page};
 use super::route::Route;
 use super::socket::{Ending, Socket};
 use super::state::{RequestRecord, State, lock};
+use crate::faults::Fired;
 
 /// Most bytes of a request body; the largest legal one here is a SOQL statement of 100,000 characters.
 const REQUEST_BODY_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes of URI and headers together (API Request Limits and Allocations).
+const REQUEST_HEAD_BYTES: usize = 16_384;
 /// Longest pause after a connection could not be accepted, for example for want of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes that a connection gathers before it writes; two blocks of CSV.
@@ -71,52 +75,79 @@ async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<WireBody>, Infallible> {
     let (head, body) = request.into_parts();
-    let route = Route::parse(head.uri.path());
-    let fired = lock(&state.rules).meet(head.method.as_str(), head.uri.path(), route.name(&head.method));
-    let (delay, break_off) = (delay(&fired), break_off(&fired, &ending));
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    let route = Route::parse(path);
+    let fired = lock(&state.rules).meet(method, path, route.name(&head.method));
+    let break_off = break_off(&fired, &ending);
     let gzip = accepts_gzip(&head.headers);
     let mut record = RequestRecord {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         status: 0,
     };
-    let reply = match Limited::new(body, REQUEST_BODY_BYTES).collect().await {
-        Ok(body) => {
-            let call = Call::new(head.method, &head.uri, head.headers, body.to_bytes(), fired);
-            tokio::time::sleep(Duration::from_millis(state.options.latency_ms) + delay).await;
-            reply(&state, call, route.clone()).await
-        }
-        Err(_) => Some(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", "Request body too large")),
-    };
-    let Some(reply) = reply else {
+    let Some(reply) = reply(&state, &route, head, body, fired).await else {
         state.record(record);
         // Ends when the client goes away: hyper drops the request with the connection.
         return std::future::pending().await;
     };
     record.status = reply.status.as_u16();
     state.record(record);
+    Ok(response(&state, &route, reply, gzip, break_off))
+}
+
+/// The answer, or `None` for silence.
+async fn reply(state: &Arc<State>, route: &Route, head: Parts, body: Incoming, fired: Fired) -> Option<Reply> {
+    if let Some(refused) = refuse_long(&head) {
+        return Some(refused);
+    }
+    let Ok(body) = Limited::new(body, REQUEST_BODY_BYTES).collect().await else {
+        let message = "Request body too large";
+        return Some(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", message));
+    };
+    let wait = Duration::from_millis(state.options.latency_ms) + delay(&fired);
+    let call = Call::new(head.method, &head.uri, head.headers, body.to_bytes(), fired);
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    match instead(state, &call) {
+        Instead::Silence => None,
+        Instead::Reply(reply) => Some(reply),
+        Instead::Nothing => Some(answer_aside(state.clone(), call, route.clone()).await),
+    }
+}
+
+/// Statements may take a while, so they run beside the connections.
+async fn answer_aside(state: Arc<State>, call: Call, route: Route) -> Reply {
+    let answered = tokio::task::spawn_blocking(move || answer(&state, &call, &route)).await;
+    answered.unwrap_or_else(|_| {
+        let message = "An unexpected error occurred in the emulator. Please report it";
+        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN_EXCEPTION", message)
+    })
+}
+
+/// URI and headers together have a limit; the bodies of these two are not published.
+fn refuse_long(head: &Parts) -> Option<Reply> {
+    let uri = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if uri + headers <= REQUEST_HEAD_BYTES {
+        return None;
+    }
+    let (status, title) = if uri > headers {
+        (StatusCode::URI_TOO_LONG, "URI Too Long")
+    } else {
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request Header Fields Too Large")
+    };
+    Some(Reply::text(status, "text/html;charset=UTF-8", html_page(title, "The request is too long.")))
+}
+
+fn response(state: &State, route: &Route, reply: Reply, gzip: bool, break_off: Option<Break>) -> Response<WireBody> {
     let gzip = gzip && reply.compress;
-    let headers = headers(&state, &route, &reply, gzip);
+    let headers = headers(state, route, &reply, gzip);
     let mut response = Response::new(WireBody::new(reply.content, gzip, break_off, state.options.bandwidth));
     *response.status_mut() = reply.status;
     *response.headers_mut() = headers;
-    Ok(response)
-}
-
-/// The answer, or `None` for silence. Statements may take a while, so they run beside the connections.
-async fn reply(state: &Arc<State>, call: Call, route: Route) -> Option<Reply> {
-    match instead(state, &call) {
-        Instead::Silence => return None,
-        Instead::Reply(reply) => return Some(reply),
-        Instead::Nothing => {}
-    }
-    let state = state.clone();
-    let answered = tokio::task::spawn_blocking(move || answer(&state, &call, &route)).await;
-    Some(answered.unwrap_or_else(|_| {
-        let message = "An unexpected error occurred in the emulator. Please report it";
-        Reply::error(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN_EXCEPTION", message)
-    }))
+    response
 }
 
 /// The headers around every answer, as recorded in Salesforce's Postman collection (v58).

@@ -130,6 +130,15 @@ async fn refused_statements() {
 }
 
 #[tokio::test]
+async fn long_requests_are_refused() {
+    let org = Org::demo().await;
+    let answer = org.get(&format!("/query?q=SELECT+Id+FROM+Account+WHERE+Name+=+'{}'", "x".repeat(16_384))).await;
+    assert_eq!(answer.status(), StatusCode::URI_TOO_LONG);
+    let answer = org.call(Method::GET, "/limits").header("x-long", "x".repeat(16_384)).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn records_by_id_and_by_external_id() {
     let org = Org::demo().await;
     let first = org.query("SELECT Id, Name, Ext_Id__c FROM Account LIMIT 1").await["records"][0].clone();

@@ -49,17 +49,7 @@ impl Aside {
             match create_locked(&folder, &temporary) {
                 Ok(Some(file)) => {
                     let hash = Sha256::new();
-                    return Ok(Self {
-                        file,
-                        folder,
-                        temporary,
-                        path,
-                        hash,
-                        bytes: 0,
-                        quota,
-                        kept: false,
-                        _mark: mark,
-                    });
+                    return Ok(Self { file, folder, temporary, path, hash, bytes: 0, quota, kept: false, _mark: mark });
                 }
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
@@ -90,17 +80,14 @@ impl Aside {
             return Ok(None);
         }
         let read = self.folder.read(&self.temporary);
-        read.map(Some)
-            .map_err(|e| FileError::io(&self.path.text(), &e))
+        read.map(Some).map_err(|e| FileError::io(&self.path.text(), &e))
     }
 
     /// Makes the bytes durable and gives them their name, replacing what was there.
     /// Gives the file's SHA-256 in lower-case hex.
     pub(crate) fn keep(mut self) -> Result<String, FileError> {
         self.publish().map_err(|error| match error.kind() {
-            io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
-                FileError::Exists(self.path.text())
-            }
+            io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => FileError::Exists(self.path.text()),
             _ => FileError::io(&self.path.text(), &error),
         })?;
         self.kept = true;
@@ -110,8 +97,7 @@ impl Aside {
 
     fn publish(&self) -> io::Result<()> {
         self.file.sync_all()?;
-        self.folder
-            .rename(&self.temporary, &self.folder, self.path.name())?;
+        self.folder.rename(&self.temporary, &self.folder, self.path.name())?;
         sync_folder(&self.folder)
     }
 }
@@ -185,28 +171,20 @@ pub(crate) fn sweep(folder: &Dir) {
 
 /// Makes names in the folder durable; only POSIX systems can.
 pub(crate) fn sync_folder(folder: &Dir) -> io::Result<()> {
-    if cfg!(unix) {
-        folder.try_clone()?.into_std_file().sync_all()
-    } else {
-        Ok(())
-    }
+    // A `Dir` is opened for look-ups only (O_PATH), and such a handle cannot be synced.
+    if cfg!(unix) { folder.open(".")?.sync_all() } else { Ok(()) }
 }
 
 fn temporary_name(name: &str) -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let salt = (std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let random = RandomState::new().hash_one(salt);
-    format!(
-        ".{name}.{random:0width$x}{TEMPORARY_ENDING}",
-        width = TEMPORARY_DIGITS
-    )
+    format!(".{name}.{random:0width$x}{TEMPORARY_ENDING}", width = TEMPORARY_DIGITS)
 }
 
 fn is_temporary(name: &str) -> bool {
-    let digits = name
-        .strip_prefix('.')
-        .and_then(|n| n.strip_suffix(TEMPORARY_ENDING))
-        .and_then(|n| n.rsplit('.').next());
+    let digits =
+        name.strip_prefix('.').and_then(|n| n.strip_suffix(TEMPORARY_ENDING)).and_then(|n| n.rsplit('.').next());
     digits.is_some_and(|d| d.len() == TEMPORARY_DIGITS && d.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
@@ -219,13 +197,7 @@ mod tests {
         let (one, two) = (temporary_name("a.csv"), temporary_name("a.csv"));
         assert_ne!(one, two);
         assert!(is_temporary(&one), "{one}");
-        for other in [
-            "a.csv",
-            ".a.part",
-            ".x.0123.part",
-            "x.0123456789abcdef.part",
-            ".x.0123456789abcdeg.part",
-        ] {
+        for other in ["a.csv", ".a.part", ".x.0123.part", "x.0123456789abcdef.part", ".x.0123456789abcdeg.part"] {
             assert!(!is_temporary(other), "{other}");
         }
     }

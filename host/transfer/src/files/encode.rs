@@ -41,9 +41,7 @@ impl EncodeFailure {
     /// The contract's word for it; `path` is for the text.
     pub(crate) fn into_file_error(self, path: &str) -> FileError {
         match self {
-            Self::Misuse(text) | Self::Value(text) => {
-                FileError::WrongFormat(format!("\"{path}\": {text}"))
-            }
+            Self::Misuse(text) | Self::Value(text) => FileError::WrongFormat(format!("\"{path}\": {text}")),
             Self::Write(error) => find_file_error(error.as_ref())
                 .unwrap_or_else(|| FileError::Io(format!("cannot write \"{path}\": {error}"))),
         }
@@ -63,12 +61,8 @@ fn find_file_error(outer: &(dyn Error + 'static)) -> Option<FileError> {
         if let Some(found) = error.downcast_ref::<FileError>() {
             return Some(found.clone());
         }
-        let inner = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        next = inner
-            .map(|e| e as &(dyn Error + 'static))
-            .or_else(|| error.source());
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|e| e as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
 }
@@ -142,27 +136,19 @@ impl<W: Write + Send> Encoder<W> {
             Format::JsonLines => State::JsonLines(Body::new(file, compression)?),
             Format::Arrow | Format::Parquet => State::Waiting(file, compression, format),
         };
-        Ok(Self {
-            state,
-            columns: None,
-            text: Vec::new(),
-        })
+        Ok(Self { state, columns: None, text: Vec::new() })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.state {
             State::Raw(body) => body.write_all(bytes),
-            _ => Err(misuse(
-                "bytes can be written to a raw file only; write batches",
-            )),
+            _ => Err(misuse("bytes can be written to a raw file only; write batches")),
         }
     }
 
     pub(crate) fn write_batch(&mut self, batch: &RecordBatch) -> Result<()> {
         if matches!(self.state, State::Raw(_)) {
-            return Err(misuse(
-                "a raw file takes bytes, not batches; create it as csv, json-lines, arrow or parquet",
-            ));
+            return Err(misuse("a raw file takes bytes, not batches; create it as csv, json-lines, arrow or parquet"));
         }
         let mut header = self.columns.is_none();
         match &self.columns {
@@ -178,23 +164,18 @@ impl<W: Write + Send> Encoder<W> {
             State::JsonLines(body) => write_text(body, &mut self.text, batch, json::encode),
             State::Arrow(writer) => Ok(writer.write(batch)?),
             State::Parquet(writer) => Ok(parquet::write(writer, batch)?),
-            State::Raw(_) | State::Waiting(..) | State::Broken => {
-                Err(misuse("the file could not be begun"))
-            }
+            State::Raw(_) | State::Waiting(..) | State::Broken => Err(misuse("the file could not be begun")),
         }
     }
 
     /// Takes the first batch's columns for the whole file.
     fn begin(&mut self, columns: &SchemaRef) -> Result<()> {
         if let State::Waiting(..) = self.state
-            && let State::Waiting(file, compression, format) =
-                std::mem::replace(&mut self.state, State::Broken)
+            && let State::Waiting(file, compression, format) = std::mem::replace(&mut self.state, State::Broken)
         {
             let file = BufWriter::with_capacity(FILE_BUFFER_BYTES, file);
             self.state = match format {
-                Format::Parquet => {
-                    State::Parquet(Box::new(parquet::open(file, columns, compression)?))
-                }
+                Format::Parquet => State::Parquet(Box::new(parquet::open(file, columns, compression)?)),
                 _ => State::Arrow(Box::new(FileWriter::try_new(file, columns)?)),
             };
         }
@@ -209,9 +190,9 @@ impl<W: Write + Send> Encoder<W> {
             // Writes the footer as well.
             State::Arrow(writer) => unbuffer(writer.into_inner()?),
             State::Parquet(writer) => unbuffer(writer.into_inner()?),
-            State::Waiting(..) => Err(misuse(
-                "no batch came, so the columns of the file are not known; write an empty batch first",
-            )),
+            State::Waiting(..) => {
+                Err(misuse("no batch came, so the columns of the file are not known; write an empty batch first"))
+            }
             State::Broken => Err(misuse("the file could not be begun")),
         }
     }
@@ -225,14 +206,10 @@ fn check_same_columns(first: &Schema, now: &Schema) -> Result<()> {
     let same = |(a, b): (&FieldRef, &FieldRef)| {
         a.name() == b.name() && a.data_type() == b.data_type() && a.is_nullable() == b.is_nullable()
     };
-    if first.fields().len() == now.fields().len()
-        && first.fields().iter().zip(now.fields()).all(same)
-    {
+    if first.fields().len() == now.fields().len() && first.fields().iter().zip(now.fields()).all(same) {
         return Ok(());
     }
-    Err(misuse(
-        "the columns of this batch differ from the first batch's in number, name, type or nullability",
-    ))
+    Err(misuse("the columns of this batch differ from the first batch's in number, name, type or nullability"))
 }
 
 /// Turns the batch to text in steps that stay in the processor's cache.
@@ -258,7 +235,5 @@ fn write_text<W: Write>(
 
 /// An error's words with those of its cause.
 fn with_cause(error: &dyn Error) -> String {
-    error
-        .source()
-        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -36,14 +36,9 @@ fn members_of(batch: &RecordBatch) -> Result<Vec<Member<'_>>, EncodeFailure> {
         let mut lead = vec![if members.is_empty() { b'{' } else { b',' }];
         write_string(field.name(), &mut lead);
         lead.push(b':');
-        let text = ColumnText::new(array.as_ref()).map_err(|e| {
-            EncodeFailure::Value(format!("cannot write the column \"{}\": {e}", field.name()))
-        })?;
-        members.push(Member {
-            lead,
-            name: field.name(),
-            text,
-        });
+        let text = ColumnText::new(array.as_ref())
+            .map_err(|e| EncodeFailure::Value(format!("cannot write the column \"{}\": {e}", field.name())))?;
+        members.push(Member { lead, name: field.name(), text });
     }
     Ok(members)
 }
@@ -68,10 +63,7 @@ fn write_value(member: &Member<'_>, row: usize, out: &mut Vec<u8>) -> Result<(),
             // NaN, inf and -inf are the only ones that do not end with a digit.
             if !out.last().is_some_and(u8::is_ascii_digit) {
                 let value = String::from_utf8_lossy(&out[start..]).into_owned();
-                let text = format!(
-                    "JSON has no number for the {value} in column \"{}\"",
-                    member.name
-                );
+                let text = format!("JSON has no number for the {value} in column \"{}\"", member.name);
                 return Err(EncodeFailure::Value(text));
             }
         }
@@ -111,12 +103,7 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(&bytes[written..at]);
         out.extend_from_slice(&[b'\\', escape]);
         if escape == b'u' {
-            out.extend_from_slice(&[
-                b'0',
-                b'0',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
+            out.extend_from_slice(&[b'0', b'0', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
         written = at + 1;
     }
@@ -138,10 +125,7 @@ mod tests {
 
     #[test]
     fn escapes() {
-        assert_eq!(
-            string("a\"b\\c\n\r\t\u{8}\u{c}\u{1}\u{7f}é🦀"),
-            "\"a\\\"b\\\\c\\n\\r\\t\\b\\f\\u0001\u{7f}é🦀\""
-        );
+        assert_eq!(string("a\"b\\c\n\r\t\u{8}\u{c}\u{1}\u{7f}é🦀"), "\"a\\\"b\\\\c\\n\\r\\t\\b\\f\\u0001\u{7f}é🦀\"");
     }
 
     proptest! {

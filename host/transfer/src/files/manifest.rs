@@ -29,18 +29,12 @@ impl Sweep {
     /// None when the new file is no manifest (no `files` list): then it is a file like any other.
     pub(crate) fn prepare(root: &Root, new: &Aside) -> Result<Option<Self>, FileError> {
         let path = new.path();
-        let Some(named) = new
-            .read_back(MANIFEST_MAX_BYTES)?
-            .and_then(|text| files_of(path, &text))
-        else {
+        let Some(named) = new.read_back(MANIFEST_MAX_BYTES)?.and_then(|text| files_of(path, &text)) else {
             return Ok(None);
         };
-        if let Some(old) =
-            read(new.folder(), MANIFEST_NAME).filter(|text| files_of(path, text).is_some())
-        {
+        if let Some(old) = read(new.folder(), MANIFEST_NAME).filter(|text| files_of(path, text).is_some()) {
             let mut copy = root.aside(path.beside(REPLACED_MANIFEST_NAME)?)?;
-            copy.write_all(&old)
-                .map_err(|e| FileError::io(&path.text(), &e))?;
+            copy.write_all(&old).map_err(|e| FileError::io(&path.text(), &e))?;
             copy.keep()?;
         }
         let mut stale = BTreeSet::new();
@@ -52,21 +46,14 @@ impl Sweep {
             }
         }
         let own = path.text();
-        let stale = stale
-            .into_iter()
-            .filter(|file| !named.contains(file) && *file != own);
-        let stale = stale
-            .filter_map(|file| GuestPath::parse(&file).ok())
-            .collect();
+        let stale = stale.into_iter().filter(|file| !named.contains(file) && *file != own);
+        let stale = stale.filter_map(|file| GuestPath::parse(&file).ok()).collect();
         Ok(Some(Self { stale, older }))
     }
 
     /// Removes the stale files, then the manifests that named them.
     pub(crate) fn run(self, root: &Root) -> Result<(), FileError> {
-        self.stale
-            .iter()
-            .chain(&self.older)
-            .try_for_each(|path| root.remove(path))
+        self.stale.iter().chain(&self.older).try_for_each(|path| root.remove(path))
     }
 }
 
@@ -75,31 +62,21 @@ fn files_of(manifest: &GuestPath, text: &[u8]) -> Option<BTreeSet<String>> {
     let parsed: serde_json::Value = serde_json::from_slice(text).ok()?;
     let files = parsed.get("files")?.as_array()?;
     let paths = files.iter().filter_map(|file| file.get("path")?.as_str());
-    Some(
-        paths
-            .filter_map(|path| Some(manifest.beside(path).ok()?.text()))
-            .collect(),
-    )
+    Some(paths.filter_map(|path| Some(manifest.beside(path).ok()?.text())).collect())
 }
 
 fn adding_manifests(folder: &Dir) -> Vec<String> {
     let Ok(entries) = folder.entries() else {
         return Vec::new();
     };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    names
-        .filter(|name| name.starts_with(ADDING_PREFIX) && name.ends_with(".json"))
-        .collect()
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(ADDING_PREFIX) && name.ends_with(".json")).collect()
 }
 
 /// A manifest's bytes; none when it is missing, too large or unreadable.
 fn read(folder: &Dir, name: &str) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let file = folder.open(name).ok()?;
-    file.take(MANIFEST_MAX_BYTES + 1)
-        .read_to_end(&mut text)
-        .ok()?;
+    file.take(MANIFEST_MAX_BYTES + 1).read_to_end(&mut text).ok()?;
     (text.len() as u64 <= MANIFEST_MAX_BYTES).then_some(text)
 }

@@ -26,11 +26,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 const PAGE_ROWS: usize = 32 * 1024;
 
 /// A writer for rows of `columns`.
-pub(crate) fn open<W: Write + Send>(
-    file: W,
-    columns: &SchemaRef,
-    compression: Compression,
-) -> Result<ArrowWriter<W>> {
+pub(crate) fn open<W: Write + Send>(file: W, columns: &SchemaRef, compression: Compression) -> Result<ArrowWriter<W>> {
     let options = ArrowWriterOptions::new().with_properties(properties(compression));
     ArrowWriter::try_new_with_options(file, SchemaRef::clone(columns), options)
 }
@@ -52,10 +48,7 @@ fn properties(compression: Compression) -> WriterProperties {
 }
 
 /// Encodes `batch`, and closes the row group once it is large enough.
-pub(crate) fn write<W: Write + Send>(
-    writer: &mut ArrowWriter<W>,
-    batch: &RecordBatch,
-) -> Result<()> {
+pub(crate) fn write<W: Write + Send>(writer: &mut ArrowWriter<W>, batch: &RecordBatch) -> Result<()> {
     let mut start = 0;
     while start < batch.num_rows() {
         let rows = STEP_ROWS.min(batch.num_rows() - start);

@@ -42,9 +42,7 @@ impl GuestPath {
             folders.push(name.to_owned());
         }
         if folders.len() > DEPTH_MAX_NAMES {
-            return Err(denied(&format!(
-                "is nested deeper than {DEPTH_MAX_NAMES} names"
-            )));
+            return Err(denied(&format!("is nested deeper than {DEPTH_MAX_NAMES} names")));
         }
         let name = folders.pop().ok_or_else(|| denied("is empty"))?;
         Ok(Self { folders, name })
@@ -89,14 +87,9 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err(format!("has the hidden name \"{}\" in it", shown(name)));
     }
     if name.len() > NAME_MAX_BYTES {
-        return Err(format!(
-            "has a name longer than {NAME_MAX_BYTES} bytes in it"
-        ));
+        return Err(format!("has a name longer than {NAME_MAX_BYTES} bytes in it"));
     }
-    if let Some(bad) = name
-        .chars()
-        .find(|c| c.is_control() || "\\:*?\"<>|".contains(*c))
-    {
+    if let Some(bad) = name.chars().find(|c| c.is_control() || "\\:*?\"<>|".contains(*c)) {
         return Err(format!("has the character {bad:?} in it"));
     }
     if name.ends_with(['.', ' ']) {
@@ -110,30 +103,18 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// Windows keeps these names for devices in every folder: `CON`, `nul.txt`, `COM1`.
 fn is_device(name: &str) -> bool {
-    let stem = name
-        .split('.')
-        .next()
-        .unwrap_or(name)
-        .trim_end()
-        .to_ascii_lowercase();
-    let port = stem
-        .strip_prefix("com")
-        .or_else(|| stem.strip_prefix("lpt"));
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_lowercase();
+    let port = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
     DEVICE_NAMES.contains(&stem.as_str())
         || port.is_some_and(|n| {
-            n.chars().count() == 1
-                && n.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9', '¹', '²', '³'])
+            n.chars().count() == 1 && n.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9', '¹', '²', '³'])
         })
 }
 
 /// A guest's text, cut and without control characters, fit for a message.
 fn shown(text: &str) -> String {
     const SHOWN_MAX_CHARS: usize = 80;
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN_MAX_CHARS)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(SHOWN_MAX_CHARS).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN_MAX_CHARS).is_some() {
         shown.push('…');
     }
@@ -148,15 +129,9 @@ mod tests {
 
     #[test]
     fn accepts_plain_paths() {
-        for good in [
-            "a",
-            "account/p0001.csv",
-            "a b/Ünï-1.parquet",
-            "x/y/z/manifest.json",
-            "comma.csv",
-            "com10",
-            "nullable",
-        ] {
+        for good in
+            ["a", "account/p0001.csv", "a b/Ünï-1.parquet", "x/y/z/manifest.json", "comma.csv", "com10", "nullable"]
+        {
             let path = GuestPath::parse(good).expect(good);
             assert_eq!(path.text(), good);
         }
@@ -219,10 +194,7 @@ mod tests {
     #[test]
     fn resolves_beside() {
         let manifest = GuestPath::parse("feed/manifest.json").expect("path");
-        assert_eq!(
-            manifest.beside("p/1.csv").expect("beside").text(),
-            "feed/p/1.csv"
-        );
+        assert_eq!(manifest.beside("p/1.csv").expect("beside").text(), "feed/p/1.csv");
         assert!(manifest.beside("../x").is_err());
     }
 

@@ -34,29 +34,17 @@ impl Root {
     /// # Errors
     /// [`FileError::Io`] when the folder cannot be created or opened.
     pub fn open(folder: &Path) -> Result<Self, FileError> {
-        let failed = |e: io::Error| {
-            FileError::Io(format!(
-                "cannot open the folder \"{}\": {e}",
-                folder.display()
-            ))
-        };
+        let failed = |e: io::Error| FileError::Io(format!("cannot open the folder \"{}\": {e}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let dir = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
-        Ok(Self {
-            folder: Arc::new(dir),
-            quota: Arc::new(Quota::unlimited()),
-            names: Arc::default(),
-        })
+        Ok(Self { folder: Arc::new(dir), quota: Arc::new(Quota::unlimited()), names: Arc::default() })
     }
 
     /// The same folder, into which this root and its clones may write `bytes` in all.
     /// Files that are dropped unfinished give their bytes back; replacing a file does not.
     #[must_use]
     pub fn with_quota(mut self, bytes: u64) -> Self {
-        self.quota = Arc::new(Quota {
-            limit_bytes: bytes,
-            used_bytes: AtomicU64::new(0),
-        });
+        self.quota = Arc::new(Quota { limit_bytes: bytes, used_bytes: AtomicU64::new(0) });
         self
     }
 
@@ -73,12 +61,7 @@ impl Root {
     /// [`FileError::Denied`] for a path that breaks a rule or leads out of the folder,
     /// [`FileError::Exists`] when a folder stands at `path` or another sink writes it,
     /// [`FileError::WrongFormat`] for a compression that the format cannot have, [`FileError::Io`].
-    pub fn create(
-        &self,
-        path: &str,
-        format: Format,
-        compression: Compression,
-    ) -> Result<Sink, FileError> {
+    pub fn create(&self, path: &str, format: Format, compression: Compression) -> Result<Sink, FileError> {
         let path = GuestPath::parse(path)?;
         Sink::check(format, compression)?;
         let aside = self.aside(path)?;
@@ -89,10 +72,7 @@ impl Root {
     pub(crate) fn aside(&self, path: GuestPath) -> Result<Aside, FileError> {
         let mark = self.mark(&path)?;
         let folder = self.open_folder(&path)?;
-        if folder
-            .symlink_metadata(path.name())
-            .is_ok_and(|m| m.is_dir())
-        {
+        if folder.symlink_metadata(path.name()).is_ok_and(|m| m.is_dir()) {
             return Err(FileError::Exists(path.text()));
         }
         Aside::create(Arc::new(folder), path, Arc::clone(&self.quota), mark)
@@ -111,19 +91,12 @@ impl Root {
         if !lock(&self.names).writing.insert(text.clone()) {
             return Err(FileError::Exists(text));
         }
-        Ok(WritingMark {
-            names: Arc::clone(&self.names),
-            path: text,
-        })
+        Ok(WritingMark { names: Arc::clone(&self.names), path: text })
     }
 
     fn open_folder(&self, path: &GuestPath) -> Result<Dir, FileError> {
         let joined = path.folders().join("/");
-        let opened = if joined.is_empty() {
-            self.folder.try_clone()
-        } else {
-            self.open_or_create(&joined)
-        };
+        let opened = if joined.is_empty() { self.folder.try_clone() } else { self.open_or_create(&joined) };
         let folder = opened.map_err(|e| refusal(path, &e))?;
         if lock(&self.names).swept.insert(joined) {
             aside::sweep(&folder);
@@ -147,9 +120,7 @@ impl Root {
 
 impl std::fmt::Debug for Root {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Root")
-            .field("quota", &self.quota)
-            .finish_non_exhaustive()
+        f.debug_struct("Root").field("quota", &self.quota).finish_non_exhaustive()
     }
 }
 
@@ -158,9 +129,7 @@ fn refusal(path: &GuestPath, error: &io::Error) -> FileError {
     let of_cap_std = error.raw_os_error().is_none();
     if error.kind() == io::ErrorKind::PermissionDenied && of_cap_std {
         let text = path.text();
-        return FileError::Denied(format!(
-            "path \"{text}\" leads out of the granted folder through a symbolic link"
-        ));
+        return FileError::Denied(format!("path \"{text}\" leads out of the granted folder through a symbolic link"));
     }
     FileError::io(&path.text(), error)
 }
@@ -190,24 +159,14 @@ pub(crate) struct Quota {
 
 impl Quota {
     fn unlimited() -> Self {
-        Self {
-            limit_bytes: u64::MAX,
-            used_bytes: AtomicU64::new(0),
-        }
+        Self { limit_bytes: u64::MAX, used_bytes: AtomicU64::new(0) }
     }
 
     /// Books `bytes`, or says that they are too many.
     pub(crate) fn take(&self, bytes: u64) -> Result<(), FileError> {
-        let book = |used: u64| {
-            used.checked_add(bytes)
-                .filter(|sum| *sum <= self.limit_bytes)
-        };
-        let booked = self
-            .used_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, book);
-        booked
-            .map(drop)
-            .map_err(|_| FileError::Quota(self.limit_bytes))
+        let book = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit_bytes);
+        let booked = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, book);
+        booked.map(drop).map_err(|_| FileError::Quota(self.limit_bytes))
     }
 
     /// Returns booked bytes of a file that never appeared.

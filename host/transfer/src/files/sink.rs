@@ -41,24 +41,10 @@ impl Sink {
         Ok(())
     }
 
-    pub(crate) fn start(
-        root: Root,
-        aside: Aside,
-        format: Format,
-        compression: Compression,
-    ) -> Result<Self, FileError> {
+    pub(crate) fn start(root: Root, aside: Aside, format: Format, compression: Compression) -> Result<Self, FileError> {
         let path = aside.path().text();
-        let encoder =
-            Encoder::new(aside, format, compression).map_err(|e| e.into_file_error(&path))?;
-        Ok(Self {
-            root,
-            path,
-            format,
-            compression,
-            encoder,
-            rows: 0,
-            failed: None,
-        })
+        let encoder = Encoder::new(aside, format, compression).map_err(|e| e.into_file_error(&path))?;
+        Ok(Self { root, path, format, compression, encoder, rows: 0, failed: None })
     }
 
     /// Adds bytes to a raw file.
@@ -93,33 +79,16 @@ impl Sink {
     /// batch, [`FileError::Exists`], [`FileError::Quota`], [`FileError::Io`]. The file does not appear then.
     pub fn finish(self) -> Result<Written, FileError> {
         self.usable()?;
-        let Self {
-            root,
-            path,
-            format,
-            compression,
-            encoder,
-            rows,
-            ..
-        } = self;
+        let Self { root, path, format, compression, encoder, rows, .. } = self;
         let aside = encoder.finish().map_err(|e| e.into_file_error(&path))?;
         let bytes = aside.bytes();
         let plain = format == Format::Raw && compression == Compression::None;
-        let sweep = if plain && aside.path().name() == MANIFEST_NAME {
-            Sweep::prepare(&root, &aside)?
-        } else {
-            None
-        };
+        let sweep = if plain && aside.path().name() == MANIFEST_NAME { Sweep::prepare(&root, &aside)? } else { None };
         let sha256 = aside.keep()?;
         if let Some(sweep) = sweep {
             sweep.run(&root)?;
         }
-        Ok(Written {
-            path,
-            bytes,
-            rows,
-            sha256,
-        })
+        Ok(Written { path, bytes, rows, sha256 })
     }
 
     fn usable(&self) -> Result<(), FileError> {
@@ -140,9 +109,6 @@ impl Sink {
 
 impl std::fmt::Debug for Sink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sink")
-            .field("path", &self.path)
-            .field("format", &self.format)
-            .finish_non_exhaustive()
+        f.debug_struct("Sink").field("path", &self.path).field("format", &self.format).finish_non_exhaustive()
     }
 }

@@ -87,11 +87,7 @@ impl<'a> Column<'a> {
     /// Resolves the type; none when SQLite has nothing like it.
     pub(crate) fn new(array: &'a dyn Array, affinity: Affinity) -> Option<Self> {
         let cells = cells_of(array, affinity)?;
-        Some(Self {
-            array,
-            nullable: array.null_count() > 0,
-            cells,
-        })
+        Some(Self { array, nullable: array.null_count() > 0, cells })
     }
 
     /// Whether the row's cell is null.
@@ -120,14 +116,11 @@ impl<'a> Column<'a> {
             Cells::Float(values) if values[row].is_nan() => return Err(BindFailure::NotANumber),
             Cells::Float(values) => statement.raw_bind_parameter(index, values[row])?,
             Cells::Decimal(decimals) => return decimals.bind(row, index, statement, scratch),
-            Cells::Text(text) => {
-                statement.raw_bind_parameter(index, text.as_str(row).unwrap_or_default())?
-            }
+            Cells::Text(text) => statement.raw_bind_parameter(index, text.as_str(row).unwrap_or_default())?,
             Cells::Made(text) => {
                 scratch.clear();
                 text.write(row, scratch);
-                statement
-                    .raw_bind_parameter(index, ToSqlOutput::Borrowed(ValueRef::Text(scratch)))?;
+                statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(ValueRef::Text(scratch)))?;
             }
             Cells::Binary(array) => statement.raw_bind_parameter(index, array.value(row))?,
             Cells::LargeBinary(array) => statement.raw_bind_parameter(index, array.value(row))?,
@@ -156,30 +149,17 @@ fn cells_of(array: &dyn Array, affinity: Affinity) -> Option<Cells<'_>> {
                 text: ColumnText::new(array).ok()?,
             })
         }
-        DataType::Float32 => {
-            Cells::Float(widen(array.as_primitive_opt::<t::Float32Type>()?.values()))
-        }
-        DataType::Float64 => {
-            Cells::Float(widen(array.as_primitive_opt::<t::Float64Type>()?.values()))
-        }
+        DataType::Float32 => Cells::Float(widen(array.as_primitive_opt::<t::Float32Type>()?.values())),
+        DataType::Float64 => Cells::Float(widen(array.as_primitive_opt::<t::Float64Type>()?.values())),
         DataType::Decimal128(_, scale) => {
             let values = Cow::Borrowed(&**array.as_primitive_opt::<t::Decimal128Type>()?.values());
-            Cells::Decimal(Decimals {
-                values,
-                scale: *scale,
-                affinity,
-                text: ColumnText::new(array).ok()?,
-            })
+            Cells::Decimal(Decimals { values, scale: *scale, affinity, text: ColumnText::new(array).ok()? })
         }
         DataType::Binary => Cells::Binary(array.as_binary_opt()?),
         DataType::LargeBinary => Cells::LargeBinary(array.as_binary_opt()?),
         _ => {
             let text = ColumnText::new(array).ok()?;
-            if text.kind() == TextKind::Text {
-                Cells::Text(text)
-            } else {
-                Cells::Made(text)
-            }
+            if text.kind() == TextKind::Text { Cells::Text(text) } else { Cells::Made(text) }
         }
     })
 }
@@ -221,8 +201,7 @@ impl Decimals<'_> {
             (None, Affinity::Text | Affinity::None) => {
                 scratch.clear();
                 self.text.write(row, scratch);
-                statement
-                    .raw_bind_parameter(index, ToSqlOutput::Borrowed(ValueRef::Text(scratch)))?;
+                statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(ValueRef::Text(scratch)))?;
             }
             (None, Affinity::Real | Affinity::Number) => return Err(BindFailure::NotExact),
         }

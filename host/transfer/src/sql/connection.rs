@@ -44,26 +44,14 @@ impl Connection {
     /// be lost at the end of the run) or a file that cannot be opened, and whatever the file's own state brings.
     pub fn open(dsn: &str) -> Result<Self, SqlError> {
         let path = path_of(dsn)?;
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| cannot_open(&format!("its folder: {e}")))?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| cannot_open(&format!("its folder: {e}")))?;
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = rusqlite::Connection::open_with_flags(path, flags)
             .map_err(|e| cannot_open(&SqlError::from_sqlite(&e).to_string()))?;
-        let mut connection = Self {
-            db,
-            guard: Guard::default(),
-            clock: Clock::new(CALL_MAX_DURATION),
-        };
-        connection
-            .configure()
-            .map_err(|e| SqlError::from_sqlite(&e))?;
+        let mut connection = Self { db, guard: Guard::default(), clock: Clock::new(CALL_MAX_DURATION) };
+        connection.configure().map_err(|e| SqlError::from_sqlite(&e))?;
         Ok(connection)
     }
 
@@ -86,17 +74,12 @@ impl Connection {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
         db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-        db.set_limit(
-            Limit::SQLITE_LIMIT_LENGTH,
-            i32::try_from(VALUE_MAX_BYTES).unwrap_or(i32::MAX),
-        )?;
+        db.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(VALUE_MAX_BYTES).unwrap_or(i32::MAX))?;
         db.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, STATEMENT_MAX_BYTES)?;
         // Reads the header, so that a file that is no database is told now.
         db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let guard = self.guard.clone();
-        db.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| {
-            guard.decide(&context)
-        }))?;
+        db.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| guard.decide(&context)))?;
         let deadline = self.clock.clone();
         db.progress_handler(STEPS_PER_CLOCK_LOOK, Some(move || deadline.is_over()))
     }
@@ -107,10 +90,7 @@ impl Connection {
     /// [`SqlError::Database`] with state `25001` when one is open, [`SqlError::Retryable`] when another writer holds the lock.
     pub fn begin(&mut self) -> Result<(), SqlError> {
         if self.in_transaction() {
-            return Err(SqlError::database(
-                "25001",
-                "a transaction is open already; commit it or roll it back first",
-            ));
+            return Err(SqlError::database("25001", "a transaction is open already; commit it or roll it back first"));
         }
         self.host("BEGIN IMMEDIATE")
     }
@@ -146,11 +126,7 @@ impl Connection {
             let mut prepared = db.prepare_cached(statement)?;
             let changed = prepared.execute(rusqlite::params_from_iter(params))?;
             // SQLite keeps the count of the last statement that changed rows; a CREATE TABLE changes none.
-            Ok(if db.total_changes() == before {
-                0
-            } else {
-                changed as u64
-            })
+            Ok(if db.total_changes() == before { 0 } else { changed as u64 })
         })
     }
 
@@ -158,12 +134,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::execute`], and [`SqlError::TooLarge`] when the rows hold too many bytes.
-    pub fn query(
-        &mut self,
-        statement: &str,
-        params: &[Value],
-        max_rows: u32,
-    ) -> Result<Rows, SqlError> {
+    pub fn query(&mut self, statement: &str, params: &[Value], max_rows: u32) -> Result<Rows, SqlError> {
         let params = stored(params)?;
         let table = self.run(|db| query::collect(db, statement, params, max_rows))?;
         table?.into_rows()
@@ -207,9 +178,7 @@ impl Connection {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, SqlError> {
-        self.guard
-            .as_host(|| work(&self.db))
-            .map_err(|e| SqlError::from_sqlite(&e))
+        self.guard.as_host(|| work(&self.db)).map_err(|e| SqlError::from_sqlite(&e))
     }
 
     /// A failure of the guest's statement, with the reason of a refusal.
@@ -220,10 +189,7 @@ impl Connection {
         }
     }
 
-    fn run<T>(
-        &self,
-        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, SqlError> {
+    fn run<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T, SqlError> {
         self.clock.start();
         let result = work(&self.db);
         self.clock.stop();
@@ -234,19 +200,14 @@ impl Connection {
         if self.in_transaction() {
             Ok(())
         } else {
-            Err(SqlError::database(
-                "25P01",
-                "no transaction is open; call begin first",
-            ))
+            Err(SqlError::database("25P01", "no transaction is open; call begin first"))
         }
     }
 }
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection")
-            .field("in_transaction", &self.in_transaction())
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("in_transaction", &self.in_transaction()).finish_non_exhaustive()
     }
 }
 
@@ -284,18 +245,11 @@ struct Clock {
 
 impl Clock {
     fn new(limit: Duration) -> Self {
-        Self {
-            epoch: Instant::now(),
-            deadline: Arc::default(),
-            limit,
-        }
+        Self { epoch: Instant::now(), deadline: Arc::default(), limit }
     }
 
     fn start(&self) {
-        self.deadline.store(
-            micros(self.epoch.elapsed().saturating_add(self.limit)).max(1),
-            Ordering::Relaxed,
-        );
+        self.deadline.store(micros(self.epoch.elapsed().saturating_add(self.limit)).max(1), Ordering::Relaxed);
     }
 
     fn stop(&self) {

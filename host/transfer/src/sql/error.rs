@@ -33,36 +33,23 @@ pub enum SqlError {
 impl SqlError {
     /// A refusal by the database with a state of our choice.
     pub(crate) fn database(state: &str, message: impl Into<String>) -> Self {
-        Self::Database {
-            state: state.to_owned(),
-            message: message.into(),
-        }
+        Self::Database { state: state.to_owned(), message: message.into() }
     }
 
     /// Classifies what SQLite said.
     pub(crate) fn from_sqlite(error: &rusqlite::Error) -> Self {
         use rusqlite::Error as E;
         match error {
-            E::SqliteFailure(code, message) => {
-                Self::from_code(*code, message.as_deref().unwrap_or("no details"))
-            }
+            E::SqliteFailure(code, message) => Self::from_code(*code, message.as_deref().unwrap_or("no details")),
             E::SqlInputError { error, msg, .. } => Self::from_code(*error, msg),
-            E::ExecuteReturnedResults => {
-                Self::database("0A000", "the statement gives rows; use query")
-            }
-            E::MultipleStatement => {
-                Self::database("42601", "only one statement at a time is taken")
-            }
+            E::ExecuteReturnedResults => Self::database("0A000", "the statement gives rows; use query"),
+            E::MultipleStatement => Self::database("42601", "only one statement at a time is taken"),
             E::InvalidParameterCount(given, expected) => {
-                let message = format!(
-                    "the statement has {expected} parameters, but {given} values were given"
-                );
+                let message = format!("the statement has {expected} parameters, but {given} values were given");
                 Self::database("07001", message)
             }
             E::NulError(_) => Self::database("42601", "the statement has a NUL character in it"),
-            E::InvalidQuery => {
-                Self::database("42601", "the statement is not one that can be run here")
-            }
+            E::InvalidQuery => Self::database("42601", "the statement is not one that can be run here"),
             other => Self::database("HY000", without_literals(&other.to_string())),
         }
     }
@@ -84,9 +71,7 @@ impl SqlError {
 /// The SQLSTATE that fits SQLite's result code and, where that says only "error", its words.
 fn state_of(code: ErrorCode, extended: i32, message: &str) -> &'static str {
     match extended {
-        ffi::SQLITE_CONSTRAINT_UNIQUE
-        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-        | ffi::SQLITE_CONSTRAINT_ROWID => "23505",
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => "23505",
         ffi::SQLITE_CONSTRAINT_NOTNULL => "23502",
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => "23503",
         ffi::SQLITE_CONSTRAINT_CHECK => "23514",
@@ -119,10 +104,7 @@ fn state_of_words(message: &str) -> &'static str {
         ("syntax error", "42601"),
         ("incomplete input", "42601"),
     ];
-    WORDS
-        .iter()
-        .find(|(words, _)| message.contains(words))
-        .map_or("HY000", |(_, state)| state)
+    WORDS.iter().find(|(words, _)| message.contains(words)).map_or("HY000", |(_, state)| state)
 }
 
 /// SQLite quotes the piece of the statement at which it stumbled, which may be a value: strings and
@@ -139,10 +121,7 @@ pub(crate) fn without_literals(message: &str) -> String {
             chars.next();
             clean.push('?');
         } else if c.is_ascii_digit() && !inside_word {
-            while chars
-                .next_if(|next| next.is_alphanumeric() || matches!(next, '.' | '_'))
-                .is_some()
-            {}
+            while chars.next_if(|next| next.is_alphanumeric() || matches!(next, '.' | '_')).is_some() {}
             clean.push('?');
         } else {
             clean.push(if c.is_control() { ' ' } else { c });
@@ -159,20 +138,11 @@ mod tests {
     #[test]
     fn removes_strings_and_numbers_but_keeps_names() {
         for (message, clean) in [
-            (
-                "near \"'s3cret'\": syntax error",
-                "near \"?\": syntax error",
-            ),
+            ("near \"'s3cret'\": syntax error", "near \"?\": syntax error"),
             ("near \"12.50\": syntax error", "near \"?\": syntax error"),
             ("no such column: a1_2", "no such column: a1_2"),
-            (
-                "unrecognized token: \"'it''s open",
-                "unrecognized token: \"??",
-            ),
-            (
-                "UNIQUE constraint failed: t2.Ext_Id__c",
-                "UNIQUE constraint failed: t2.Ext_Id__c",
-            ),
+            ("unrecognized token: \"'it''s open", "unrecognized token: \"??"),
+            ("UNIQUE constraint failed: t2.Ext_Id__c", "UNIQUE constraint failed: t2.Ext_Id__c"),
             ("a\nb\u{1b}", "a b "),
         ] {
             assert_eq!(without_literals(message), clean);

@@ -37,10 +37,7 @@ impl Guard {
 
     /// Why the last statement was refused, once.
     pub(crate) fn take_refusal(&self) -> Option<String> {
-        self.refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The authorizer's answer.
@@ -62,12 +59,9 @@ impl Guard {
 fn refusal(action: &AuthAction<'_>) -> Option<String> {
     use AuthAction as A;
     let what = match action {
-        A::Select
-        | A::Read { .. }
-        | A::Insert { .. }
-        | A::Update { .. }
-        | A::Delete { .. }
-        | A::Recursive => return None,
+        A::Select | A::Read { .. } | A::Insert { .. } | A::Update { .. } | A::Delete { .. } | A::Recursive => {
+            return None;
+        }
         A::CreateTable { .. } | A::AlterTable { .. } | A::DropTable { .. } => return None,
         A::CreateIndex { .. } | A::DropIndex { .. } | A::Reindex { .. } | A::Analyze { .. } => {
             return None;
@@ -75,10 +69,7 @@ fn refusal(action: &AuthAction<'_>) -> Option<String> {
         // Dropping a table drops its triggers.
         A::CreateView { .. } | A::DropView { .. } | A::DropTrigger { .. } => return None,
         A::Function { function_name } if !is_in(&REFUSED_FUNCTIONS, function_name) => return None,
-        A::Pragma {
-            pragma_name,
-            pragma_value,
-        } if may_read(pragma_name, *pragma_value) => return None,
+        A::Pragma { pragma_name, pragma_value } if may_read(pragma_name, *pragma_value) => return None,
         A::Function { function_name } => format!("function {function_name}"),
         A::Pragma { pragma_name, .. } => format!("PRAGMA {pragma_name}"),
         A::Attach { .. } => "ATTACH or VACUUM".to_owned(),

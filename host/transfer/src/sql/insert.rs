@@ -54,19 +54,11 @@ pub(crate) fn bulk_insert(
     let plan = Plan::new(table, batch, options)?;
     let columns = plan.resolve(connection, batch)?;
     let inside = connection.in_transaction();
-    connection.host(&if inside {
-        format!("SAVEPOINT {SAVEPOINT}")
-    } else {
-        "BEGIN IMMEDIATE".to_owned()
-    })?;
+    connection.host(&if inside { format!("SAVEPOINT {SAVEPOINT}") } else { "BEGIN IMMEDIATE".to_owned() })?;
     let result = insert_rows(connection, &plan, &columns, batch.num_rows());
     match result {
         Ok(inserted) => {
-            connection.host(&if inside {
-                format!("RELEASE {SAVEPOINT}")
-            } else {
-                "COMMIT".to_owned()
-            })?;
+            connection.host(&if inside { format!("RELEASE {SAVEPOINT}") } else { "COMMIT".to_owned() })?;
             Ok(inserted)
         }
         Err(error) => {
@@ -81,11 +73,7 @@ fn take_back(connection: &Connection, inside: bool) {
     if !connection.in_transaction() {
         return;
     }
-    let undo = if inside {
-        format!("ROLLBACK TO {SAVEPOINT}; RELEASE {SAVEPOINT}")
-    } else {
-        "ROLLBACK".to_owned()
-    };
+    let undo = if inside { format!("ROLLBACK TO {SAVEPOINT}; RELEASE {SAVEPOINT}") } else { "ROLLBACK".to_owned() };
     // The first error is the one to tell; a failing undo leaves the transaction to be rolled back by the caller.
     let _ = connection.host(&undo);
 }
@@ -100,84 +88,43 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(
-        table: &'a str,
-        batch: &'a RecordBatch,
-        options: &'a InsertOptions,
-    ) -> Result<Self, SqlError> {
+    fn new(table: &'a str, batch: &'a RecordBatch, options: &'a InsertOptions) -> Result<Self, SqlError> {
         let names: Vec<&str> = match options.columns.as_slice() {
-            [] => batch
-                .schema_ref()
-                .fields()
-                .iter()
-                .map(|field| field.name().as_str())
-                .collect(),
+            [] => batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect(),
             given => given.iter().map(String::as_str).collect(),
         };
         if names.len() != batch.num_columns() || names.is_empty() {
-            let text = format!(
-                "the batch has {} columns, but {} names were given",
-                batch.num_columns(),
-                names.len()
-            );
+            let text = format!("the batch has {} columns, but {} names were given", batch.num_columns(), names.len());
             return Err(SqlError::database("42601", text));
         }
         for (at, name) in names.iter().enumerate() {
-            if names
-                .iter()
-                .take(at)
-                .any(|earlier| earlier.eq_ignore_ascii_case(name))
-            {
-                return Err(SqlError::database(
-                    "42701",
-                    format!("the column \"{name}\" is named twice"),
-                ));
+            if names.iter().take(at).any(|earlier| earlier.eq_ignore_ascii_case(name)) {
+                return Err(SqlError::database("42701", format!("the column \"{name}\" is named twice")));
             }
         }
         let position = |key: &String| names.iter().position(|name| name.eq_ignore_ascii_case(key));
-        let missing = |key: &String| {
-            SqlError::database(
-                "42703",
-                format!("the key \"{key}\" is none of the inserted columns"),
-            )
-        };
-        let keys = options
-            .keys
-            .iter()
-            .map(|key| position(key).ok_or_else(|| missing(key)));
-        let keys = if options.mode == InsertMode::Upsert {
-            keys.collect::<Result<Vec<_>, _>>()?
-        } else {
-            Vec::new()
-        };
+        let missing =
+            |key: &String| SqlError::database("42703", format!("the key \"{key}\" is none of the inserted columns"));
+        let keys = options.keys.iter().map(|key| position(key).ok_or_else(|| missing(key)));
+        let keys = if options.mode == InsertMode::Upsert { keys.collect::<Result<Vec<_>, _>>()? } else { Vec::new() };
         if options.mode == InsertMode::Upsert && keys.is_empty() {
-            return Err(SqlError::database(
-                "42P10",
-                "an upsert needs at least one key column",
-            ));
+            return Err(SqlError::database("42P10", "an upsert needs at least one key column"));
         }
         let sql = statement_of(table, &names, &keys, options.mode)?;
-        Ok(Self {
-            table,
-            names,
-            keys,
-            sql,
-            collect_rejects: options.collect_rejects,
-        })
+        Ok(Self { table, names, keys, sql, collect_rejects: options.collect_rejects })
     }
 
     /// The batch's columns with the affinities of the table's.
-    fn resolve<'b>(
-        &self,
-        connection: &Connection,
-        batch: &'b RecordBatch,
-    ) -> Result<Vec<Column<'b>>, SqlError> {
+    fn resolve<'b>(&self, connection: &Connection, batch: &'b RecordBatch) -> Result<Vec<Column<'b>>, SqlError> {
         let declared = declared_columns(connection, self.table)?;
         let columns = self.names.iter().zip(batch.columns()).map(|(name, array)| {
             let found = declared.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             let affinity = found.map_or(Affinity::None, |(_, affinity)| *affinity);
             Column::new(array.as_ref(), affinity).ok_or_else(|| {
-                let text = format!("the column \"{name}\" has the type {}, which sqlite cannot hold; cast it or leave it out", array.data_type());
+                let text = format!(
+                    "the column \"{name}\" has the type {}, which sqlite cannot hold; cast it or leave it out",
+                    array.data_type()
+                );
                 SqlError::database("0A000", text)
             })
         });
@@ -189,49 +136,22 @@ impl<'a> Plan<'a> {
         let (_, named) = message.split_once("failed: ")?;
         let first = named.split(", ").next()?;
         let column = first.strip_prefix(self.table)?.strip_prefix('.')?;
-        let number = self
-            .names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(column))?;
+        let number = self.names.iter().position(|name| name.eq_ignore_ascii_case(column))?;
         u32::try_from(number).ok()
     }
 }
 
-fn statement_of(
-    table: &str,
-    names: &[&str],
-    keys: &[usize],
-    mode: InsertMode,
-) -> Result<String, SqlError> {
-    let quoted = names
-        .iter()
-        .map(|name| quoted(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    let verb = if mode == InsertMode::Replace {
-        "INSERT OR REPLACE"
-    } else {
-        "INSERT"
-    };
+fn statement_of(table: &str, names: &[&str], keys: &[usize], mode: InsertMode) -> Result<String, SqlError> {
+    let quoted = names.iter().map(|name| quoted(name)).collect::<Result<Vec<_>, _>>()?;
+    let verb = if mode == InsertMode::Replace { "INSERT OR REPLACE" } else { "INSERT" };
     let marks = vec!["?"; names.len()].join(",");
-    let mut sql = format!(
-        "{verb} INTO main.{} ({}) VALUES ({marks})",
-        self::quoted(table)?,
-        quoted.join(",")
-    );
+    let mut sql = format!("{verb} INTO main.{} ({}) VALUES ({marks})", self::quoted(table)?, quoted.join(","));
     if mode == InsertMode::Upsert {
         let key_list: Vec<&str> = keys.iter().map(|key| quoted[*key].as_str()).collect();
-        let others = quoted
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| !keys.contains(number));
-        let updates: Vec<String> = others
-            .map(|(_, name)| format!("{name}=excluded.{name}"))
-            .collect();
-        let action = if updates.is_empty() {
-            "NOTHING".to_owned()
-        } else {
-            format!("UPDATE SET {}", updates.join(","))
-        };
+        let others = quoted.iter().enumerate().filter(|(number, _)| !keys.contains(number));
+        let updates: Vec<String> = others.map(|(_, name)| format!("{name}=excluded.{name}")).collect();
+        let action =
+            if updates.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", updates.join(",")) };
         sql += &format!(" ON CONFLICT ({}) DO {action}", key_list.join(","));
     }
     Ok(sql)
@@ -240,25 +160,17 @@ fn statement_of(
 /// A name in SQL's quotes.
 fn quoted(name: &str) -> Result<String, SqlError> {
     if name.is_empty() || name.contains('\0') {
-        return Err(SqlError::database(
-            "42602",
-            "a table or column name is empty or has a NUL character in it",
-        ));
+        return Err(SqlError::database("42602", "a table or column name is empty or has a NUL character in it"));
     }
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
 /// Names and affinities of the table's columns; none when there is no such table, which the insert itself will tell.
-fn declared_columns(
-    connection: &Connection,
-    table: &str,
-) -> Result<Vec<(String, Affinity)>, SqlError> {
+fn declared_columns(connection: &Connection, table: &str) -> Result<Vec<(String, Affinity)>, SqlError> {
     connection.as_host(|db| {
-        let mut strict =
-            db.prepare_cached("SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
+        let mut strict = db.prepare_cached("SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
         let strict = strict.query_row([table], |row| row.get(0)).unwrap_or(false);
-        let mut columns =
-            db.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main')")?;
+        let mut columns = db.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main')")?;
         let declared = columns.query_map([table], |row| {
             let kind: String = row.get(1)?;
             Ok((row.get(0)?, Affinity::of(&kind, strict)))
@@ -287,10 +199,7 @@ fn insert_rows(
         };
         let reject = reject_of(connection, plan, row, failure)?;
         if !plan.collect_rejects {
-            return Err(SqlError::database(
-                state_of(&reject.code),
-                format!("row {row}: {}", reject.reason),
-            ));
+            return Err(SqlError::database(state_of(&reject.code), format!("row {row}: {}", reject.reason)));
         }
         inserted.rejects.push(reject);
     }
@@ -319,75 +228,40 @@ fn insert_row(
     for (number, column) in columns.iter().enumerate() {
         column
             .bind(row, number + 1, statement, scratch)
-            .map_err(|failure| RowFailure::Cell {
-                column: number,
-                failure,
-            })?;
+            .map_err(|failure| RowFailure::Cell { column: number, failure })?;
     }
-    statement
-        .raw_execute()
-        .map(drop)
-        .map_err(RowFailure::Refused)
+    statement.raw_execute().map(drop).map_err(RowFailure::Refused)
 }
 
 /// The words for a refused row; an error when it is not the row's fault.
-fn reject_of(
-    connection: &Connection,
-    plan: &Plan<'_>,
-    row: usize,
-    failure: RowFailure,
-) -> Result<RowReject, SqlError> {
+fn reject_of(connection: &Connection, plan: &Plan<'_>, row: usize, failure: RowFailure) -> Result<RowReject, SqlError> {
     let at = |column: usize| (u32::try_from(column).ok(), plan.names[column]);
     let (code, reason, column) = match failure {
-        RowFailure::NullKey { column } => (
-            "null_key",
-            format!("the key \"{}\" is null", at(column).1),
-            at(column).0,
-        ),
-        RowFailure::Cell {
-            column,
-            failure: BindFailure::NotANumber,
-        } => (
-            "not_a_number",
-            format!("\"{}\" is NaN, which sqlite cannot store", at(column).1),
-            at(column).0,
-        ),
-        RowFailure::Cell {
-            column,
-            failure: BindFailure::NotExact,
-        } => {
+        RowFailure::NullKey { column } => ("null_key", format!("the key \"{}\" is null", at(column).1), at(column).0),
+        RowFailure::Cell { column, failure: BindFailure::NotANumber } => {
+            ("not_a_number", format!("\"{}\" is NaN, which sqlite cannot store", at(column).1), at(column).0)
+        }
+        RowFailure::Cell { column, failure: BindFailure::NotExact } => {
             let name = at(column).1;
-            let text = format!(
-                "\"{name}\" has more digits than its column keeps; declare the column TEXT or without a type"
-            );
+            let text =
+                format!("\"{name}\" has more digits than its column keeps; declare the column TEXT or without a type");
             ("decimal_not_exact", text, at(column).0)
         }
-        RowFailure::Cell {
-            failure: BindFailure::Sqlite(error),
-            ..
-        }
-        | RowFailure::Refused(error) => {
+        RowFailure::Cell { failure: BindFailure::Sqlite(error), .. } | RowFailure::Refused(error) => {
             let column = plan.column_in(&error.to_string());
             let (code, message) = match connection.failure(&error) {
-                SqlError::Database { state, message } => (
-                    code_of(&state).ok_or_else(|| SqlError::database(&state, message.clone()))?,
-                    message,
-                ),
+                SqlError::Database { state, message } => {
+                    (code_of(&state).ok_or_else(|| SqlError::database(&state, message.clone()))?, message)
+                }
                 SqlError::TooLarge(bytes) => ("too_large", SqlError::TooLarge(bytes).to_string()),
                 other => return Err(other),
             };
             (code, message, column)
         }
     };
-    let row = u32::try_from(row).map_err(|_| {
-        SqlError::database("54000", "a batch has more rows than a reject can number")
-    })?;
-    Ok(RowReject {
-        row,
-        code: code.to_owned(),
-        reason,
-        column,
-    })
+    let row = u32::try_from(row)
+        .map_err(|_| SqlError::database("54000", "a batch has more rows than a reject can number"))?;
+    Ok(RowReject { row, code: code.to_owned(), reason, column })
 }
 
 /// States that are one row's fault, with the reject's word for each.
@@ -404,15 +278,9 @@ const ROW_STATES: [(&str, &str); 9] = [
 ];
 
 fn code_of(state: &str) -> Option<&'static str> {
-    ROW_STATES
-        .iter()
-        .find(|(known, _)| *known == state)
-        .map(|(_, code)| *code)
+    ROW_STATES.iter().find(|(known, _)| *known == state).map(|(_, code)| *code)
 }
 
 fn state_of(code: &str) -> &'static str {
-    ROW_STATES
-        .iter()
-        .find(|(_, known)| *known == code)
-        .map_or("54000", |(state, _)| state)
+    ROW_STATES.iter().find(|(_, known)| *known == code).map_or("54000", |(state, _)| state)
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayRef, BinaryArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-};
+use arrow_array::{ArrayRef, BinaryArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use rusqlite::types::Value as Stored;
 
@@ -47,17 +45,9 @@ pub(crate) fn collect(
     let mut statement = db.prepare_cached(sql)?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let columns = names.iter().map(|_| Vec::new()).collect();
-    let mut table = Table {
-        names,
-        columns,
-        rows: 0,
-        more: false,
-    };
+    let mut table = Table { names, columns, rows: 0, more: false };
     if table.names.is_empty() {
-        return Ok(Err(SqlError::database(
-            "0A000",
-            "the statement gives no rows; use execute",
-        )));
+        return Ok(Err(SqlError::database("0A000", "the statement gives no rows; use execute")));
     }
     let mut bytes = 0;
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
@@ -89,13 +79,9 @@ impl Table {
             .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
             .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        let batch =
-            RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options);
         let batch = batch.map_err(|e| SqlError::database("HY000", e.to_string()))?;
-        Ok(Rows {
-            batch,
-            more: self.more,
-        })
+        Ok(Rows { batch, more: self.more })
     }
 }
 
@@ -140,11 +126,7 @@ fn type_of(values: &[Stored]) -> DataType {
 }
 
 fn as_int(value: &Stored) -> Option<i64> {
-    if let Stored::Integer(value) = value {
-        Some(*value)
-    } else {
-        None
-    }
+    if let Stored::Integer(value) = value { Some(*value) } else { None }
 }
 
 fn as_float(value: &Stored) -> Option<f64> {

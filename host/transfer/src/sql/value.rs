@@ -44,10 +44,7 @@ impl Value {
             Self::Boolean(value) => Stored::Integer(i64::from(*value)),
             Self::Int(value) => Stored::Integer(*value),
             Self::Float(value) if value.is_nan() => {
-                return Err(SqlError::database(
-                    "22003",
-                    "a parameter is NaN, which sqlite cannot store",
-                ));
+                return Err(SqlError::database("22003", "a parameter is NaN, which sqlite cannot store"));
             }
             Self::Float(value) => Stored::Real(*value),
             Self::Text(value) => Stored::Text(value.clone()),
@@ -64,8 +61,7 @@ impl Value {
 
 fn text_of(array: &dyn Array) -> Result<String, SqlError> {
     let mut out = Vec::new();
-    text::write_value(array, 0, &mut out)
-        .map_err(|e| SqlError::database("0A000", e.to_string()))?;
+    text::write_value(array, 0, &mut out).map_err(|e| SqlError::database("0A000", e.to_string()))?;
     String::from_utf8(out).map_err(|_| SqlError::database("22021", "a parameter is not text"))
 }
 
@@ -74,10 +70,7 @@ fn stored_decimal(text: &str) -> Result<Stored, SqlError> {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let plain = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !plain(whole) || !plain(fraction) || digits.ends_with('.') {
-        return Err(SqlError::database(
-            "22018",
-            "a decimal parameter is no plain decimal number such as 12.50",
-        ));
+        return Err(SqlError::database("22018", "a decimal parameter is no plain decimal number such as 12.50"));
     }
     let unscaled = format!("{whole}{fraction}").parse::<i128>().ok();
     let scale = i8::try_from(fraction.len()).ok();
@@ -110,10 +103,7 @@ impl Number {
         if unscaled.unsigned_abs() < DOUBLE_SAFE_LIMIT && places <= DOUBLE_POWER_LIMIT {
             // Both are exact doubles, so the quotient is the nearest one to the decimal.
             return Some(Self::Real(
-                unscaled as f64
-                    / 10u64
-                        .checked_pow(places)
-                        .map_or_else(|| 10f64.powi(places as i32), |p| p as f64),
+                unscaled as f64 / 10u64.checked_pow(places).map_or_else(|| 10f64.powi(places as i32), |p| p as f64),
             ));
         }
         shows_same_digits(&text())
@@ -146,11 +136,7 @@ fn whole_part(unscaled: i128, scale: i8) -> Option<i64> {
 fn shows_same_digits(text: &str) -> Option<Number> {
     let value: f64 = text.parse().ok()?;
     let shown = value.to_string();
-    let given = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        text
-    };
+    let given = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     (shown == given).then_some(Number::Real(value))
 }
 
@@ -162,9 +148,8 @@ mod tests {
 
     fn exact(unscaled: i128, scale: i8) -> Option<Number> {
         let mut text = Vec::new();
-        let array = arrow_array::Decimal128Array::from(vec![unscaled])
-            .with_precision_and_scale(38, scale)
-            .expect("decimal");
+        let array =
+            arrow_array::Decimal128Array::from(vec![unscaled]).with_precision_and_scale(38, scale).expect("decimal");
         text::write_value(&array, 0, &mut text).expect("text");
         Number::exact(unscaled, scale, || String::from_utf8(text).expect("utf-8"))
     }
@@ -176,40 +161,22 @@ mod tests {
         assert_eq!(exact(-7, 0), Some(Number::Integer(-7)));
         assert_eq!(exact(5, -3), Some(Number::Integer(5000)));
         assert_eq!(exact(1, 30), Some(Number::Real(1e-30)));
-        assert_eq!(
-            exact(i128::from(i64::MAX), 0),
-            Some(Number::Integer(i64::MAX))
-        );
+        assert_eq!(exact(i128::from(i64::MAX), 0), Some(Number::Integer(i64::MAX)));
         assert_eq!(exact(10i128.pow(20), 0), Some(Number::Real(1e20)));
         assert_eq!(exact(12_345_678_901_234_567_890, 0), None);
         assert_eq!(exact(123_456_789_012_345_678, 2), None);
-        assert_eq!(
-            exact(1_234_567_890_123_456, 2),
-            Some(Number::Real(12_345_678_901_234.56))
-        );
+        assert_eq!(exact(1_234_567_890_123_456, 2), Some(Number::Real(12_345_678_901_234.56)));
     }
 
     #[test]
     fn parameters() {
         let stored = |value: Value| value.to_stored().expect("stored");
-        assert_eq!(
-            stored(Value::Decimal("-12.50".to_owned())),
-            Stored::Real(-12.5)
-        );
-        assert_eq!(
-            stored(Value::Decimal("3.00".to_owned())),
-            Stored::Integer(3)
-        );
+        assert_eq!(stored(Value::Decimal("-12.50".to_owned())), Stored::Real(-12.5));
+        assert_eq!(stored(Value::Decimal("3.00".to_owned())), Stored::Integer(3));
         let long = "1234567890123456789012345678901234567890.5".to_owned();
         assert_eq!(stored(Value::Decimal(long.clone())), Stored::Text(long));
-        assert_eq!(
-            stored(Value::Date(-1)),
-            Stored::Text("1969-12-31".to_owned())
-        );
-        assert_eq!(
-            stored(Value::Timestamp(0)),
-            Stored::Text("1970-01-01T00:00:00.000Z".to_owned())
-        );
+        assert_eq!(stored(Value::Date(-1)), Stored::Text("1969-12-31".to_owned()));
+        assert_eq!(stored(Value::Timestamp(0)), Stored::Text("1970-01-01T00:00:00.000Z".to_owned()));
         for bad in ["", "-", ".5", "5.", "1e3", "1,5", "NaN"] {
             assert!(Value::Decimal(bad.to_owned()).to_stored().is_err(), "{bad}");
         }

@@ -1,12 +1,47 @@
 //! The org's rows: objects, records, and the evaluation of statements over them.
 
+mod aggregate;
+mod awkward;
+mod compare;
+mod complete;
+mod csv;
+mod csv_read;
+mod demo;
+mod describe;
+mod filter;
+mod generate;
+pub(crate) mod ids;
+mod infer;
+mod json;
+mod load;
+mod metadata;
+mod moments;
+mod number;
+mod open;
+mod order;
+mod prepare;
+mod refuse;
+mod resolve;
+mod schema;
+mod schema_text;
+mod stored;
+mod tables;
+mod value;
+
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use json::Shape;
+pub use load::DataError;
+use prepare::{Output, Plan, Setting};
+use resolve::{FieldPath, Resolver};
+use tables::Tables;
 
 pub use crate::soql::SoqlError;
+use crate::soql::ast::Path;
 
 /// Where the rows of an org come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,19 +50,6 @@ pub enum DataSource {
     Demo,
     /// A folder of CSV files named after their objects.
     Folder(PathBuf),
-}
-
-/// Why an org could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// A file or folder could not be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
 }
 
 /// Which resource a statement came in through: it decides what is refused and whether deleted rows show.
@@ -53,8 +75,38 @@ pub struct CsvDialect {
 }
 
 /// Objects and rows of one emulated org; shared between requests in an `Arc`.
-#[derive(Debug)]
-pub struct Org {}
+#[derive(Debug, Clone)]
+pub struct Org {
+    tables: Arc<Tables>,
+}
+
+/// The rows of a result, in its order.
+#[derive(Debug, Clone)]
+enum Rows {
+    Range(Range<u64>),
+    List(Vec<u64>),
+}
+
+impl Rows {
+    fn len(&self) -> u64 {
+        match self {
+            Rows::Range(range) => range.end.saturating_sub(range.start),
+            Rows::List(list) => list.len() as u64,
+        }
+    }
+
+    /// The row at that place of the result.
+    fn at(&self, place: u64) -> Option<u64> {
+        match self {
+            Rows::Range(range) => range.start.checked_add(place).filter(|row| *row < range.end),
+            Rows::List(list) => usize::try_from(place).ok().and_then(|place| list.get(place)).copied(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.len()).filter_map(|place| self.at(place))
+    }
+}
 
 impl Org {
     /// Opens the rows of `source`, and replaces those of the objects in `generate` by that many generated rows.
@@ -62,61 +114,122 @@ impl Org {
     /// # Errors
     /// When a file cannot be read or does not fit the object it is named after.
     pub fn open(source: &DataSource, generate: &[(String, u64)], seed: u64) -> Result<Org, DataError> {
-        let _ = (source, generate, seed);
-        Ok(Org {})
+        open::open(source, generate, seed).map(|tables| Org { tables: Arc::new(tables) })
     }
+
     /// `GET /sobjects`.
     pub fn describe_global(&self) -> Value {
-        json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": []})
+        describe::global(&self.tables.schema)
     }
+
     /// `GET /sobjects/X/describe`; `None` when there is no such object.
-    pub fn describe(&self, _object: &str, _version: f32) -> Option<Value> {
-        None
+    pub fn describe(&self, object: &str, version: f32) -> Option<Value> {
+        let index = self.tables.schema.find(object)?;
+        Some(describe::object(&self.tables.schema, self.tables.object(index), version))
     }
+
     /// Rows that are not deleted; `None` when there is no such object.
-    pub fn object_rows(&self, _object: &str) -> Option<u64> {
-        None
+    pub fn object_rows(&self, object: &str) -> Option<u64> {
+        let index = self.tables.schema.find(object)?;
+        Some(self.tables.tables[index].live_rows())
     }
+
     /// Parses, checks and evaluates one statement.
     ///
     /// # Errors
     /// The refusal as it goes on the wire.
-    pub fn prepare(&self, soql: &str, _mode: QueryMode) -> Result<Prepared, SoqlError> {
-        Err(SoqlError { code: "INVALID_TYPE", message: format!("sObject type in '{soql}' is not supported.") })
+    pub fn prepare(&self, soql: &str, mode: QueryMode) -> Result<Prepared, SoqlError> {
+        let statement = crate::soql::parse(soql)?;
+        let setting = Setting { tables: &self.tables, mode, now: chrono::Utc::now().naive_utc() };
+        prepare::plan(setting, &statement, soql).map(|plan| Prepared { plan: Arc::new(plan) })
     }
+
     /// One record with all its fields in the REST shape, by 15 or 18 character id.
-    pub fn record(&self, _object: &str, _id: &str) -> Option<Value> {
-        None
+    pub fn record(&self, object: &str, id: &str) -> Option<Value> {
+        let (found, row) = self.tables.find(&ids::normalise(id.as_bytes())?)?;
+        if self.tables.schema.find(object) != Some(found) {
+            return None;
+        }
+        let resolver = Resolver { schema: &self.tables.schema, statement: "", object: found, alias: None, joins: &[] };
+        let names = self.tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
+        let columns: Vec<FieldPath> = names.filter_map(|name| resolver.field(&name).ok()).collect();
+        let version = format!("{:.1}", describe::DEFAULT_VERSION);
+        Some(Shape::of(&columns).record(&self.tables, &columns, row, (found, row), &version))
     }
 }
 
 /// An evaluated statement: which rows, which columns. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    object: Arc<str>,
+    plan: Arc<Plan>,
 }
 
 impl Prepared {
     /// The object after FROM, in its canonical spelling.
     pub fn object(&self) -> &str {
-        &self.object
+        &self.plan.tables.object(self.plan.object).name
     }
+
     /// Rows in the result.
     pub fn total(&self) -> u64 {
-        0
+        match &self.plan.output {
+            Output::Count(_) => 0,
+            Output::Groups { groups, .. } => groups.len() as u64,
+            Output::Records { rows, .. } => rows.len(),
+        }
     }
+
     /// The count, when the statement was `SELECT COUNT()`.
     pub fn count_only(&self) -> Option<u64> {
-        None
+        match &self.plan.output {
+            Output::Count(count) => Some(*count),
+            _ => None,
+        }
     }
-    /// Appends the header line.
-    pub fn csv_header(&self, _dialect: &CsvDialect, _out: &mut Vec<u8>) {}
-    /// Appends the lines of the rows in `range`; rows beyond the end are not there.
-    pub fn csv_rows(&self, _range: Range<u64>, _dialect: &CsvDialect, _out: &mut Vec<u8>) {}
+
+    /// Appends the header line: names in their canonical spelling, parents dotted.
+    pub fn csv_header(&self, dialect: &CsvDialect, out: &mut Vec<u8>) {
+        match &self.plan.output {
+            Output::Count(_) => {}
+            Output::Groups { columns, .. } => csv::header(columns.iter().map(|column| column.name.clone()), dialect, out),
+            Output::Records { columns, .. } => csv::header(columns.iter().map(FieldPath::dotted), dialect, out),
+        }
+    }
+
+    /// Appends the lines of the rows in `range`; rows beyond the end are not there. Aggregates have no CSV form.
+    pub fn csv_rows(&self, range: Range<u64>, dialect: &CsvDialect, out: &mut Vec<u8>) {
+        if let Output::Records { columns, rows, .. } = &self.plan.output {
+            let range = range.start..range.end.min(rows.len());
+            csv::rows(&self.plan.tables, self.plan.object, columns, rows, range, dialect, out);
+        }
+    }
+
     /// Appends the records of the rows in `range` in the REST shape; `api_version` is for example `62.0`.
-    pub fn json_rows(&self, _range: Range<u64>, _api_version: &str, _out: &mut Vec<Value>) {}
-    /// `columnMetadata` as `query?columns=true` gives it.
+    pub fn json_rows(&self, range: Range<u64>, api_version: &str, out: &mut Vec<Value>) {
+        match &self.plan.output {
+            Output::Count(_) => {}
+            Output::Groups { columns, groups } => {
+                let span = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(groups.len());
+                let names = || columns.iter().map(|column| column.name.clone());
+                for group in groups.get(span(range.start)..span(range.end)).unwrap_or_default() {
+                    let mut record = Map::new();
+                    record.insert("attributes".to_owned(), json!({"type": "AggregateResult"}));
+                    record.extend(names().zip(group.iter().cloned()));
+                    out.push(Value::Object(record));
+                }
+            }
+            Output::Records { columns, shape, rows } => {
+                let found = (range.start..range.end.min(rows.len())).filter_map(|place| rows.at(place));
+                out.extend(found.map(|row| shape.record(&self.plan.tables, columns, row, (self.plan.object, row), api_version)));
+            }
+        }
+    }
+
+    /// The body of the answer to `query?q=…&columns=true`.
     pub fn column_metadata(&self) -> Value {
-        json!([])
+        metadata::columns(&self.plan)
     }
 }
+
+#[cfg(test)]
+mod tests;

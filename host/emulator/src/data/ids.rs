@@ -1,0 +1,85 @@
+//! Record ids: a key prefix, the row's number in base 62, and three characters that guard against lost case.
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const CHECKS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+/// Between prefix and number: the pod that this org pretends to live on, and a reserved character.
+const POD: &[u8; 3] = b"gK0";
+/// Characters of the number.
+const NUMBER_CHARS: usize = 9;
+/// Characters of an id without and with its checksum.
+pub const SHORT_CHARS: usize = 15;
+/// Characters of an id with its checksum.
+pub const LONG_CHARS: usize = 18;
+
+/// An id with its checksum.
+pub type Id = [u8; LONG_CHARS];
+
+/// The three checksum characters of the first fifteen.
+pub fn checksum(id: &[u8]) -> [u8; 3] {
+    let mut out = *b"AAA";
+    for (block, check) in id.chunks(5).zip(&mut out) {
+        let bits = block.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase()).fold(0usize, |bits, (k, _)| bits | (1 << k));
+        *check = CHECKS.get(bits).copied().unwrap_or(b'A');
+    }
+    out
+}
+
+/// The id of row `number` of the object with this prefix.
+pub fn of_row(prefix: [u8; 3], number: u64) -> Id {
+    let mut id = [b'0'; LONG_CHARS];
+    id[..3].copy_from_slice(&prefix);
+    id[3..6].copy_from_slice(POD);
+    let mut rest = number + 1;
+    for place in id[SHORT_CHARS - NUMBER_CHARS..SHORT_CHARS].iter_mut().rev() {
+        *place = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    let check = checksum(&id[..SHORT_CHARS]);
+    id[SHORT_CHARS..].copy_from_slice(&check);
+    id
+}
+
+/// The row number in an id that [`of_row`] made; `None` for any other id.
+pub fn row_of(id: &[u8]) -> Option<u64> {
+    let digits = id.get(3..SHORT_CHARS)?.strip_prefix(POD)?;
+    let number = digits.iter().try_fold(0u64, |number, digit| {
+        let value = DIGITS.iter().position(|d| d == digit)?;
+        Some(number * 62 + value as u64)
+    })?;
+    number.checked_sub(1)
+}
+
+/// A 15 or 18 character id as 18 characters; `None` when it cannot be one. The checksum of 18 is not questioned.
+pub fn normalise(text: &[u8]) -> Option<Id> {
+    if !(text.len() == SHORT_CHARS || text.len() == LONG_CHARS) || !text.iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let mut id = [b'A'; LONG_CHARS];
+    id[..SHORT_CHARS].copy_from_slice(&text[..SHORT_CHARS]);
+    let check = checksum(&text[..SHORT_CHARS]);
+    id[SHORT_CHARS..].copy_from_slice(&check);
+    Some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksums_match_recorded_ids() {
+        for id in ["0015500001QdQWaAAN", "006ak00000OQ4RxAAL", "01gRO0000016PIAYA2", "750ak000009AVi5AAG", "012000000000000AAA"] {
+            assert_eq!(checksum(&id.as_bytes()[..15]), id.as_bytes()[15..], "{id}");
+        }
+    }
+
+    #[test]
+    fn rows_and_ids_are_one_to_one() {
+        for row in [0, 1, 61, 62, 3_843, 5_000_000, u64::from(u32::MAX)] {
+            let id = of_row(*b"001", row);
+            assert_eq!(row_of(&id), Some(row));
+            assert_eq!(normalise(&id[..15]), Some(id));
+        }
+        assert_eq!(row_of(b"001000000000000AAA"), None);
+        assert_eq!(normalise(b"abc"), None);
+    }
+}

@@ -1,0 +1,229 @@
+//! From a statement to the rows and columns of its result.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chrono::NaiveDateTime;
+
+use crate::soql::SoqlError;
+use crate::soql::ast::{Expression, FieldGroup, Item, Path, Statement};
+
+use super::aggregate;
+use super::filter::{Checker, Test};
+use super::ids::{self, Id};
+use super::json::Shape;
+use super::order;
+use super::refuse;
+use super::resolve::{self, FieldPath, Resolver};
+use super::schema::FieldType;
+use super::tables::{Table, Tables};
+use super::{QueryMode, Rows};
+
+/// Functions that give the value of the field they are applied to, as far as CSV and JSON show.
+const TRANSPARENT: [&str; 3] = ["TOLABEL", "CONVERTCURRENCY", "FORMAT"];
+
+/// An evaluated statement.
+#[derive(Debug)]
+pub struct Plan {
+    pub tables: Arc<Tables>,
+    pub object: usize,
+    pub output: Output,
+    /// Whether the statement groups rows.
+    pub grouped: bool,
+}
+
+/// What a statement gives.
+#[derive(Debug)]
+pub enum Output {
+    /// `SELECT COUNT()`.
+    Count(u64),
+    /// Aggregate functions.
+    Groups { columns: Vec<aggregate::Measured>, groups: aggregate::Groups },
+    /// Records.
+    Records { columns: Vec<FieldPath>, shape: Shape, rows: Rows },
+}
+
+/// What the evaluation of a statement needs beside it.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    pub tables: &'a Arc<Tables>,
+    pub mode: QueryMode,
+    pub now: NaiveDateTime,
+}
+
+/// Checks and evaluates a statement whose text is `text`.
+///
+/// # Errors
+/// The refusal as it goes on the wire.
+pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<Plan, SoqlError> {
+    let schema = &setting.tables.schema;
+    let object = resolve::object(schema, text, &statement.from)?;
+    refuse::unsupported(setting.mode, &schema.objects[object], statement)?;
+    let resolver = Resolver { schema, statement: text, object, alias: statement.alias.as_deref(), joins: &statement.joins };
+    let grouped = !statement.group_by.is_empty();
+    let output = if is_count(statement) {
+        if !statement.order_by.is_empty() {
+            return Err(SoqlError::malformed("COUNT() cannot be used with ORDER BY"));
+        }
+        Output::Count(rows(setting, &resolver, statement)?.len())
+    } else if grouped || has_aggregate(statement) {
+        groups(setting, &resolver, statement)?
+    } else {
+        let columns = columns(setting.mode, &resolver, statement)?;
+        let rows = rows(setting, &resolver, statement)?;
+        Output::Records { shape: Shape::of(&columns), columns, rows }
+    };
+    Ok(Plan { tables: setting.tables.clone(), object, output, grouped })
+}
+
+fn is_count(statement: &Statement) -> bool {
+    matches!(statement.items.as_slice(), [Item::Expression(Expression::Call { name, argument: None }, None)] if name.dotted().eq_ignore_ascii_case("COUNT"))
+}
+
+fn has_aggregate(statement: &Statement) -> bool {
+    statement.items.iter().any(|item| matches!(item, Item::Expression(Expression::Call { name, .. }, _) if aggregate::is_aggregate(&name.dotted())))
+}
+
+fn groups(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Output, SoqlError> {
+    if statement.group_by.is_empty() && statement.limit.is_some() {
+        return Err(SoqlError::malformed("Non-grouped query that uses overall aggregate functions cannot also use LIMIT"));
+    }
+    if !statement.order_by.is_empty() {
+        return Err(SoqlError::malformed("the emulator does not sort aggregate results; they come in the order of their groups"));
+    }
+    let columns = aggregate::columns(resolver, statement)?;
+    let all = Statement { limit: None, offset: None, ..statement.clone() };
+    let rows = rows(setting, resolver, &all)?;
+    let mut groups = aggregate::evaluate(setting.tables, &columns, rows.iter());
+    groups.drain(..usize::try_from(statement.offset.unwrap_or(0)).unwrap_or(usize::MAX).min(groups.len()));
+    groups.truncate(usize::try_from(statement.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
+    Ok(Output::Groups { columns, groups })
+}
+
+/// The selected fields.
+fn columns(mode: QueryMode, resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<FieldPath>, SoqlError> {
+    let mut found: Vec<FieldPath> = Vec::new();
+    for item in &statement.items {
+        match item {
+            Item::Expression(expression, alias) => found.push(column(resolver, expression, alias.as_deref())?),
+            Item::Fields(group) => found.extend(group_fields(resolver, statement, *group)?),
+            Item::Children(_) => return Err(SoqlError::malformed("the emulator does not evaluate parent-to-child sub-selects")),
+            Item::TypeOf(_) => return Err(SoqlError::malformed("the emulator does not evaluate TYPEOF")),
+        }
+    }
+    let mut names = HashSet::new();
+    if let Some(twice) = found.iter().find(|column| !names.insert(column.dotted())) {
+        return Err(SoqlError::new("INVALID_FIELD", format!("duplicate field selected: {}", twice.dotted())));
+    }
+    refuse::unsupported_types(mode, &found)?;
+    Ok(found)
+}
+
+fn column(resolver: &Resolver<'_>, expression: &Expression, alias: Option<&str>) -> Result<FieldPath, SoqlError> {
+    match expression {
+        Expression::Field(path) => match alias {
+            Some(_) => Err(resolver.error("MALFORMED_QUERY", path, "only aggregate expressions use field aliasing")),
+            None => resolver.field(path),
+        },
+        Expression::Call { name, argument: Some(argument) } if TRANSPARENT.contains(&name.dotted().to_ascii_uppercase().as_str()) => {
+            let mut found = column(resolver, argument, None)?;
+            if let (Some(alias), Some(last)) = (alias, found.names.last_mut()) {
+                *last = alias.to_owned();
+            }
+            Ok(found)
+        }
+        Expression::Call { name, .. } => Err(unknown_function(resolver, name)),
+    }
+}
+
+fn unknown_function(resolver: &Resolver<'_>, name: &Path) -> SoqlError {
+    resolver.error("MALFORMED_QUERY", name, &format!("the emulator does not evaluate {}()", name.dotted()))
+}
+
+fn group_fields(resolver: &Resolver<'_>, statement: &Statement, group: FieldGroup) -> Result<Vec<FieldPath>, SoqlError> {
+    /// Most records that FIELDS(ALL) and FIELDS(CUSTOM) give (SOQL reference, "FIELDS()").
+    const FIELDS_LIMIT: u64 = 200;
+    if group != FieldGroup::Standard && statement.limit.is_none_or(|limit| limit > FIELDS_LIMIT) {
+        return Err(SoqlError::malformed(format!("The SOQL FIELDS function must have a LIMIT of at most {FIELDS_LIMIT}")));
+    }
+    let fields = resolver.schema.objects[resolver.object].fields.iter().filter(|field| match group {
+        FieldGroup::All => true,
+        FieldGroup::Standard => !field.custom(),
+        FieldGroup::Custom => field.custom(),
+    });
+    let found = fields.map(|field| resolver.field(&Path { parts: vec![field.name.clone()], at: 0 })).collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        return Err(SoqlError::malformed("'FIELDS(...)' expansion function must result in at least one field being selected."));
+    }
+    Ok(found)
+}
+
+/// The rows that a statement gives, in its order.
+fn rows(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Rows, SoqlError> {
+    let inner = |inner: &Statement| semi_join(setting, inner, resolver.statement);
+    let checker = Checker { resolver: *resolver, now: setting.now, inner: &inner };
+    let test = statement.filter.as_ref().map(|filter| checker.test(filter)).transpose()?;
+    let sorts = order::sorts(resolver, &statement.order_by)?;
+    let table = &setting.tables.tables[resolver.object];
+    let hidden = hidden_field(setting, resolver, statement, table);
+    let skip = statement.offset.unwrap_or(0);
+    let most = statement.limit.unwrap_or(u64::MAX);
+    if test.is_none() && sorts.is_empty() && hidden.is_none() {
+        let start = skip.min(table.rows());
+        return Ok(Rows::Range(start..start.saturating_add(most).min(table.rows())));
+    }
+    // Without an order, the first rows found are as good as any others.
+    let enough = if sorts.is_empty() { skip.saturating_add(most) } else { u64::MAX };
+    let found = scan(setting.tables, resolver.object, test.as_ref(), hidden, enough);
+    let mut found = if sorts.is_empty() { found } else { order::sort_rows(setting.tables, &sorts, found) };
+    found.drain(..usize::try_from(skip).unwrap_or(usize::MAX).min(found.len()));
+    found.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    Ok(Rows::List(found))
+}
+
+/// The field that says which rows are in the recycle bin, when there are some and the statement does not see them.
+fn hidden_field(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement, table: &Table) -> Option<usize> {
+    let sees = statement.all_rows || matches!(setting.mode, QueryMode::RestAll | QueryMode::Bulk2All);
+    let some = matches!(table, Table::Stored(stored) if stored.deleted > 0);
+    if some && !sees { resolver.schema.objects[resolver.object].field("IsDeleted") } else { None }
+}
+
+fn scan(tables: &Tables, object: usize, test: Option<&Test>, hidden: Option<usize>, enough: u64) -> Vec<u64> {
+    let mut scratch = Vec::new();
+    let mut found = Vec::new();
+    for row in 0..tables.tables[object].rows() {
+        if found.len() as u64 >= enough {
+            break;
+        }
+        let deleted = hidden.is_some_and(|field| {
+            scratch.clear();
+            tables.cell(object, row, field, &mut scratch);
+            scratch == b"true"
+        });
+        if !deleted && test.is_none_or(|test| test.holds(tables, row, &mut scratch)) {
+            found.push(row);
+        }
+    }
+    found
+}
+
+/// The ids that a sub-select after IN gives.
+fn semi_join(setting: Setting<'_>, inner: &Statement, text: &str) -> Result<HashSet<Id>, SoqlError> {
+    let plan = plan(setting, inner, text)?;
+    let Output::Records { columns, rows, .. } = &plan.output else {
+        return Err(SoqlError::malformed("semi join sub-selects select one field"));
+    };
+    let [column] = columns.as_slice() else {
+        return Err(SoqlError::malformed("semi join sub-selects select one field"));
+    };
+    if !matches!(column.kind, FieldType::Id | FieldType::Reference) {
+        return Err(SoqlError::malformed("semi join sub-selects select an id or a reference"));
+    }
+    let mut scratch = Vec::new();
+    let ids = rows.iter().filter_map(|row| {
+        scratch.clear();
+        column.text(setting.tables, row, &mut scratch);
+        ids::normalise(&scratch)
+    });
+    Ok(ids.collect())
+}

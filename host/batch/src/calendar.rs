@@ -9,18 +9,17 @@ const MICRO_DIGITS: usize = 6;
 /// Length of `2024-04-16`.
 const DATE_LEN: usize = 10;
 
-/// Days from 1970-01-01 to a date of the proleptic Gregorian calendar (Hinnant, "chrono-compatible date algorithms").
-fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
-    let year = year - i32::from(month <= 2);
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let shifted_month = (month as i32 + 9) % 12;
-    let day_of_year = (153 * shifted_month + 2) / 5 + day as i32 - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// Days from 1970-01-01 to a date of the years 1 and later (Hinnant, "chrono-compatible date algorithms").
+#[inline(always)]
+fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
+    // The year begins in March, so that the leap day is its last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    let leap_days = year / 4 - year / 100 + year / 400;
+    (year * 365 + leap_days + day_of_year) as i32 - 719_468
 }
 
-/// Year, month and day of a day number; the inverse of [`days_from_civil`], for any `i64` of sane size.
+/// Year, month and day of a day number; the inverse of [`days_from_civil`], for years before 1 too.
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -65,7 +64,7 @@ fn date_of(text: &[u8; DATE_LEN]) -> Option<i32> {
     if !plausible || (day > 28 && day > days_in_month(year, month)) {
         return None;
     }
-    Some(days_from_civil(year as i32, month, day))
+    Some(days_from_civil(year, month, day))
 }
 
 #[inline(always)]

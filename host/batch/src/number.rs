@@ -51,22 +51,28 @@ fn parse_plain(text: &[u8], scale: u8) -> Option<i128> {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
+    // Java writes a whole double with `.0`; what is left must have no point then.
+    let (unsigned, mut point_allowed) = match unsigned {
+        [whole @ .., b'.', b'0'] => (whole, false),
+        _ => (unsigned, unsigned.len() > 1),
+    };
     if unsigned.is_empty() || unsigned.len() > FAST_DIGITS {
         return None;
     }
     let mut value = 0u64;
-    let mut places = None;
+    let mut places = 0;
     for (at, byte) in unsigned.iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
             value = value * 10 + u64::from(digit);
-        } else if *byte == b'.' && places.is_none() && unsigned.len() > 1 {
-            places = Some(unsigned.len() - at - 1);
+        } else if *byte == b'.' && point_allowed {
+            point_allowed = false;
+            places = unsigned.len() - at - 1;
         } else {
             return None;
         }
     }
-    let missing = usize::from(scale).checked_sub(places.unwrap_or(0))?;
+    let missing = usize::from(scale).checked_sub(places)?;
     let scaled = i128::from(value).checked_mul(*POWERS.get(missing)?)?;
     Some(if negative { -scaled } else { scaled })
 }
@@ -209,7 +215,10 @@ mod tests {
 
     #[test]
     fn nothing_is_rounded_or_guessed() {
-        for text in ["", "-", ".", "1,5", "1.2.3", "E5", "1E", "1E+", "0x10", "NaN", " 1", "1 ", "--1", "∞"] {
+        for text in [
+            "", "-", ".", "1,5", "1.2.3", "1.5.0", ".0.0", "-", "E5", "1E", "1E+", "0x10", "NaN", " 1", "1 ", "--1",
+            "∞",
+        ] {
             assert_eq!(decimal(text, 2), Err(NumberError::Syntax), "{text}");
         }
         assert_eq!(decimal("0.125", 2), Err(NumberError::Scale));
@@ -239,7 +248,7 @@ mod tests {
         }
 
         #[test]
-        fn fast_and_slow_agree(text in "-?[0-9]{0,10}\\.?[0-9]{0,9}", scale in 0..12u8) {
+        fn fast_and_slow_agree(text in "-?[0-9]{0,10}\\.?[0-9]{0,9}(\\.0)?", scale in 0..12u8) {
             prop_assert_eq!(parse_decimal(text.as_bytes(), 18, scale), parse_any(text.as_bytes(), 18, scale));
         }
 

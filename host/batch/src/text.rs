@@ -258,3 +258,63 @@ fn write_clock(value: i64, unit: TimeUnit, out: &mut Vec<u8>) {
     let (seconds, nanos) = split(value, unit);
     write_time(seconds.rem_euclid(SECONDS_PER_DAY) as u32, nanos, out);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array as a;
+
+    fn text(array: &dyn Array, row: usize) -> String {
+        let mut out = Vec::new();
+        write_value(array, row, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn decimals_show_all_places() {
+        let decimal = |value: i128, precision, scale| {
+            let array = a::Decimal128Array::from(vec![value]);
+            text(&array.with_precision_and_scale(precision, scale).unwrap(), 0)
+        };
+        for (value, scale, expected) in
+            [(1_250, 2, "12.50"), (-5, 2, "-0.05"), (0, 3, "0.000"), (7, 0, "7"), (-12, -2, "-1200"), (0, -2, "0")]
+        {
+            assert_eq!(decimal(value, 18, scale), expected);
+        }
+        assert_eq!(decimal(1, 38, 38), format!("0.{}1", "0".repeat(37)));
+    }
+
+    #[test]
+    fn instants_show_the_places_they_need() {
+        let micros = a::TimestampMicrosecondArray::from(vec![1_713_294_000_000_000, -1]);
+        assert_eq!(text(&micros, 0), "2024-04-16T19:00:00.000");
+        let micros = micros.with_timezone("+02:00");
+        assert_eq!(text(&micros, 0), "2024-04-16T19:00:00.000Z");
+        assert_eq!(text(&micros, 1), "1969-12-31T23:59:59.999999Z");
+        assert_eq!(text(&a::TimestampNanosecondArray::from(vec![1]), 0), "1970-01-01T00:00:00.000000001");
+        for value in [i64::MIN, i64::MAX] {
+            assert!(!text(&a::TimestampSecondArray::from(vec![value]), 0).is_empty());
+            assert!(!text(&a::Time64NanosecondArray::from(vec![value]), 0).is_empty());
+        }
+        for value in [i32::MIN, i32::MAX] {
+            assert!(!text(&a::Date32Array::from(vec![value]), 0).is_empty());
+        }
+    }
+
+    #[test]
+    fn nulls_have_no_text_and_odd_types_no_form() {
+        assert_eq!(text(&a::Int32Array::from(vec![None]), 0), "");
+        assert_eq!(text(&a::NullArray::new(1), 0), "");
+        let dictionary: a::DictionaryArray<t::Int8Type> = ["x"].into_iter().collect();
+        assert!(ColumnText::new(&dictionary).is_err());
+    }
+
+    #[test]
+    fn kinds_tell_what_needs_escaping() {
+        let kind = |array: &dyn Array| ColumnText::new(array).unwrap().kind();
+        assert_eq!(kind(&a::StringArray::from(vec!["\""])), TextKind::Text);
+        assert_eq!(kind(&a::Date32Array::from(vec![0])), TextKind::PlainText);
+        assert_eq!(kind(&a::Float64Array::from(vec![0.5])), TextKind::Number);
+        assert_eq!(kind(&a::BooleanArray::from(vec![true])), TextKind::Boolean);
+    }
+}

@@ -101,15 +101,16 @@ impl Column {
         Some(Self { values, nulls: Vec::new(), rows: 0, nullable })
     }
 
-    /// Appends one cell, or leaves the column as it was.
+    /// Appends the cell from `start` to `end` of `buffer`, or leaves the column as it was.
     #[inline(always)]
-    pub(super) fn push(&mut self, cell: &[u8]) -> Result<(), Misfit> {
+    pub(super) fn push(&mut self, buffer: &[u8], start: usize, end: usize) -> Result<(), Misfit> {
+        let cell = &buffer[start..end];
         if cell.is_empty() {
             return self.push_null();
         }
         match &mut self.values {
             Values::Text { ends, bytes } => {
-                bytes.extend_from_slice(cell);
+                append(bytes, buffer, start, cell);
                 ends.push(bytes.len() as i32);
             }
             Values::Boolean(values) => values.push(parse_boolean(cell).ok_or(Misfit::Boolean)?),
@@ -139,7 +140,7 @@ impl Column {
         }
         let mut single = Vec::with_capacity(cell.len());
         undouble(cell, &mut single);
-        self.push(&single)
+        self.push(&single, 0, single.len())
     }
 
     fn push_null(&mut self) -> Result<(), Misfit> {
@@ -221,6 +222,23 @@ impl Column {
             bits[row as usize / 8] &= !(1 << (row % 8));
         }
         Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bits), 0, self.rows)))
+    }
+}
+
+/// Bytes that are copied at once, whatever the length of a short cell.
+const BLOCK_BYTES: usize = 32;
+
+/// Appends `cell`, which begins at `start` of `buffer`. A short one is copied as a whole block and cut: a copy of a
+/// fixed length is a few instructions, one of any length is a call.
+#[inline(always)]
+fn append(bytes: &mut Vec<u8>, buffer: &[u8], start: usize, cell: &[u8]) {
+    match buffer.get(start..).and_then(|rest| rest.first_chunk::<BLOCK_BYTES>()) {
+        Some(block) if cell.len() <= BLOCK_BYTES => {
+            let length = bytes.len() + cell.len();
+            bytes.extend_from_slice(block);
+            bytes.truncate(length);
+        }
+        _ => bytes.extend_from_slice(cell),
     }
 }
 

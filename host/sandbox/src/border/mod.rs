@@ -1,0 +1,329 @@
+//! The columns and batches of one call, by the numbers under which the guest knows them.
+
+pub mod accept;
+mod cast;
+pub mod lend;
+pub mod selection;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Schema, SchemaRef};
+
+use crate::bindings::forcepump::plugin::data::OnCastError;
+use crate::bindings::forcepump::plugin::types as wit;
+use crate::contract::{OpaqueTypes, from_wit, is_opaque, schema_from_wit, schema_to_wit};
+use crate::limits::{Limits, MAX_BATCHES, MAX_COLUMNS_PER_CALL};
+use lend::{Lent, lend};
+use selection::Chosen;
+
+/// Numbers from here on are retained batches.
+const FIRST_RETAINED: u32 = 1 << 31;
+
+/// Whether the bytes of a column may enter the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// They may.
+    Open,
+    /// The plugin did not list the column under `reads`.
+    Undeclared,
+    /// The pipeline withholds the column.
+    Withheld,
+}
+
+/// One column under a number.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The values.
+    pub array: ArrayRef,
+    /// Inherited by whatever is made of it.
+    pub access: Access,
+}
+
+impl Column {
+    fn readable(&self) -> Result<&Self, String> {
+        match self.access {
+            Access::Open => Ok(self),
+            Access::Undeclared => Err("the plugin did not list this column under `reads`".into()),
+            Access::Withheld => Err("the pipeline withholds this column from the plugin".into()),
+        }
+    }
+}
+
+/// One batch under a number.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// Names and types.
+    pub schema: SchemaRef,
+    /// The columns, in the order of the schema.
+    pub columns: Vec<Column>,
+    /// Length of each column.
+    pub rows: usize,
+}
+
+impl Sheet {
+    /// The batch for a host function. A withheld column must not get out that way and back in.
+    pub fn batch(&self) -> Result<RecordBatch, String> {
+        let columns = self.columns.iter().map(|column| match column.access {
+            Access::Withheld => column.readable().map(|column| Arc::clone(&column.array)),
+            _ => Ok(Arc::clone(&column.array)),
+        });
+        let columns = columns.collect::<Result<Vec<_>, String>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| format!("the batch does not fit its schema: {error}"))
+    }
+
+    fn bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.array.get_array_memory_size()).sum()
+    }
+}
+
+/// All that the `data` interface works on.
+pub struct Border {
+    columns: Vec<Column>,
+    sheets: Vec<Sheet>,
+    retained: BTreeMap<u32, Sheet>,
+    next_retained: u32,
+    retained_bytes: usize,
+    made_bytes: usize,
+    made_columns: usize,
+    fan_out: usize,
+    output_bytes: usize,
+    opaque: OpaqueTypes,
+}
+
+impl Border {
+    /// An empty border under these limits.
+    pub fn new(limits: &Limits) -> Self {
+        Border {
+            columns: Vec::new(),
+            sheets: Vec::new(),
+            retained: BTreeMap::new(),
+            next_retained: FIRST_RETAINED,
+            retained_bytes: 0,
+            made_bytes: 0,
+            made_columns: 0,
+            fan_out: limits.fan_out as usize,
+            output_bytes: limits.output_bytes,
+            opaque: OpaqueTypes::new(),
+        }
+    }
+
+    /// Names the Arrow types outside the contract that the input has.
+    pub fn set_opaque(&mut self, opaque: OpaqueTypes) {
+        self.opaque = opaque;
+    }
+
+    /// The Arrow types outside the contract that the input has.
+    pub fn opaque(&self) -> &OpaqueTypes {
+        &self.opaque
+    }
+
+    /// Starts a call over a batch.
+    pub fn begin(&mut self, sheet: Sheet) {
+        self.end();
+        self.columns.extend(sheet.columns.iter().cloned());
+        self.sheets.push(sheet);
+    }
+
+    /// Ends a call: all of its numbers are free again.
+    pub fn end(&mut self) {
+        self.columns.clear();
+        self.sheets.clear();
+        self.made_bytes = 0;
+        self.made_columns = 0;
+    }
+
+    /// Bytes of the retained batches.
+    pub fn retained_bytes(&self) -> usize {
+        self.retained_bytes
+    }
+
+    /// The column of that number.
+    pub fn column(&self, number: u32) -> Result<&Column, String> {
+        let found = self.columns.get(number as usize);
+        found.ok_or_else(|| format!("column {number} is not known, there are {}", self.columns.len()))
+    }
+
+    /// The batch of that number.
+    pub fn sheet(&self, number: u32) -> Result<&Sheet, String> {
+        let found =
+            if number >= FIRST_RETAINED { self.retained.get(&number) } else { self.sheets.get(number as usize) };
+        found.ok_or_else(|| format!("batch {number} is not known"))
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<(), String> {
+        let total = self.made_bytes.saturating_add(bytes);
+        if total > self.output_bytes {
+            return Err(format!("the call makes more than its {} bytes", self.output_bytes));
+        }
+        self.made_bytes = total;
+        Ok(())
+    }
+
+    fn push(&mut self, column: Column) -> Result<u32, String> {
+        if self.made_columns >= MAX_COLUMNS_PER_CALL {
+            return Err(format!("the call makes more than {MAX_COLUMNS_PER_CALL} columns"));
+        }
+        self.made_columns += 1;
+        let number = u32::try_from(self.columns.len()).map_err(|_| "too many columns")?;
+        self.columns.push(column);
+        Ok(number)
+    }
+
+    /// `data.read`.
+    pub fn read(&self, of: u32, rows: Option<wit::RowRange>) -> Result<Lent, String> {
+        let array = &self.column(of)?.readable()?.array;
+        let Some(wit::RowRange { offset, len }) = rows else { return lend(array) };
+        let end = u64::from(offset) + u64::from(len);
+        if end > array.len() as u64 {
+            return Err(format!("rows {offset} to {end} are asked for, there are {}", array.len()));
+        }
+        lend(&array.slice(offset as usize, len as usize))
+    }
+
+    /// `data.null-count`.
+    pub fn null_count(&self, of: u32) -> Result<u32, String> {
+        let array = &self.column(of)?.readable()?.array;
+        Ok(u32::try_from(array.logical_null_count()).unwrap_or(u32::MAX))
+    }
+
+    /// The first half of `data.write`: what may be written.
+    pub fn admit(&mut self, data_type: &wit::DataType, bytes: usize) -> Result<DataType, String> {
+        self.charge(bytes)?;
+        if let wit::DataType::Opaque(_) = data_type {
+            return Err("a column of an opaque type cannot be written".into());
+        }
+        from_wit(data_type, &self.opaque)
+    }
+
+    /// The second half of `data.write`: the checked buffers become a column.
+    pub fn write(&mut self, array: ArrayRef) -> Result<u32, String> {
+        self.push(Column { array, access: Access::Open })
+    }
+
+    /// `data.cast`.
+    pub fn cast(&mut self, of: u32, to: &wit::DataType, on_error: OnCastError) -> Result<u32, String> {
+        let Column { array, access } = self.column(of)?.clone();
+        let to = from_wit(to, &self.opaque)?;
+        if is_opaque(&to) {
+            return Err("a column cannot be cast to an opaque type".into());
+        }
+        let array = cast::cast(&array, &to, on_error, access == Access::Open)?;
+        self.charge(array.get_array_memory_size())?;
+        self.push(Column { array, access })
+    }
+
+    /// `data.select`.
+    pub fn select(&mut self, of: u32, rows: &wit::Selection) -> Result<u32, String> {
+        let Column { array, access } = self.column(of)?.clone();
+        let batch_rows = self.sheets.first().map_or(0, |sheet| sheet.rows);
+        let most = array.len().max(batch_rows).saturating_mul(self.fan_out);
+        let chosen = Chosen::check(rows, array.len(), most)?;
+        self.charge(chosen.bytes(&array))?;
+        let array = chosen.apply(&array)?;
+        self.push(Column { array, access })
+    }
+
+    /// `data.assemble`.
+    pub fn assemble(&mut self, shape: &wit::Schema, numbers: &[u32]) -> Result<u32, String> {
+        let schema = schema_from_wit(shape, &self.opaque)?;
+        if schema.fields().len() != numbers.len() {
+            let fields = schema.fields().len();
+            return Err(format!("the schema has {fields} fields, {} columns are given", numbers.len()));
+        }
+        let columns = numbers.iter().map(|number| self.column(*number).cloned());
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let rows = columns.first().map_or(0, |column| column.array.len());
+        for (field, column) in schema.fields().iter().zip(&columns) {
+            check_column(field, &column.array, rows)?;
+        }
+        self.add_sheet(Sheet { schema, columns, rows })
+    }
+
+    /// A batch that a host function made for the guest.
+    pub fn add_sheet(&mut self, sheet: Sheet) -> Result<u32, String> {
+        if self.sheets.len() >= MAX_BATCHES {
+            return Err(format!("the call holds more than {MAX_BATCHES} batches"));
+        }
+        let number = u32::try_from(self.sheets.len()).map_err(|_| "too many batches")?;
+        self.sheets.push(sheet);
+        Ok(number)
+    }
+
+    /// A batch that a driver gave: its types are flattened and its bytes charged.
+    pub fn add_batch(&mut self, batch: &RecordBatch) -> Result<(wit::Schema, u32), String> {
+        let sheet = sheet(batch, |_| Access::Open)?;
+        self.charge(sheet.bytes())?;
+        let shape = schema_to_wit(&sheet.schema);
+        Ok((shape, self.add_sheet(sheet)?))
+    }
+
+    /// `data.retain`. `room` is what the guest's memory limit leaves.
+    pub fn retain(&mut self, of: u32, room: usize) -> Result<u32, String> {
+        let sheet = self.sheet(of)?.clone();
+        let bytes = sheet.bytes();
+        if bytes > room {
+            return Err(format!("the batch has {bytes} bytes, the plugin's memory has room for {room}"));
+        }
+        if self.retained.len() >= MAX_BATCHES {
+            return Err(format!("more than {MAX_BATCHES} batches are retained"));
+        }
+        let number = self.next_retained;
+        self.next_retained = number.checked_add(1).ok_or("no number is left for a batch")?;
+        self.retained_bytes += bytes;
+        self.retained.insert(number, sheet);
+        Ok(number)
+    }
+
+    /// `data.release`; an unknown number is nothing to release.
+    pub fn release(&mut self, retained: u32) {
+        if let Some(sheet) = self.retained.remove(&retained) {
+            self.retained_bytes -= sheet.bytes();
+        }
+    }
+
+    /// `data.columns`.
+    pub fn columns_of(&mut self, of: u32) -> Result<Vec<u32>, String> {
+        if of == 0 && !self.sheets.is_empty() {
+            let count = self.sheets.first().map_or(0, |sheet| sheet.columns.len());
+            return Ok((0..count).filter_map(|number| u32::try_from(number).ok()).collect());
+        }
+        let columns = self.sheet(of)?.columns.clone();
+        columns.into_iter().map(|column| self.push(column)).collect()
+    }
+}
+
+/// A column fits a field: type, length, and no null where none may be.
+pub fn check_column(field: &arrow_schema::Field, array: &ArrayRef, rows: usize) -> Result<(), String> {
+    let name = field.name();
+    if array.data_type() != field.data_type() {
+        let (is, needed) = (array.data_type(), field.data_type());
+        return Err(format!("the column `{name}` has the type {is}, {needed} was settled"));
+    }
+    if array.len() != rows {
+        return Err(format!("the column `{name}` has {} rows, {rows} are needed", array.len()));
+    }
+    let nulls = array.logical_null_count();
+    if !field.is_nullable() && nulls > 0 {
+        return Err(format!("the column `{name}` has {nulls} nulls and is declared without"));
+    }
+    Ok(())
+}
+
+/// A batch as a sheet with flattened types.
+pub fn sheet(batch: &RecordBatch, access: impl Fn(usize) -> Access) -> Result<Sheet, String> {
+    let schema = crate::contract::flattened_schema(batch.schema_ref());
+    let columns = batch.columns().iter().zip(schema.fields()).enumerate();
+    let columns = columns.map(|(number, (array, field))| {
+        let array = cast::flatten(array, field.data_type())?;
+        Ok(Column { array, access: access(number) })
+    });
+    let columns = columns.collect::<Result<Vec<_>, String>>()?;
+    Ok(Sheet { schema, columns, rows: batch.num_rows() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! The plugin's configuration against the plugin's own JSON Schema, by the host.
+//!
+//! The schema comes from an untrusted guest, so it is bounded before it is compiled: only local
+//! references, none that lead in a circle, and no more work than [`MAX_SCHEMA_COST`].
+
+use std::collections::HashMap;
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
+
+use crate::error::ConfigProblem;
+use crate::text::clean;
+
+/// Subschemas that one validation may visit, references followed.
+const MAX_SCHEMA_COST: u64 = 100_000;
+/// Depth of nested subschemas and references.
+const MAX_SCHEMA_DEPTH: usize = 200;
+/// Size of one compiled pattern.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// Problems that one check reports.
+const MAX_PROBLEMS: usize = 50;
+/// Bytes of one problem's message.
+const MAX_MESSAGE_BYTES: usize = 512;
+
+/// A compiled configuration schema.
+pub(crate) struct ConfigSchema {
+    validator: Validator,
+}
+
+impl ConfigSchema {
+    /// Compiles the schema of a description; the error is the broken rule.
+    pub(crate) fn compile(text: &str) -> Result<Self, String> {
+        let schema: Value = serde_json::from_str(text).map_err(|error| format!("config-schema is no JSON: {error}"))?;
+        if !schema.is_object() {
+            return Err("config-schema must be a JSON object".into());
+        }
+        Guard::new(&schema).check()?;
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .offline()
+            .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
+            .build(&schema)
+            .map_err(|error| format!("config-schema is no JSON Schema: {}", one_line(&error)))?;
+        Ok(ConfigSchema { validator })
+    }
+
+    /// All that is wrong with a configuration, without its values.
+    pub(crate) fn check(&self, config: &Value) -> Result<(), Vec<ConfigProblem>> {
+        let errors = self.validator.iter_errors(config).take(MAX_PROBLEMS);
+        let problems: Vec<ConfigProblem> = errors
+            .map(|error| ConfigProblem {
+                pointer: error.instance_path().to_string(),
+                message: clean(&error.masked().to_string(), MAX_MESSAGE_BYTES),
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+fn one_line(error: &jsonschema::ValidationError<'_>) -> String {
+    clean(&error.to_string(), MAX_MESSAGE_BYTES)
+}
+
+/// Counts what a validation could cost at most, and finds references that go in a circle.
+struct Guard<'a> {
+    root: &'a Value,
+    costs: HashMap<*const Value, Cost>,
+}
+
+#[derive(Clone, Copy)]
+enum Cost {
+    BeingCounted,
+    Known(u64),
+}
+
+/// Keywords that change what a reference means; a configuration needs none of them.
+const REFUSED_KEYWORDS: [&str; 6] = ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"];
+
+impl<'a> Guard<'a> {
+    fn new(root: &'a Value) -> Self {
+        Guard { root, costs: HashMap::new() }
+    }
+
+    fn check(mut self) -> Result<(), String> {
+        let cost = self.cost(self.root, 0)?;
+        if cost > MAX_SCHEMA_COST {
+            return Err(format!("config-schema is too complex: more than {MAX_SCHEMA_COST} steps"));
+        }
+        Ok(())
+    }
+
+    fn cost(&mut self, schema: &'a Value, depth: usize) -> Result<u64, String> {
+        if depth > MAX_SCHEMA_DEPTH {
+            return Err(format!("config-schema is nested deeper than {MAX_SCHEMA_DEPTH}"));
+        }
+        match self.costs.get(&std::ptr::from_ref(schema)) {
+            Some(Cost::Known(cost)) => return Ok(*cost),
+            Some(Cost::BeingCounted) => {
+                return Err("config-schema refers to itself in a circle".into());
+            }
+            None => {}
+        }
+        self.costs.insert(std::ptr::from_ref(schema), Cost::BeingCounted);
+        let cost = self.children_cost(schema, depth)?;
+        self.costs.insert(std::ptr::from_ref(schema), Cost::Known(cost));
+        Ok(cost)
+    }
+
+    fn children_cost(&mut self, schema: &'a Value, depth: usize) -> Result<u64, String> {
+        let mut total = 1u64;
+        match schema {
+            Value::Array(items) => {
+                for item in items {
+                    total = total.saturating_add(self.cost(item, depth + 1)?);
+                }
+            }
+            Value::Object(members) => {
+                for (key, value) in members {
+                    total = total.saturating_add(self.member_cost(key, value, depth)?);
+                }
+            }
+            _ => {}
+        }
+        Ok(total)
+    }
+
+    fn member_cost(&mut self, key: &str, value: &'a Value, depth: usize) -> Result<u64, String> {
+        if REFUSED_KEYWORDS.contains(&key) && value.is_string() {
+            return Err(format!("config-schema uses `{key}`, which is not taken here"));
+        }
+        match (key, value) {
+            ("$ref", Value::String(target)) => {
+                let target = self.resolve(target)?;
+                self.cost(target, depth + 1)
+            }
+            // Definitions cost where they are referred to.
+            ("$defs" | "definitions", Value::Object(_)) => self.cost(value, depth + 1).map(|_| 1),
+            _ => self.cost(value, depth + 1),
+        }
+    }
+
+    fn resolve(&self, target: &str) -> Result<&'a Value, String> {
+        let pointer = target.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let found = pointer.and_then(|pointer| self.root.pointer(pointer));
+        found.ok_or_else(|| format!("config-schema refers to `{}`; only `#/$defs/NAME` is taken", clean(target, 200)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(schema: &Value) -> String {
+        ConfigSchema::compile(&schema.to_string()).err().expect("a refusal")
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_by_its_place_and_not_shown() {
+        let schema = json!({
+            "type": "object",
+            "properties": { "salt": { "type": "integer" } },
+            "additionalProperties": false,
+        });
+        let schema = ConfigSchema::compile(&schema.to_string()).expect("compiles");
+        assert_eq!(schema.check(&json!({ "salt": 1 })), Ok(()));
+        let problems = schema.check(&json!({ "salt": "hush" })).expect_err("wrong type");
+        assert_eq!(problems[0].pointer, "/salt");
+        assert!(!problems[0].message.contains("hush"), "{}", problems[0].message);
+        assert!(schema.check(&json!({ "other": 1 })).is_err());
+    }
+
+    #[test]
+    fn circles_and_remote_references_are_refused() {
+        assert!(refusal(&json!({ "$ref": "#" })).contains("circle"));
+        let circle = json!({
+            "$ref": "#/$defs/a",
+            "$defs": { "a": { "allOf": [{ "$ref": "#/$defs/b" }] }, "b": { "$ref": "#/$defs/a" } },
+        });
+        assert!(refusal(&circle).contains("circle"));
+        assert!(refusal(&json!({ "$ref": "https://example.com/x" })).contains("only `#/$defs/NAME`"));
+        assert!(refusal(&json!({ "$dynamicRef": "#a" })).contains("$dynamicRef"));
+    }
+
+    #[test]
+    fn a_schema_that_doubles_at_each_step_is_refused() {
+        let mut defs = serde_json::Map::new();
+        for step in 0..60 {
+            let next = json!({ "$ref": format!("#/$defs/s{}", step + 1) });
+            defs.insert(format!("s{step}"), json!({ "anyOf": [next, next] }));
+        }
+        defs.insert("s60".into(), json!({ "type": "integer" }));
+        let schema = json!({ "$ref": "#/$defs/s0", "$defs": defs });
+        assert!(refusal(&schema).contains("too complex"));
+    }
+
+    #[test]
+    fn text_that_is_no_schema_is_refused() {
+        assert!(ConfigSchema::compile("{").err().expect("no JSON").contains("no JSON"));
+        assert!(refusal(&json!({ "type": 7 })).contains("no JSON Schema"));
+        assert!(refusal(&json!({ "pattern": "(" , "type": "string"})).contains("no JSON Schema"));
+    }
+}

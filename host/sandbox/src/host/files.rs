@@ -1,0 +1,105 @@
+//! `files`: sinks under granted roots; the encoding and the system calls are the pipeline's.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use crate::bindings::forcepump::plugin::files;
+use crate::host::blocking;
+use crate::provider::{FileCompression, FileError, FileFormat, FileSink};
+use crate::state::HostState;
+use crate::text::clean;
+
+/// Bytes of a root's name in an error.
+const MAX_SHOWN_BYTES: usize = 200;
+
+/// One sink that a guest has open.
+pub struct OpenSink(Box<dyn FileSink>);
+
+impl From<FileError> for files::FileError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Denied(why) => files::FileError::Denied(why),
+            FileError::Exists => files::FileError::Exists,
+            FileError::Quota(bytes) => files::FileError::Quota(bytes),
+            FileError::WrongFormat(why) => files::FileError::WrongFormat(why),
+            FileError::Io(why) => files::FileError::Io(why),
+        }
+    }
+}
+
+impl From<files::Format> for FileFormat {
+    fn from(format: files::Format) -> Self {
+        match format {
+            files::Format::Raw => FileFormat::Raw,
+            files::Format::Csv => FileFormat::Csv,
+            files::Format::JsonLines => FileFormat::JsonLines,
+            files::Format::Arrow => FileFormat::Arrow,
+            files::Format::Parquet => FileFormat::Parquet,
+        }
+    }
+}
+
+impl From<files::Compression> for FileCompression {
+    fn from(compression: files::Compression) -> Self {
+        match compression {
+            files::Compression::None => FileCompression::None,
+            files::Compression::Gzip => FileCompression::Gzip,
+            files::Compression::Zstd => FileCompression::Zstd,
+        }
+    }
+}
+
+type Answer<T> = wasmtime::Result<Result<T, files::FileError>>;
+
+impl files::Host for HostState {}
+
+impl files::HostSink for HostState {
+    fn create(
+        &mut self,
+        root: String,
+        path: String,
+        format: files::Format,
+        compression: files::Compression,
+    ) -> Answer<Resource<OpenSink>> {
+        let Some(provider) = self.grants.files.get(&root).map(Arc::clone) else {
+            let root = clean(&root, MAX_SHOWN_BYTES);
+            return Ok(Err(files::FileError::Denied(format!("no root `{root}` is granted"))));
+        };
+        match blocking(|| provider.create(&path, format.into(), compression.into())) {
+            Ok(sink) => Ok(Ok(self.table.push(OpenSink(sink))?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn write(&mut self, sink: Resource<OpenSink>, bytes: Vec<u8>) -> Answer<()> {
+        let sink = self.table.get_mut(&sink)?;
+        Ok(blocking(|| sink.0.write(&bytes)).map_err(Into::into))
+    }
+
+    fn write_batch(&mut self, sink: Resource<OpenSink>, data: u32) -> Answer<()> {
+        let batch = match self.border.sheet(data).and_then(|sheet| sheet.batch()) {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(files::FileError::Denied(error))),
+        };
+        let sink = self.table.get_mut(&sink)?;
+        Ok(blocking(|| sink.0.write_batch(&batch)).map_err(Into::into))
+    }
+
+    fn finish(&mut self, sink: Resource<OpenSink>) -> Answer<files::Written> {
+        let sink = self.table.delete(sink)?;
+        let written = blocking(|| sink.0.finish());
+        Ok(written.map_err(Into::into).map(|written| files::Written {
+            path: written.path,
+            bytes: written.bytes,
+            rows: written.rows,
+            sha256: written.sha256,
+        }))
+    }
+
+    fn drop(&mut self, sink: Resource<OpenSink>) -> wasmtime::Result<()> {
+        let sink = self.table.delete(sink)?;
+        blocking(|| drop(sink));
+        Ok(())
+    }
+}

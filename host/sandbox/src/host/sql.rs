@@ -1,0 +1,141 @@
+//! `sql`: connections by granted name; the driver is the pipeline's.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use crate::bindings::forcepump::plugin::{sql, types};
+use crate::convert::{rejects_to_wit, value_from_wit};
+use crate::host::blocking;
+use crate::limits::{MAX_QUERY_ROWS, MAX_ROWS};
+use crate::provider::{InsertMode, InsertOptions, SqlConnection, SqlError, Value};
+use crate::state::HostState;
+
+/// One connection that a guest has open.
+pub struct OpenConnection(Box<dyn SqlConnection>);
+
+impl From<SqlError> for sql::SqlError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Denied(why) => sql::SqlError::Denied(why),
+            SqlError::UnknownConnection => sql::SqlError::UnknownConnection,
+            SqlError::Database { sqlstate, message } => sql::SqlError::Database((sqlstate, message)),
+            SqlError::Retryable(why) => sql::SqlError::Retryable(why),
+            SqlError::TooLarge(bytes) => sql::SqlError::TooLarge(bytes),
+            SqlError::Lost => sql::SqlError::Lost,
+        }
+    }
+}
+
+/// An error of the contract, not of the database.
+fn rule(text: String) -> sql::SqlError {
+    sql::SqlError::Denied(text)
+}
+
+type Answer<T> = wasmtime::Result<Result<T, sql::SqlError>>;
+
+impl HostState {
+    fn connection(&mut self, of: &Resource<OpenConnection>) -> wasmtime::Result<&mut dyn SqlConnection> {
+        Ok(self.table.get_mut(of)?.0.as_mut())
+    }
+
+    fn on_connection<T>(
+        &mut self,
+        of: &Resource<OpenConnection>,
+        work: impl FnOnce(&mut dyn SqlConnection) -> Result<T, SqlError>,
+    ) -> Answer<T> {
+        let connection = self.connection(of)?;
+        Ok(blocking(|| work(connection)).map_err(sql::SqlError::from))
+    }
+}
+
+fn params(given: Vec<types::Value>) -> Result<Vec<Value>, sql::SqlError> {
+    given.into_iter().map(value_from_wit).collect::<Result<_, _>>().map_err(rule)
+}
+
+impl sql::Host for HostState {}
+
+impl sql::HostConnection for HostState {
+    fn open(&mut self, name: String) -> Answer<Resource<OpenConnection>> {
+        let Some(provider) = self.grants.sql.get(&name).map(Arc::clone) else {
+            return Ok(Err(sql::SqlError::UnknownConnection));
+        };
+        match blocking(|| provider.open()) {
+            Ok(connection) => Ok(Ok(self.table.push(OpenConnection(connection))?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    fn begin(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
+        self.on_connection(&of, |connection| connection.begin())
+    }
+
+    fn commit(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
+        self.on_connection(&of, |connection| connection.commit())
+    }
+
+    fn rollback(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
+        self.on_connection(&of, |connection| connection.rollback())
+    }
+
+    fn execute(&mut self, of: Resource<OpenConnection>, statement: String, given: Vec<types::Value>) -> Answer<u64> {
+        match params(given) {
+            Ok(params) => self.on_connection(&of, |connection| connection.execute(&statement, &params)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn query(
+        &mut self,
+        of: Resource<OpenConnection>,
+        statement: String,
+        given: Vec<types::Value>,
+        max_rows: u32,
+    ) -> Answer<sql::Rows> {
+        let params = match params(given) {
+            Ok(params) => params,
+            Err(error) => return Ok(Err(error)),
+        };
+        let max_rows = max_rows.min(MAX_QUERY_ROWS).min(MAX_ROWS);
+        let rows = self.on_connection(&of, |connection| connection.query(&statement, &params, max_rows))?;
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(match self.border.add_batch(&rows.batch) {
+            Ok((shape, data)) => Ok(sql::Rows { shape, data, more: rows.more }),
+            Err(_) => Err(sql::SqlError::TooLarge(rows.batch.get_array_memory_size() as u64)),
+        })
+    }
+
+    fn bulk_insert(
+        &mut self,
+        of: Resource<OpenConnection>,
+        table: String,
+        data: u32,
+        options: sql::InsertOptions,
+    ) -> Answer<sql::Inserted> {
+        let batch = match self.border.sheet(data).and_then(|sheet| sheet.batch()) {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(rule(error))),
+        };
+        let options = InsertOptions {
+            mode: match options.mode {
+                sql::InsertMode::Append => InsertMode::Append,
+                sql::InsertMode::Upsert => InsertMode::Upsert,
+                sql::InsertMode::Replace => InsertMode::Replace,
+            },
+            columns: options.columns,
+            keys: options.keys,
+            collect_rejects: options.collect_rejects,
+        };
+        let inserted = self.on_connection(&of, |connection| connection.bulk_insert(&table, &batch, &options))?;
+        Ok(inserted.map(|inserted| sql::Inserted { rows: inserted.rows, rejects: rejects_to_wit(inserted.rejects) }))
+    }
+
+    fn drop(&mut self, of: Resource<OpenConnection>) -> wasmtime::Result<()> {
+        let connection = self.table.delete(of)?;
+        blocking(|| drop(connection));
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! What `process` and `finish` answered, checked and made into batches.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_buffer::BooleanBuffer;
+use forcepump_batch::RowReject;
+
+use super::Processed;
+use super::output::{Origin, Output};
+use crate::bindings::exports::forcepump::plugin::transform as wit;
+use crate::border::selection::Chosen;
+use crate::border::{Border, Sheet, check_column};
+use crate::convert::rejects_from_wit;
+use crate::limits::Limits;
+
+/// Batches that one call may give in place of its input.
+const MAX_EMITTED: usize = 1_024;
+
+/// Checks an outcome; the error is the broken rule.
+pub(super) fn check(
+    output: &mut Output,
+    input: &Sheet,
+    answer: wit::Outcome,
+    border: &Border,
+    limits: &Limits,
+) -> Result<Processed, String> {
+    let most = input.rows.saturating_mul(limits.fan_out as usize);
+    match answer {
+        wit::Outcome::Derived(derived) => check_derived(output, input, derived, border, most),
+        wit::Outcome::Replaced(emitted) => check_replaced(output, emitted, border, most),
+    }
+}
+
+fn check_derived(
+    output: &mut Output,
+    input: &Sheet,
+    derived: wit::Derived,
+    border: &Border,
+    most: usize,
+) -> Result<Processed, String> {
+    let rows = input.rows;
+    let chosen = Chosen::check(&derived.rows, rows, most)?;
+    let rejects = rejects_from_wit(derived.rejects, rows, input.columns.len())?;
+    let selected = count_selected(&chosen, rows, &rejects)?;
+    let columns = derived_columns(output, input, &derived.columns, &chosen, border)?;
+    let batch = batch(output, columns, chosen.count(rows))?;
+    Ok(Processed {
+        filtered: (rows - selected - rejects.len()) as u64,
+        batches: Some(batch).filter(|batch| batch.num_rows() > 0).into_iter().collect(),
+        selected: selected as u64,
+        rejects,
+        replaced: false,
+    })
+}
+
+/// Counts the selected rows; a rejected row must not be one of them.
+fn count_selected(chosen: &Chosen, rows: usize, rejects: &[RowReject]) -> Result<usize, String> {
+    match (chosen, rejects.first()) {
+        (Chosen::All, None) => return Ok(rows),
+        (Chosen::None, _) => return Ok(0),
+        _ => {}
+    }
+    let bits: BooleanBuffer = chosen.bits(rows);
+    match rejects.iter().find(|reject| bits.value(reject.row as usize)) {
+        Some(reject) => Err(format!("row {} is both selected and rejected", reject.row)),
+        None => Ok(bits.count_set_bits()),
+    }
+}
+
+fn derived_columns(
+    output: &mut Output,
+    input: &Sheet,
+    computed: &[u32],
+    chosen: &Chosen,
+    border: &Border,
+) -> Result<Vec<ArrayRef>, String> {
+    if computed.len() != output.computed {
+        let settled = output.computed;
+        return Err(format!("{} computed columns are given, {settled} were settled", computed.len()));
+    }
+    let rows = chosen.count(input.rows);
+    let mut computed = computed.iter();
+    let mut columns = Vec::with_capacity(output.origins.len());
+    for number in 0..output.origins.len() {
+        columns.push(match &output.origins[number] {
+            Origin::Keep(kept) => {
+                let kept = input.columns.get(*kept).ok_or("a kept column is missing")?;
+                chosen.apply(&kept.array)?
+            }
+            Origin::Constant(_) => output.constant(number, rows)?,
+            Origin::Computed => {
+                let given = computed.next().ok_or("a computed column is missing")?;
+                let array = &border.column(*given)?.array;
+                check_column(output.schema.field(number), array, rows)?;
+                Arc::clone(array)
+            }
+        });
+    }
+    Ok(columns)
+}
+
+fn check_replaced(
+    output: &Output,
+    emitted: Vec<wit::Emitted>,
+    border: &Border,
+    most: usize,
+) -> Result<Processed, String> {
+    if emitted.len() > MAX_EMITTED {
+        return Err(format!("{} batches are more than {MAX_EMITTED}", emitted.len()));
+    }
+    let total: u64 = emitted.iter().map(|emitted| u64::from(emitted.rows)).sum();
+    if total > most as u64 {
+        return Err(format!("{total} rows come out, the fan-out cap allows {most}"));
+    }
+    let batches = emitted.into_iter().map(|emitted| self::emitted(output, emitted, most, border));
+    let mut batches = batches.collect::<Result<Vec<_>, _>>()?;
+    batches.retain(|batch| batch.num_rows() > 0);
+    Ok(Processed { batches, replaced: true, ..Processed::default() })
+}
+
+/// A batch with rows of its own: every output column, in order.
+pub(super) fn emitted(
+    output: &Output,
+    emitted: wit::Emitted,
+    most: usize,
+    border: &Border,
+) -> Result<RecordBatch, String> {
+    let rows = emitted.rows as usize;
+    if rows > most {
+        return Err(format!("{rows} rows come out, {most} were asked for at most"));
+    }
+    let fields = output.schema.fields();
+    if emitted.columns.len() != fields.len() {
+        let (given, settled) = (emitted.columns.len(), fields.len());
+        return Err(format!("{given} columns are given, the output has {settled}"));
+    }
+    let columns = fields.iter().zip(&emitted.columns).map(|(field, number)| {
+        let array = &border.column(*number)?.array;
+        check_column(field, array, rows)?;
+        Ok(Arc::clone(array))
+    });
+    let columns = columns.collect::<Result<Vec<_>, String>>()?;
+    batch(output, columns, rows)
+}
+
+fn batch(output: &Output, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, String> {
+    debug_assert!(columns.iter().all(|column| column.len() == rows));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(&output.schema), columns, &options)
+        .map_err(|error| format!("the batch does not fit the settled output: {error}"))
+}

@@ -1,1 +1,28 @@
-//! Pipeline file to plan to run.
+//! Pipeline file to plan to run: units, workers, commits, counts. The only crate that knows Salesforce and plugins.
+
+mod cancel;
+mod capability;
+mod chain;
+mod error;
+mod event;
+pub mod file;
+mod head;
+mod host;
+mod part;
+mod plan;
+mod preview;
+mod report;
+mod run;
+mod session;
+mod source;
+
+pub use cancel::Cancel;
+pub use error::{Error, ErrorClass};
+pub use event::{Event, Observer, Phase, Silent};
+pub use file::{Connections, FileError, Pipeline, PipelineFile, Problem, find_connections_file, pipeline_schema};
+pub use head::{Head, head};
+pub use host::{Builtin, Host};
+pub use plan::{Plan, PlanColumn, PlanStep};
+pub use preview::{Preview, PreviewReject, PreviewStage};
+pub use report::{ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField};
+pub use session::{DemoAccess, Session};

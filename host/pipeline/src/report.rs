@@ -105,3 +105,9 @@ pub struct ReportedError {
     /// the whole text
     pub message: String,
 }
+
+impl From<&forcepump_salesforce::SkippedField> for SkippedField {
+    fn from(field: &forcepump_salesforce::SkippedField) -> Self {
+        Self { name: field.name.clone(), reason: field.reason.clone() }
+    }
+}

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use connections::{Connections, find_connections_file};
-pub use parse::{FileError, parse_pipeline};
+pub use parse::{FileError, nearest, parse_pipeline};
 pub use secrets::{ConfigSecrets, SecretError};
 pub use validate::{Problem, validate};
 

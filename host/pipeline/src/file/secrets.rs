@@ -54,8 +54,9 @@ fn resolve_at(value: &Value, folder: &Path, pointer: &str) -> Result<Value, Secr
 
 fn resolve_one(reference: &str, folder: &Path, pointer: &str) -> Result<Value, SecretError> {
     let fault = |message: String| SecretError { pointer: pointer.to_owned(), message };
-    let parsed: SecretRef = reference.parse().map_err(|error| fault(format!("{error}")))?;
-    let secret = parsed.resolve(folder).map_err(|error| fault(error.to_string()))?;
+    let parsed = SecretRef::parse(reference);
+    parsed.check(MARK).map_err(|error| fault(error.to_string()))?;
+    let secret = parsed.resolve(MARK, folder).map_err(|error| fault(error.to_string()))?;
     Ok(Value::String(secret.expose_secret().to_owned()))
 }
 

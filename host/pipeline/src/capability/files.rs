@@ -1,0 +1,79 @@
+//! File sinks of the transfer crate, offered to the sandbox.
+
+use arrow_array::RecordBatch;
+use forcepump_sandbox as sandbox;
+use forcepump_transfer::files;
+
+/// A granted folder.
+pub struct Folder(pub files::Root);
+
+impl sandbox::FileProvider for Folder {
+    fn create(
+        &self,
+        path: &str,
+        format: sandbox::FileFormat,
+        compression: sandbox::FileCompression,
+    ) -> Result<Box<dyn sandbox::FileSink>, sandbox::FileError> {
+        let sink = self.0.create(path, format_of(format), compression_of(compression)).map_err(refusal)?;
+        Ok(Box::new(OpenSink(sink)))
+    }
+}
+
+/// A folder that is granted, but not opened: enough to plan with; creating anything in it opens it.
+pub struct Unopened(pub std::path::PathBuf);
+
+impl sandbox::FileProvider for Unopened {
+    fn create(
+        &self,
+        path: &str,
+        format: sandbox::FileFormat,
+        compression: sandbox::FileCompression,
+    ) -> Result<Box<dyn sandbox::FileSink>, sandbox::FileError> {
+        Folder(files::Root::open(&self.0).map_err(refusal)?).create(path, format, compression)
+    }
+}
+
+struct OpenSink(files::Sink);
+
+impl sandbox::FileSink for OpenSink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), sandbox::FileError> {
+        self.0.write(bytes).map_err(refusal)
+    }
+
+    fn write_batch(&mut self, data: &RecordBatch) -> Result<(), sandbox::FileError> {
+        self.0.write_batch(data).map_err(refusal)
+    }
+
+    fn finish(self: Box<Self>) -> Result<sandbox::Written, sandbox::FileError> {
+        let files::Written { path, bytes, rows, sha256 } = self.0.finish().map_err(refusal)?;
+        Ok(sandbox::Written { path, bytes, rows, sha256 })
+    }
+}
+
+fn format_of(format: sandbox::FileFormat) -> files::Format {
+    match format {
+        sandbox::FileFormat::Raw => files::Format::Raw,
+        sandbox::FileFormat::Csv => files::Format::Csv,
+        sandbox::FileFormat::JsonLines => files::Format::JsonLines,
+        sandbox::FileFormat::Arrow => files::Format::Arrow,
+        sandbox::FileFormat::Parquet => files::Format::Parquet,
+    }
+}
+
+fn compression_of(compression: sandbox::FileCompression) -> files::Compression {
+    match compression {
+        sandbox::FileCompression::None => files::Compression::None,
+        sandbox::FileCompression::Gzip => files::Compression::Gzip,
+        sandbox::FileCompression::Zstd => files::Compression::Zstd,
+    }
+}
+
+fn refusal(error: files::FileError) -> sandbox::FileError {
+    match error {
+        files::FileError::Denied(text) => sandbox::FileError::Denied(text),
+        files::FileError::Exists(_) => sandbox::FileError::Exists,
+        files::FileError::Quota(bytes) => sandbox::FileError::Quota(bytes),
+        files::FileError::WrongFormat(text) => sandbox::FileError::WrongFormat(text),
+        files::FileError::Io(text) => sandbox::FileError::Io(text),
+    }
+}

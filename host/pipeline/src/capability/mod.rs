@@ -1,0 +1,134 @@
+//! The operator's grants, turned into what the sandbox links: the transfer crate behind the sandbox's traits.
+
+mod files;
+mod sql;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use forcepump_sandbox::{Clock, FileProvider, Grants, Limits, Seed, SqlProvider};
+use forcepump_transfer::files::Root;
+
+use crate::error::Error;
+use crate::file::{Grant, PluginLimits};
+use crate::report::ResultPlace;
+
+/// Only SQLite is spoken so far.
+const SQLITE_PREFIX: &str = "sqlite:";
+/// Bytes in a MiB.
+const MIB: usize = 1 << 20;
+
+/// What the host opens for a plugin; nothing is created on disk before [`open`] is called.
+///
+/// # Errors
+/// [`Error::Input`] when a grant is malformed, [`Error::Host`] when a folder cannot be opened.
+pub fn open(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
+    let mut files: BTreeMap<String, Arc<dyn FileProvider>> = BTreeMap::new();
+    for (name, path) in &grant.files {
+        let root = Root::open(&folder.join(path)).map_err(|error| Error::Host {
+            what: format!("{key}.grant.files.{name}"),
+            error: std::io::Error::other(error.to_string()),
+        })?;
+        files.insert(name.clone(), Arc::new(files::Folder(root)));
+    }
+    Ok(Grants { files, ..Grants::clone(&dry(key, grant, folder)?) })
+}
+
+/// The grants without any folder behind them: enough to check what a plugin asks for and to open a transform.
+///
+/// # Errors
+/// [`Error::Input`] when a grant is malformed.
+pub fn dry(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
+    let mut sql: BTreeMap<String, Arc<dyn SqlProvider>> = BTreeMap::new();
+    for (name, dsn) in &grant.sql {
+        let path = sqlite_path(dsn, folder).map_err(|text| Error::input(format!("{key}.grant.sql.{name}"), text))?;
+        sql.insert(name.clone(), Arc::new(sql::Database(path)));
+    }
+    let files = grant
+        .files
+        .iter()
+        .map(|(name, path)| (name.clone(), Arc::new(files::Unopened(folder.join(path))) as Arc<dyn FileProvider>))
+        .collect();
+    Ok(Grants {
+        clock: grant.clock.then_some(Clock::System),
+        random: grant.random.then_some(Seed::System),
+        sql,
+        files,
+    })
+}
+
+fn sqlite_path(dsn: &str, folder: &Path) -> Result<PathBuf, String> {
+    match dsn.strip_prefix(SQLITE_PREFIX) {
+        Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(folder.join(path)),
+        _ => Err(format!("`{dsn}` is no database this version can open; write \"sqlite:PATH\"")),
+    }
+}
+
+/// The sandbox's limits for a plugin: the defaults, changed where the file says so.
+#[must_use]
+pub fn limits(limits: &PluginLimits) -> Limits {
+    let mut chosen = Limits::default();
+    if let Some(mib) = limits.memory_mib {
+        chosen.memory_bytes = mib as usize * MIB;
+    }
+    if let Some(ms) = limits.call_ms {
+        chosen.call = Duration::from_millis(u64::from(ms));
+    }
+    if let Some(mib) = limits.output_mib {
+        chosen.output_bytes = mib as usize * MIB;
+    }
+    chosen
+}
+
+/// The places that a grant lets a destination write to.
+#[must_use]
+pub fn places(grant: &Grant, folder: &Path) -> Vec<ResultPlace> {
+    let folders = grant.files.values().map(|path| ResultPlace::Folder {
+        path: folder.join(path).display().to_string(),
+        files: Vec::new(),
+    });
+    let databases = grant.sql.values().filter_map(|dsn| sqlite_path(dsn, folder).ok());
+    let databases = databases.map(|path| ResultPlace::Sqlite { path: path.display().to_string() });
+    folders.chain(databases).collect()
+}
+
+/// The grants in words, for a plan.
+#[must_use]
+pub fn words(grant: &Grant) -> Vec<String> {
+    let files = grant.files.iter().map(|(name, path)| format!("files {name} = {path}"));
+    let sql = grant.sql.iter().map(|(name, dsn)| format!("sql {name} = {dsn}"));
+    let clock = grant.clock.then(|| "clock".to_owned());
+    let random = grant.random.then(|| "random".to_owned());
+    files.chain(sql).chain(clock).chain(random).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dsn_of_another_kind_is_refused_by_name() {
+        let grant = Grant { sql: BTreeMap::from([("db".into(), "postgres://x".into())]), ..Grant::default() };
+        let text = dry("destination", &grant, Path::new(".")).unwrap_err().to_string();
+        assert!(text.contains("destination.grant.sql.db") && text.contains("sqlite:PATH"), "{text}");
+    }
+
+    #[test]
+    fn a_dry_grant_makes_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let grant = Grant { files: BTreeMap::from([("out".into(), "results".into())]), ..Grant::default() };
+        dry("destination", &grant, folder.path()).unwrap();
+        assert!(!folder.path().join("results").exists());
+        open("destination", &grant, folder.path()).unwrap();
+        assert!(folder.path().join("results").exists());
+    }
+
+    #[test]
+    fn limits_of_the_file_replace_only_what_they_name() {
+        let chosen = limits(&PluginLimits { memory_mib: Some(8), ..PluginLimits::default() });
+        assert_eq!(chosen.memory_bytes, 8 << 20);
+        assert_eq!(chosen.call, Limits::default().call);
+    }
+}

@@ -1,0 +1,222 @@
+//! What a run would do, in words and numbers, without moving a row.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+use forcepump_sandbox::Source;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::capability;
+use crate::chain::{self, Link, Use};
+use crate::error::Error;
+use crate::file::{Action, Mode, PluginLimits};
+use crate::part::Part;
+use crate::report::SkippedField;
+use crate::run::shared::Parts;
+use crate::run::start;
+use crate::session::Session;
+
+/// The whole of a plan.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// the pipeline's name
+    pub pipeline: String,
+    /// the connection's name
+    pub connection: String,
+    /// host of the org
+    pub org: String,
+    /// which API moves the rows
+    pub api: &'static str,
+    /// its version
+    pub api_version: String,
+    /// API name of the object
+    pub object: String,
+    /// `query` or `queryAll`
+    pub action: &'static str,
+    /// the query as it will be sent, pruned
+    pub soql: String,
+    /// columns of the query
+    pub columns: Vec<PlanColumn>,
+    /// columns left out because nothing reads or takes them
+    pub pruned: Vec<String>,
+    /// fields that Bulk API cannot read
+    pub skipped_fields: Vec<SkippedField>,
+    /// the transforms in order
+    pub transforms: Vec<PlanStep>,
+    /// the destination
+    pub destination: PlanStep,
+    /// HTTP requests that a run needs
+    pub expected_calls: String,
+    /// what the operator should know
+    pub notes: Vec<String>,
+}
+
+/// One column.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanColumn {
+    /// its name
+    pub name: String,
+    /// describe's type, when it comes from Salesforce
+    pub salesforce_type: Option<String>,
+    /// the Arrow type
+    pub arrow_type: String,
+    /// whether it can be null
+    pub nullable: bool,
+}
+
+/// One plugin.
+#[derive(Debug, Serialize)]
+pub struct PlanStep {
+    /// the name it gives itself
+    pub plugin: String,
+    /// its version
+    pub version: String,
+    /// sha256 of the component, hex
+    pub digest: String,
+    /// its configuration as written, secrets still references
+    pub config: Value,
+    /// columns whose bytes enter the plugin
+    pub reads: Vec<String>,
+    /// columns that pass by it untouched
+    pub keeps: Vec<String>,
+    /// columns it makes
+    pub computes: Vec<String>,
+    /// columns with one value
+    pub constants: Vec<String>,
+    /// columns that end here
+    pub drops: Vec<String>,
+    /// what it asks for
+    pub asks: Vec<String>,
+    /// what it is granted
+    pub grants: Vec<String>,
+    /// limits that differ from the default
+    pub limits: PluginLimits,
+    /// columns that come out; of a destination: columns that reach it
+    pub output: Vec<PlanColumn>,
+    /// how a destination writes
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// the columns that identify a row
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
+    let mut query = session.resolve().await?;
+    let parts = session.parts()?;
+    let opening = session.opening("plan", &query.object);
+    let full = Arc::clone(&query.schema);
+    let links =
+        chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
+    let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
+    start::target(session, &parts.destination, &output, &opening)?;
+    parts.destination.check_destination_grants().await?;
+    let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();
+    let all: Vec<u32> = (0..).take(output.fields().len()).collect();
+    let kept = start::kept_columns(&uses, &all, &full);
+    query.keep_columns(&kept);
+    let source = &session.pipeline().file.source;
+    Ok(Plan {
+        pipeline: session.pipeline().file.name.clone(),
+        connection: session.connection_name().to_owned(),
+        org: session.org().to_owned(),
+        api: "Bulk API 2.0 query",
+        api_version: session.client().api_version().to_owned(),
+        object: query.object.clone(),
+        action: match source.action {
+            Action::Query => "query",
+            Action::QueryAll => "queryAll",
+        },
+        columns: columns(&query.schema),
+        pruned: start::pruned_names(&full, &kept).into_iter().collect(),
+        skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
+        soql: query.soql,
+        transforms: parts.transforms.iter().zip(&links).map(transform_step).collect(),
+        destination: destination_step(session, &parts, &output),
+        expected_calls: expected_calls(source.max_records),
+        notes: notes(),
+    })
+}
+
+fn expected_calls(max_records: Option<u32>) -> String {
+    let rows = max_records.map_or(start::DEFAULT_MAX_RECORDS, u64::from);
+    format!(
+        "1 login, 1 to create the job, 1 a poll (0.2 s apart at first, 5 s at most), 1 for every 5 pages listed, 1 a page of up to {rows} rows, 1 to delete the job"
+    )
+}
+
+fn notes() -> Vec<String> {
+    vec!["the destination may take fewer columns when the run prepares it; what it does not take is not fetched".to_owned()]
+}
+
+fn columns(schema: &Schema) -> Vec<PlanColumn> {
+    schema.fields().iter().map(|field| column(field)).collect()
+}
+
+fn column(field: &Field) -> PlanColumn {
+    PlanColumn {
+        name: field.name().clone(),
+        salesforce_type: field.metadata().get("sf.type").cloned(),
+        arrow_type: field.data_type().to_string(),
+        nullable: field.is_nullable(),
+    }
+}
+
+fn step(part: &Part) -> PlanStep {
+    let description = part.plugin.description();
+    PlanStep {
+        plugin: description.name.clone(),
+        version: description.version.clone(),
+        digest: part.plugin.digest().to_owned(),
+        config: part.shown_config.clone(),
+        reads: Vec::new(),
+        keeps: Vec::new(),
+        computes: Vec::new(),
+        constants: Vec::new(),
+        drops: Vec::new(),
+        asks: description.needs.iter().map(|need| format!("{} {}: {}", need.capability, need.name, need.why)).collect(),
+        grants: capability::words(&part.grant),
+        limits: part.limits.clone(),
+        output: Vec::new(),
+        mode: None,
+        keys: Vec::new(),
+    }
+}
+
+fn transform_step((part, link): (&Part, &Link)) -> PlanStep {
+    let name = |number: &u32| link.input.fields().get(*number as usize).map(|field| field.name().clone());
+    let outputs = || link.opened.output.fields().iter().zip(&link.opened.sources);
+    let of = |wanted: fn(&Source) -> bool| -> Vec<String> {
+        outputs().filter(|(_, source)| wanted(source)).map(|(field, _)| field.name().clone()).collect()
+    };
+    let kept: BTreeSet<u32> = outputs()
+        .filter_map(|(_, source)| match source {
+            Source::Keep(number) => Some(*number),
+            _ => None,
+        })
+        .collect();
+    let dropped = (0..).take(link.input.fields().len()).filter(|number: &u32| !kept.contains(number));
+    PlanStep {
+        reads: link.opened.reads.iter().filter_map(name).collect(),
+        keeps: of(|source| matches!(source, Source::Keep(_))),
+        computes: of(|source| matches!(source, Source::Computed)),
+        constants: of(|source| matches!(source, Source::Constant(_))),
+        drops: dropped.filter_map(|number| name(&number)).collect(),
+        output: columns(&link.opened.output),
+        ..step(part)
+    }
+}
+
+fn destination_step(session: &Session, parts: &Parts, output: &SchemaRef) -> PlanStep {
+    let file = &session.pipeline().file.destination;
+    let columns = columns(output);
+    PlanStep {
+        reads: columns.iter().map(|column| column.name.clone()).collect(),
+        output: columns,
+        mode: Some(file.mode),
+        keys: file.keys.clone(),
+        ..step(&parts.destination)
+    }
+}

@@ -1,0 +1,181 @@
+//! A few rows, before and after each transform; the destination is not touched.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions};
+use forcepump_sandbox::Processed;
+
+use crate::cancel::Cancel;
+use crate::chain;
+use crate::error::Error;
+use crate::event::{Event, Observer, Phase};
+use crate::file::Action;
+use crate::run::{self, Columns, PageQueue, Piece, Reading, start};
+use crate::session::Session;
+
+/// Rows at each station.
+#[derive(Debug)]
+pub struct Preview {
+    /// the source first, then one after each transform
+    pub stages: Vec<PreviewStage>,
+}
+
+/// Rows at one station.
+#[derive(Debug)]
+pub struct PreviewStage {
+    /// the object, or the plugin's name
+    pub label: String,
+    /// the rows that are left
+    pub batches: Vec<RecordBatch>,
+    /// rows that the transform left out
+    pub filtered: u64,
+    /// rows refused here
+    pub rejected: Vec<PreviewReject>,
+}
+
+/// A refused row.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct PreviewReject {
+    /// row number at the station's entrance, from 0
+    pub row: u64,
+    /// machine word
+    pub code: String,
+    /// for people
+    pub reason: String,
+}
+
+pub(crate) async fn preview(
+    session: &Session,
+    rows: usize,
+    observer: &Arc<dyn Observer>,
+    cancel: &Cancel,
+) -> Result<Preview, Error> {
+    observer.event(Event::Phase(Phase::Planning));
+    let source = fetch(session, rows, observer, cancel).await?;
+    let parts = session.parts()?;
+    let opening = session.opening("preview", &source.label);
+    let schema = source.batches.first().map(RecordBatch::schema).unwrap_or(session.resolve().await?.schema);
+    let live = |part: &crate::part::Part| part.live_settings(part.settings.grants.clone(), observer);
+    let mut links = chain::open(&parts.transforms, live, &schema, BTreeSet::new(), &opening, 0).await?;
+    let mut stages = vec![source];
+    for (link, part) in links.iter_mut().zip(&parts.transforms) {
+        let input = stages.last().map(|stage| stage.batches.clone()).unwrap_or_default();
+        let mut stage = PreviewStage {
+            label: part.name().to_owned(),
+            batches: Vec::new(),
+            filtered: 0,
+            rejected: Vec::new(),
+        };
+        let mut first_row = 0;
+        for batch in input {
+            let count = batch.num_rows() as u64;
+            let done = link.instance.process(batch, first_row).await.map_err(|error| part.transform_error(&error))?;
+            take(&mut stage, done, first_row);
+            first_row += count;
+        }
+        while let Some(batch) = link.instance.finish(start::FINISH_ROWS).await.map_err(|e| part.transform_error(&e))? {
+            stage.batches.push(batch);
+        }
+        stages.push(stage);
+    }
+    Ok(Preview { stages })
+}
+
+fn take(stage: &mut PreviewStage, done: Processed, first_row: u64) {
+    let Processed { batches, rejects, filtered } = done;
+    stage.batches.extend(batches);
+    stage.filtered += filtered;
+    stage.rejected.extend(rejects.into_iter().map(|reject| PreviewReject {
+        row: first_row + u64::from(reject.row),
+        code: reject.code,
+        reason: reject.reason,
+    }));
+}
+
+/// The first rows of the query, through a small job of its own that is deleted afterwards.
+async fn fetch(
+    session: &Session,
+    rows: usize,
+    observer: &Arc<dyn Observer>,
+    cancel: &Cancel,
+) -> Result<PreviewStage, Error> {
+    let query = cancel.race(session.resolve()).await.ok_or(Error::Interrupted)??;
+    let soql = limited(&query.soql, &query.select.rest, rows);
+    let source = &session.pipeline().file.source;
+    let options = QueryOptions {
+        action: match source.action {
+            Action::Query => QueryAction::Query,
+            Action::QueryAll => QueryAction::QueryAll,
+        },
+        max_records: None,
+        api_version: source.api_version.clone(),
+    };
+    observer.event(Event::Phase(Phase::Querying));
+    let job = QueryJob::create(session.client(), &soql, options).await?;
+    let taken = rows_of(&job, &query.schema, rows, cancel).await;
+    if taken.is_err() {
+        let _ = job.abort().await;
+    }
+    if let Err(error) = job.delete().await {
+        observer.event(Event::Warning(format!("the job {} stays in the org until it expires: {error}", job.id())));
+    }
+    taken.map(|(batches, rejected)| PreviewStage { label: query.object, batches, filtered: 0, rejected })
+}
+
+async fn rows_of(
+    job: &QueryJob,
+    schema: &arrow_schema::SchemaRef,
+    rows: usize,
+    cancel: &Cancel,
+) -> Result<(Vec<RecordBatch>, Vec<PreviewReject>), Error> {
+    job.wait(|_| (), cancel.cancelled()).await.map_err(|error| match error {
+        forcepump_salesforce::Error::Cancelled { .. } => Error::Interrupted,
+        other => other.into(),
+    })?;
+    let all: Vec<usize> = (0..schema.fields().len()).collect();
+    let decode = forcepump_batch::DecodeOptions { batch_rows: rows.max(1), ..Default::default() };
+    let reading = Arc::new(Reading {
+        job: job.clone(),
+        pages: PageQueue::new(job.pages()),
+        decode,
+        columns: Columns::new(schema, &all, rows),
+    });
+    let Some(page) = reading.pages.take().await? else { return Ok(Default::default()) };
+    let mut pieces = run::read(&reading, page);
+    let (mut batches, mut rejected) = (Vec::new(), Vec::new());
+    while let Some(piece) = cancel.race(pieces.recv()).await.ok_or(Error::Interrupted)? {
+        if let Piece::Rows(decoded, _) = piece.map_err(|failure| failure.error)? {
+            let left = rows - batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+            rejected.extend(decoded.rejects.into_iter().map(|reject| PreviewReject {
+                row: reject.row,
+                code: reject.code,
+                reason: reject.reason,
+            }));
+            batches.push(decoded.batch.slice(0, left.min(decoded.batch.num_rows())));
+            if left <= decoded.batch.num_rows() {
+                break;
+            }
+        }
+    }
+    Ok((batches, rejected))
+}
+
+/// A query that has a LIMIT of its own keeps it; reading stops after enough rows either way.
+fn limited(soql: &str, rest: &str, rows: usize) -> String {
+    let has_limit = rest.split_whitespace().any(|word| word.eq_ignore_ascii_case("limit"));
+    if has_limit { soql.to_owned() } else { format!("{soql} LIMIT {rows}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_added_only_once() {
+        assert_eq!(limited("SELECT Id FROM Account", "", 5), "SELECT Id FROM Account LIMIT 5");
+        let own = "SELECT Id FROM Account LIMIT 3";
+        assert_eq!(limited(own, "LIMIT 3", 5), own);
+    }
+}

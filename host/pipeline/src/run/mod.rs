@@ -1,0 +1,199 @@
+//! A run: job, workers, commits, the destination's last step, and the report of it all.
+
+mod failure;
+mod lane;
+mod pages;
+mod reader;
+mod refuse;
+mod rejects;
+mod retry;
+pub(crate) mod shared;
+pub(crate) mod start;
+mod tally;
+mod unit;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use forcepump_sandbox::Ending;
+use forcepump_salesforce::{Client, QueryJob};
+
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::event::{Event, Observer, Phase};
+use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
+use crate::session::Session;
+use shared::Shared;
+
+pub(crate) use reader::{Columns, Piece, Reading, read};
+pub(crate) use refuse::cell;
+pub(crate) use pages::PageQueue;
+
+/// Runs the pipeline once; whatever happens is in the report.
+pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    let outcome = attempt(session, &observer, &cancel, &mut progress).await;
+    report(session, progress, outcome.err(), started)
+}
+
+/// What is known of a run as it goes; an error does not take it away.
+#[derive(Default)]
+struct Progress {
+    run_id: String,
+    job_id: Option<String>,
+    announced: u64,
+    skipped: Vec<SkippedField>,
+    shared: Option<Arc<Shared>>,
+}
+
+async fn attempt(
+    session: &Session,
+    observer: &Arc<dyn Observer>,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    observer.event(Event::Phase(Phase::Planning));
+    progress.run_id = start::new_run_id();
+    let ready = cancel.race(start::prepare(session, observer, &progress.run_id)).await.ok_or(Error::Interrupted)??;
+    progress.skipped = ready.skipped.clone();
+    progress.shared = Some(Arc::clone(&ready.shared));
+    let moved = match cancel.race(start::create_job(session, &ready)).await {
+        Some(Ok(job)) => with_job(session, &ready, job, cancel, progress).await,
+        Some(Err(error)) => Err(error),
+        None => Err(Error::Interrupted),
+    };
+    let concluded = conclude(session, &ready, &moved).await;
+    moved.and(concluded)
+}
+
+/// Waits for the job, moves its rows, and leaves no job behind in the org.
+async fn with_job(
+    session: &Session,
+    ready: &start::Ready,
+    job: QueryJob,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    progress.job_id = Some(job.id().to_owned());
+    let observer = &ready.shared.observer;
+    observer.event(Event::JobCreated { id: job.id().to_owned() });
+    let moved = wait_and_move(session, ready, &job, cancel, progress).await;
+    if moved.is_err() {
+        // What cannot be aborted has ended already; either way the results are of no use to anyone.
+        let _ = job.abort().await;
+    }
+    if let Err(error) = job.delete().await {
+        observer.event(Event::Warning(format!("the job {} stays in the org until it expires: {error}", job.id())));
+    }
+    moved
+}
+
+async fn wait_and_move(
+    session: &Session,
+    ready: &start::Ready,
+    job: &QueryJob,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let observer = Arc::clone(&ready.shared.observer);
+    observer.event(Event::Phase(Phase::Querying));
+    let polled = |info: &forcepump_salesforce::JobInfo| {
+        let rows = info.number_records_processed.unwrap_or(0);
+        observer.event(Event::JobPolled { state: info.state.as_str().to_owned(), rows });
+    };
+    let info = job.wait(polled, cancel.cancelled()).await.map_err(interrupted_or_source)?;
+    if let Some(rows) = info.number_records_processed {
+        progress.announced = rows;
+        observer.event(Event::Announced { rows });
+    }
+    observer.event(Event::Phase(Phase::Moving));
+    lane::move_pages(session, ready, job, cancel).await?;
+    check_total(job, info.number_records_processed, &ready.shared)
+}
+
+fn interrupted_or_source(error: forcepump_salesforce::Error) -> Error {
+    match error {
+        forcepump_salesforce::Error::Cancelled { .. } => Error::Interrupted,
+        other => other.into(),
+    }
+}
+
+/// The job's own count against the rows parsed from all pages: a missing page cannot pass.
+fn check_total(job: &QueryJob, announced: Option<u64>, shared: &Shared) -> Result<(), Error> {
+    let read = shared.ledger().rows.read;
+    match announced {
+        Some(rows) if rows != read => Err(Error::SourceData(format!(
+            "job {} announced {rows} rows (numberRecordsProcessed), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again, report the job id to Salesforce",
+            job.id()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn conclude(session: &Session, ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
+    ready.shared.observer.event(Event::Phase(Phase::Concluding));
+    let how = match moved {
+        Ok(()) => Ending::Complete,
+        Err(Error::Interrupted) => Ending::Cancelled,
+        Err(_) => Ending::Failed,
+    };
+    let part = &ready.shared.parts.destination;
+    let tokens = ready.shared.ledger().tokens.clone();
+    let mut instance = ready.destination().await?;
+    let done = instance.conclude(&ready.shared.target, how, &tokens).await;
+    let _ = session;
+    done.map_err(|error| part.destination_error(&error))
+}
+
+fn report(session: &Session, progress: Progress, error: Option<Error>, started: Instant) -> RunReport {
+    let state = match &error {
+        Some(Error::Interrupted) => RunState::Cancelled,
+        Some(_) => RunState::Failed,
+        None => RunState::Complete,
+    };
+    let client: &Client = session.client();
+    let mut report = RunReport {
+        run_id: progress.run_id,
+        pipeline: session.pipeline().file.name.clone(),
+        state,
+        job_id: progress.job_id,
+        rows: Default::default(),
+        bytes_read: 0,
+        units: 0,
+        retries: client.retries(),
+        seconds: started.elapsed().as_secs_f64(),
+        calls_used: client.calls_used(),
+        api_usage: client.api_usage(),
+        results: session.places(),
+        rejects_file: None,
+        rejects_by_code: Default::default(),
+        skipped_fields: progress.skipped,
+        error: error.map(|e| ReportedError { class: e.class().word(), message: e.to_string() }),
+    };
+    report.rows.announced = progress.announced;
+    if let Some(shared) = progress.shared {
+        add_ledger(&mut report, &shared);
+    }
+    report
+}
+
+fn add_ledger(report: &mut RunReport, shared: &Shared) {
+    let ledger = shared.ledger();
+    let announced = report.rows.announced;
+    report.rows = ledger.rows;
+    report.rows.announced = announced;
+    report.bytes_read = ledger.bytes;
+    report.units = ledger.units;
+    report.retries += ledger.retries;
+    report.rejects_file = ledger.rejects.path().map(|path| path.display().to_string());
+    report.rejects_by_code = ledger.rejects.by_code().clone();
+    if report.state == RunState::Complete && report.rows.rejected > 0 {
+        report.state = RunState::CompleteWithRejects;
+    }
+    for place in &mut report.results {
+        if let ResultPlace::Folder { files, .. } = place {
+            files.clone_from(&ledger.tokens);
+        }
+    }
+}

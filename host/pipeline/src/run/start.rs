@@ -1,0 +1,184 @@
+//! Everything before the first row: plugins opened, destination prepared, columns pruned, job created.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use forcepump_batch::DecodeOptions;
+use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions, ResolvedQuery};
+use forcepump_sandbox::{DestinationInstance, Grants, Settings, Target, WriteMode};
+
+use super::reader::Columns;
+use super::rejects::RejectsFile;
+use super::shared::{Parts, Shared};
+use super::unit::Lane;
+use crate::capability;
+use crate::chain::{self, Opening, Use};
+use crate::error::Error;
+use crate::event::Observer;
+use crate::file::{Action, Mode};
+use crate::part::Part;
+use crate::report::SkippedField;
+use crate::session::Session;
+
+/// Rows of a page when the file says nothing: small enough to be tried again cheaply, large enough to be few.
+pub(crate) const DEFAULT_MAX_RECORDS: u64 = 50_000;
+/// Rows asked of a transform's `finish` at a time.
+pub(crate) const FINISH_ROWS: u32 = 8_192;
+/// CSV bytes of a batch at most, so that memory stays flat with very wide rows.
+const BATCH_BYTES: usize = 8 << 20;
+/// Workers at most, whatever a destination can take: each holds instances, buffers and a connection.
+const MAX_LANES: u32 = 4;
+
+/// All that a run needs once it is planned.
+pub(crate) struct Ready {
+    pub shared: Arc<Shared>,
+    pub query: ResolvedQuery,
+    pub skipped: Vec<SkippedField>,
+    pub decode: DecodeOptions,
+    pub lanes: u32,
+    pub stateful: bool,
+    full: SchemaRef,
+    kept: Vec<usize>,
+    pruned: BTreeSet<String>,
+    grants: Grants,
+}
+
+/// Opens, prepares and prunes; nothing is sent to Salesforce but describes.
+pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run_id: &str) -> Result<Ready, Error> {
+    let mut query = session.resolve().await?;
+    let parts = Arc::new(session.parts()?);
+    let opening = session.opening(run_id, &query.object);
+    let full = Arc::clone(&query.schema);
+    let links = chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
+    let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
+    let target = target(session, &parts.destination, &output, &opening)?;
+    let grants = capability::open("destination", &parts.destination.grant, session.pipeline().folder())?;
+    let settings = parts.destination.live_settings(grants.clone(), observer);
+    let prepared = prepare_destination(&parts.destination, &settings, &target).await?;
+    let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();
+    let kept = kept_columns(&uses, &prepared.takes, &full);
+    query.keep_columns(&kept);
+    let preferred = links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
+    let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
+    let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
+    Ok(Ready {
+        skipped: query.skipped.iter().map(SkippedField::from).collect(),
+        decode: DecodeOptions {
+            batch_rows: session.batch_rows(preferred.unwrap_or(0)),
+            batch_bytes: BATCH_BYTES,
+            ..DecodeOptions::default()
+        },
+        lanes: if stateful { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) },
+        stateful,
+        pruned: pruned_names(&full, &kept),
+        shared: Arc::new(Shared::new(parts, target, opening, Arc::clone(observer), rejects)),
+        query,
+        full,
+        kept,
+        grants,
+    })
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
+}
+
+async fn prepare_destination(
+    part: &Part,
+    settings: &Settings,
+    target: &Target,
+) -> Result<forcepump_sandbox::Prepared, Error> {
+    let failed = |error| part.destination_error(&error);
+    let mut instance = part.plugin.destination(settings).await.map_err(failed)?;
+    instance.prepare(target).await.map_err(failed)
+}
+
+/// The source columns to fetch: what is read or taken, and the id, so that a rejected row can be named.
+pub(crate) fn kept_columns(uses: &[Use], takes: &[u32], full: &SchemaRef) -> Vec<usize> {
+    let takes: BTreeSet<u32> = takes.iter().copied().collect();
+    let mut kept: BTreeSet<usize> = chain::needed(uses, &takes).into_iter().map(|number| number as usize).collect();
+    kept.extend(full.fields().iter().position(|field| field.name() == "Id"));
+    if kept.is_empty() {
+        kept.insert(0);
+    }
+    kept.into_iter().filter(|number| *number < full.fields().len()).collect()
+}
+
+pub(crate) fn pruned_names(full: &SchemaRef, kept: &[usize]) -> BTreeSet<String> {
+    let gone = full.fields().iter().enumerate().filter(|(number, _)| kept.binary_search(number).is_err());
+    gone.map(|(_, field)| field.name().clone()).collect()
+}
+
+/// What the destination is told of its target; the keys must be among the columns that reach it.
+pub(crate) fn target(session: &Session, part: &Part, input: &SchemaRef, opening: &Opening) -> Result<Target, Error> {
+    let step = &session.pipeline().file.destination;
+    let keys = step.keys.iter().map(|key| key_number(key, input)).collect::<Result<_, _>>()?;
+    Ok(Target {
+        config_json: part.config_json.clone(),
+        input: Arc::clone(input),
+        feed: opening.feed.clone(),
+        run_id: opening.run_id.clone(),
+        as_of_micros: opening.as_of_micros,
+        mode: match step.mode {
+            Mode::Append => WriteMode::Append,
+            Mode::Overwrite => WriteMode::Overwrite,
+            Mode::Merge => WriteMode::Merge,
+            Mode::Update => WriteMode::Update,
+            Mode::Delete => WriteMode::Delete,
+        },
+        keys,
+    })
+}
+
+fn key_number(key: &str, input: &SchemaRef) -> Result<u32, Error> {
+    let names = || input.fields().iter().map(|field| field.name().as_str());
+    let found = names().position(|name| name == key);
+    found.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
+        let meant = crate::file::nearest(key, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        Error::input("destination.keys", format!("no column `{key}` reaches the destination{meant}"))
+    })
+}
+
+/// Creates the Salesforce job for the pruned query.
+pub(crate) async fn create_job(session: &Session, ready: &Ready) -> Result<QueryJob, Error> {
+    let source = &session.pipeline().file.source;
+    let options = QueryOptions {
+        action: match source.action {
+            Action::Query => QueryAction::Query,
+            Action::QueryAll => QueryAction::QueryAll,
+        },
+        max_records: Some(source.max_records.map_or(DEFAULT_MAX_RECORDS, u64::from)),
+        api_version: source.api_version.clone(),
+    };
+    Ok(QueryJob::create(session.client(), &ready.query.soql, options).await?)
+}
+
+/// Unique per run, and sorts by time.
+pub(crate) fn new_run_id() -> String {
+    let now = chrono::Utc::now();
+    format!("{}-{:04x}", now.format("%Y%m%dT%H%M%S%3fZ"), std::process::id() & 0xffff)
+}
+
+impl Ready {
+    /// The fetched columns and their places in the schema that the plugins were opened with.
+    pub(crate) fn columns(&self) -> Columns {
+        Columns::new(&self.full, &self.kept, self.decode.batch_rows)
+    }
+
+    /// A destination instance of its own, as `prepare` and `conclude` are due one.
+    pub(crate) async fn destination(&self) -> Result<DestinationInstance, Error> {
+        let part = &self.shared.parts.destination;
+        let settings = part.live_settings(self.grants.clone(), &self.shared.observer);
+        part.plugin.destination(&settings).await.map_err(|error| part.destination_error(&error))
+    }
+
+    /// The instances of one worker. Columns that are not fetched are withheld: reading one is an error, not a null.
+    pub(crate) async fn lane(&self, number: u32) -> Result<Lane, Error> {
+        let parts = &self.shared.parts;
+        let live = |part: &Part| part.live_settings(part.settings.grants.clone(), &self.shared.observer);
+        let pruned = self.pruned.clone();
+        let links = chain::open(&parts.transforms, live, &self.full, pruned, &self.shared.opening, number).await?;
+        Ok(Lane { number, links, destination: self.destination().await? })
+    }
+}

@@ -1,0 +1,168 @@
+//! One pipeline with its connection: what `check`, `plan`, `preview` and `run` start from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use forcepump_salesforce::{Client, ClientOptions, ResolvedConnection, ResolvedQuery, Select};
+use secrecy::SecretString;
+
+use crate::cancel::Cancel;
+use crate::capability;
+use crate::chain::Opening;
+use crate::error::Error;
+use crate::event::Observer;
+use crate::file::{Connections, Pipeline, find_connections_file};
+use crate::host::Host;
+use crate::part::{Part, Step};
+use crate::plan::{self, Plan};
+use crate::preview::{self, Preview};
+use crate::report::{ResultPlace, RunReport};
+use crate::run;
+use crate::run::shared::Parts;
+
+/// Rows of a batch at most when plugins may choose: beyond it memory grows and nothing gets faster.
+const MAX_PREFERRED_ROWS: usize = 65_536;
+
+/// How to reach the embedded emulator, for connections with `environment = "demo"`.
+#[derive(Debug, Clone)]
+pub struct DemoAccess {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// consumer key
+    pub client_id: String,
+    /// consumer secret
+    pub client_secret: String,
+}
+
+/// A pipeline file, its connection, and the host it runs on. Opening it sends nothing.
+pub struct Session {
+    host: Host,
+    pipeline: Pipeline,
+    client: Client,
+    connection: String,
+    org: String,
+}
+
+impl Session {
+    /// Whether the pipeline's connection is the embedded emulator, which has to be started first.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the connections file or the connection is missing or malformed.
+    pub fn needs_demo(pipeline: &Pipeline, connections: Option<&Path>) -> Result<bool, Error> {
+        let path = find_connections_file(connections, pipeline.folder())?;
+        Ok(Connections::load(&path)?.get(&pipeline.file.source.connection)?.is_demo())
+    }
+
+    /// Resolves the connection and its secrets.
+    ///
+    /// # Errors
+    /// [`Error::File`] for the connections file, [`Error::Source`] when a secret or the connection is unusable.
+    pub fn open(
+        host: &Host,
+        pipeline: Pipeline,
+        connections: Option<&Path>,
+        demo: Option<&DemoAccess>,
+    ) -> Result<Self, Error> {
+        let path = find_connections_file(connections, pipeline.folder())?;
+        let known = Connections::load(&path)?;
+        let name = pipeline.file.source.connection.clone();
+        let config = known.get(&name)?;
+        let resolved = match demo {
+            Some(access) if config.is_demo() => demo_connection(access, &name, config.api_version.as_deref())?,
+            _ => config.resolve(&name, known.folder())?,
+        };
+        let resolved = match &pipeline.file.source.api_version {
+            Some(version) => resolved.named(&name, Some(version))?,
+            None => resolved,
+        };
+        let org = resolved.host().to_owned();
+        let client = Client::new(resolved, ClientOptions::default())?;
+        Ok(Self { host: host.clone(), pipeline, client, connection: name, org })
+    }
+
+    /// Parses, resolves and validates everything without moving data; costs a login and describes.
+    ///
+    /// # Errors
+    /// What [`Session::run`] would fail on before its first row.
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        plan::plan(self).await
+    }
+
+    /// Shows rows before and after each transform; the destination is not touched.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn preview(&self, rows: usize, observer: &Arc<dyn Observer>, cancel: &Cancel) -> Result<Preview, Error> {
+        preview::preview(self, rows, observer, cancel).await
+    }
+
+    /// Moves the data. Never fails: the report holds the error.
+    pub async fn run(&self, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
+        run::run(self, observer, cancel).await
+    }
+
+    /// The pipeline.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn connection_name(&self) -> &str {
+        &self.connection
+    }
+
+    pub(crate) fn org(&self) -> &str {
+        &self.org
+    }
+
+    /// The query with its types; an unknown field is answered with the nearest one.
+    pub(crate) async fn resolve(&self) -> Result<ResolvedQuery, Error> {
+        let source = &self.pipeline.file.source;
+        let select = match (&source.query, &source.object) {
+            (Some(query), _) => Select::parse(query)?,
+            (None, Some(object)) => Select::from_fields(object, &source.fields, source.condition.as_deref())?,
+            (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
+        };
+        Ok(forcepump_salesforce::resolve(&self.client, &select).await?)
+    }
+
+    /// Loads every plugin and checks its configuration.
+    pub(crate) fn parts(&self) -> Result<Parts, Error> {
+        let file = &self.pipeline.file;
+        let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder());
+        let transforms =
+            file.transform.iter().enumerate().map(|(index, step)| load(Step::transform(index, step))).collect::<Result<_, _>>()?;
+        Ok(Parts { transforms, destination: load(Step::destination(&file.destination))? })
+    }
+
+    pub(crate) fn opening(&self, run_id: &str, object: &str) -> Opening {
+        Opening {
+            feed: object.to_owned(),
+            run_id: run_id.to_owned(),
+            as_of_micros: chrono::Utc::now().timestamp_micros(),
+        }
+    }
+
+    /// Rows per batch: the file's word, else what the plugins prefer, else the default.
+    pub(crate) fn batch_rows(&self, preferred: u32) -> usize {
+        match (self.pipeline.file.source.batch_rows, preferred) {
+            (Some(rows), _) => rows,
+            (None, 0) => self.pipeline.batch_rows(),
+            (None, rows) => (rows as usize).min(MAX_PREFERRED_ROWS),
+        }
+    }
+
+    pub(crate) fn places(&self) -> Vec<ResultPlace> {
+        capability::places(&self.pipeline.file.destination.grant, self.pipeline.folder())
+    }
+}
+
+fn demo_connection(access: &DemoAccess, name: &str, version: Option<&str>) -> Result<ResolvedConnection, Error> {
+    let secret = SecretString::from(access.client_secret.clone());
+    let connection = ResolvedConnection::client_credentials(&access.url, &access.client_id, secret)?;
+    Ok(connection.named(name, version)?)
+}

@@ -2,8 +2,8 @@
 
 use crate::column::read;
 use crate::{
-    BooleanColumn, Column, DataType, Field, OnCastError, PluginError, Primitive, PrimitiveColumn,
-    Schema, Selection, Utf8Column, host,
+    BooleanColumn, Column, DataType, Field, OnCastError, PluginError, Primitive, PrimitiveColumn, Schema, Selection,
+    Utf8Column, host,
 };
 
 /// The number of the current batch in calls that take one (`sql`, `files`).
@@ -19,11 +19,7 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(schema: &'a Schema, rows: u32, first_row: u64) -> Self {
-        Batch {
-            schema,
-            rows,
-            first_row,
-        }
+        Batch { schema, rows, first_row }
     }
 
     /// How many rows.
@@ -51,8 +47,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`PluginError::Fatal`] when there is no such column.
     pub fn null_count(&self, column: u32) -> Result<u32, PluginError> {
-        host::null_count(column)
-            .map_err(|reason| PluginError::fatal(format!("column {column}: {reason}")))
+        host::null_count(column).map_err(|reason| PluginError::fatal(format!("column {column}: {reason}")))
     }
 
     /// Reads a text column.
@@ -69,9 +64,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// As [`Batch::utf8`].
     pub fn boolean(&self, column: u32) -> Result<BooleanColumn, PluginError> {
-        self.expect(column, "boolean", |data_type| {
-            *data_type == DataType::Boolean
-        })?;
+        self.expect(column, "boolean", |data_type| *data_type == DataType::Boolean)?;
         BooleanColumn::from_buffers(read(column)?, self.rows())
     }
 
@@ -149,14 +142,8 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// [`PluginError::Data`] when a value does not fit and `on_error` says fail.
-    pub fn cast(
-        &self,
-        column: Column,
-        to: &DataType,
-        on_error: OnCastError,
-    ) -> Result<Column, PluginError> {
-        host::cast(column, to, on_error)
-            .map_err(|reason| PluginError::data(format!("column {column}: {reason}")))
+    pub fn cast(&self, column: Column, to: &DataType, on_error: OnCastError) -> Result<Column, PluginError> {
+        host::cast(column, to, on_error).map_err(|reason| PluginError::data(format!("column {column}: {reason}")))
     }
 
     /// Filters or takes rows of a column on the host; gives the new column.
@@ -164,8 +151,7 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`PluginError::Fatal`] when the selection does not suit the column.
     pub fn select(&self, column: Column, rows: &Selection) -> Result<Column, PluginError> {
-        host::select(column, rows)
-            .map_err(|reason| PluginError::fatal(format!("column {column}: {reason}")))
+        host::select(column, rows).map_err(|reason| PluginError::fatal(format!("column {column}: {reason}")))
     }
 
     /// Name and type of a column.
@@ -176,20 +162,12 @@ impl<'a> Batch<'a> {
         self.schema.field(column)
     }
 
-    fn expect(
-        &self,
-        column: u32,
-        wanted: &str,
-        fits: impl Fn(&DataType) -> bool,
-    ) -> Result<(), PluginError> {
+    fn expect(&self, column: u32, wanted: &str, fits: impl Fn(&DataType) -> bool) -> Result<(), PluginError> {
         let field = self.field(column)?;
         if fits(&field.data_type) {
             return Ok(());
         }
         let found = field.data_type.describe();
-        Err(PluginError::fatal(format!(
-            "column \"{}\" is {found} and cannot be read as {wanted}",
-            field.name
-        )))
+        Err(PluginError::fatal(format!("column \"{}\" is {found} and cannot be read as {wanted}", field.name)))
     }
 }

@@ -12,10 +12,7 @@ pub struct Bitmap {
 impl Bitmap {
     /// `len` bits, all of them `bit`.
     pub fn filled(len: usize, bit: bool) -> Self {
-        let mut bitmap = Bitmap {
-            bytes: vec![if bit { 0xff } else { 0 }; len.div_ceil(8)],
-            len,
-        };
+        let mut bitmap = Bitmap { bytes: vec![if bit { 0xff } else { 0 }; len.div_ceil(8)], len };
         bitmap.clear_padding();
         bitmap
     }
@@ -24,8 +21,7 @@ impl Bitmap {
     pub fn from_fn(len: usize, mut bit: impl FnMut(usize) -> bool) -> Self {
         let mut bytes = Vec::with_capacity(len.div_ceil(8));
         for start in (0..len).step_by(8) {
-            let byte = (start..len.min(start + 8))
-                .fold(0u8, |byte, row| byte | u8::from(bit(row)) << (row - start));
+            let byte = (start..len.min(start + 8)).fold(0u8, |byte, row| byte | u8::from(bit(row)) << (row - start));
             bytes.push(byte);
         }
         Bitmap { bytes, len }
@@ -52,9 +48,7 @@ impl Bitmap {
     /// The bit of a row; false behind the end.
     #[inline]
     pub fn get(&self, row: usize) -> bool {
-        self.bytes
-            .get(row / 8)
-            .is_some_and(|byte| byte >> (row % 8) & 1 == 1)
+        self.bytes.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
     }
 
     /// Sets the bit of a row; behind the end it does nothing.
@@ -83,10 +77,7 @@ impl Bitmap {
 
     /// How many bits are set.
     pub fn count(&self) -> usize {
-        self.bytes
-            .iter()
-            .map(|byte| byte.count_ones() as usize)
-            .sum()
+        self.bytes.iter().map(|byte| byte.count_ones() as usize).sum()
     }
 
     /// Whether every bit is set.
@@ -156,10 +147,7 @@ mod tests {
     #[test]
     fn padding_stays_zero() {
         assert_eq!(Bitmap::filled(10, true).into_bytes(), [0xff, 0b11]);
-        assert_eq!(
-            Bitmap::from_bytes(vec![0xff, 0xff], 9).into_bytes(),
-            [0xff, 1]
-        );
+        assert_eq!(Bitmap::from_bytes(vec![0xff, 0xff], 9).into_bytes(), [0xff, 1]);
         let inverted = Bitmap::filled(3, true).and_not(&Bitmap::from_fn(3, |row| row == 1));
         assert_eq!(inverted.into_bytes(), [0b101]);
     }
@@ -177,9 +165,6 @@ mod tests {
     fn a_selection_is_as_short_as_can_be() {
         assert_eq!(Selection::from(Bitmap::filled(9, true)), Selection::All);
         assert_eq!(Selection::from(Bitmap::filled(9, false)), Selection::None);
-        assert_eq!(
-            Selection::from(Bitmap::from_fn(9, |row| row == 8)),
-            Selection::Mask(vec![0, 1])
-        );
+        assert_eq!(Selection::from(Bitmap::from_fn(9, |row| row == 8)), Selection::Mask(vec![0, 1]));
     }
 }

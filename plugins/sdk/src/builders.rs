@@ -39,11 +39,7 @@ pub struct PrimitiveBuilder<T> {
 impl<T: Primitive> PrimitiveBuilder<T> {
     /// Room for `rows` values.
     pub fn with_capacity(rows: usize) -> Self {
-        PrimitiveBuilder {
-            values: Vec::with_capacity(rows * T::WIDTH),
-            nulls: Nulls::default(),
-            of: PhantomData,
-        }
+        PrimitiveBuilder { values: Vec::with_capacity(rows * T::WIDTH), nulls: Nulls::default(), of: PhantomData }
     }
 
     /// One value or null.
@@ -62,18 +58,10 @@ impl<T: Primitive> PrimitiveBuilder<T> {
     /// `data.write` that the values break.
     pub fn finish(self, data_type: &DataType) -> Result<Column, PluginError> {
         if !T::fits(data_type) {
-            return Err(PluginError::fatal(format!(
-                "{} values are no {} column",
-                T::NAME,
-                data_type.describe()
-            )));
+            return Err(PluginError::fatal(format!("{} values are no {} column", T::NAME, data_type.describe())));
         }
         let rows = self.nulls.rows;
-        let parts = Buffers {
-            validity: self.nulls.finish(),
-            offsets: Vec::new(),
-            values: self.values,
-        };
+        let parts = Buffers { validity: self.nulls.finish(), offsets: Vec::new(), values: self.values };
         write(data_type, rows, &parts)
     }
 }
@@ -105,15 +93,7 @@ impl BooleanBuilder {
     pub fn finish(self) -> Result<Column, PluginError> {
         let rows = self.nulls.rows;
         let values = self.values.into_bytes();
-        write(
-            &DataType::Boolean,
-            rows,
-            &Buffers {
-                validity: self.nulls.finish(),
-                offsets: Vec::new(),
-                values,
-            },
-        )
+        write(&DataType::Boolean, rows, &Buffers { validity: self.nulls.finish(), offsets: Vec::new(), values })
     }
 }
 
@@ -130,11 +110,7 @@ impl Utf8Builder {
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity((rows + 1) * OFFSET_WIDTH);
         offsets.extend_from_slice(&0i32.to_le_bytes());
-        Utf8Builder {
-            offsets,
-            text: String::with_capacity(bytes),
-            nulls: Nulls::default(),
-        }
+        Utf8Builder { offsets, text: String::with_capacity(bytes), nulls: Nulls::default() }
     }
 
     /// One text or null.
@@ -159,24 +135,17 @@ impl Utf8Builder {
     /// [`PluginError::Data`] when the texts are 2 GiB or more, else what the host says.
     pub fn finish(self) -> Result<Column, PluginError> {
         if i32::try_from(self.text.len()).is_err() {
-            return Err(PluginError::data(
-                "a text column of one batch has to stay below 2 GiB; use smaller batches",
-            ));
+            return Err(PluginError::data("a text column of one batch has to stay below 2 GiB; use smaller batches"));
         }
         let rows = self.nulls.rows;
-        let parts = Buffers {
-            validity: self.nulls.finish(),
-            offsets: self.offsets,
-            values: self.text.into_bytes(),
-        };
+        let parts = Buffers { validity: self.nulls.finish(), offsets: self.offsets, values: self.text.into_bytes() };
         write(&DataType::Utf8, rows, &parts)
     }
 
     #[inline]
     fn end_row(&mut self, valid: bool) {
         // Beyond i32::MAX the offset is wrong, and `finish` refuses the column.
-        self.offsets
-            .extend_from_slice(&(self.text.len() as u32).to_le_bytes());
+        self.offsets.extend_from_slice(&(self.text.len() as u32).to_le_bytes());
         self.nulls.push(valid);
     }
 }

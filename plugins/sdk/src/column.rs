@@ -60,33 +60,21 @@ primitive! {
 
 /// Buffers of a column, copied from the host.
 pub(crate) fn read(of: Column) -> Result<Buffers, PluginError> {
-    host::read(of, None)
-        .map_err(|reason| PluginError::fatal(format!("column {of} cannot be read: {reason}")))
+    host::read(of, None).map_err(|reason| PluginError::fatal(format!("column {of} cannot be read: {reason}")))
 }
 
 /// Hands buffers to the host.
-pub(crate) fn write(
-    data_type: &DataType,
-    rows: usize,
-    parts: &Buffers,
-) -> Result<Column, PluginError> {
-    let rows = u32::try_from(rows)
-        .map_err(|_| PluginError::fatal("a column has at most 4294967295 rows"))?;
-    host::write(data_type, rows, parts).map_err(|reason| {
-        PluginError::fatal(format!(
-            "the host refused a {} column: {reason}",
-            data_type.describe()
-        ))
-    })
+pub(crate) fn write(data_type: &DataType, rows: usize, parts: &Buffers) -> Result<Column, PluginError> {
+    let rows = u32::try_from(rows).map_err(|_| PluginError::fatal("a column has at most 4294967295 rows"))?;
+    host::write(data_type, rows, parts)
+        .map_err(|reason| PluginError::fatal(format!("the host refused a {} column: {reason}", data_type.describe())))
 }
 
 fn check_len(what: &str, found: usize, expected: usize) -> Result<(), PluginError> {
     if found == expected {
         return Ok(());
     }
-    Err(PluginError::fatal(format!(
-        "the host gave {found} bytes of {what} where {expected} were due"
-    )))
+    Err(PluginError::fatal(format!("the host gave {found} bytes of {what} where {expected} were due")))
 }
 
 /// Fixed-width values.
@@ -106,25 +94,12 @@ enum Storage<T> {
 impl<T: Primitive> PrimitiveColumn<T> {
     pub(crate) fn from_buffers(buffers: Buffers, rows: usize) -> Result<Self, PluginError> {
         check_len("values", buffers.values.len(), rows * T::WIDTH)?;
-        let validity = buffers
-            .validity
-            .map(|bytes| Bitmap::from_bytes(bytes, rows));
-        let aligned = cfg!(target_endian = "little")
-            && buffers
-                .values
-                .as_ptr()
-                .addr()
-                .is_multiple_of(align_of::<T>());
+        let validity = buffers.validity.map(|bytes| Bitmap::from_bytes(bytes, rows));
+        let aligned = cfg!(target_endian = "little") && buffers.values.as_ptr().addr().is_multiple_of(align_of::<T>());
         let storage = if aligned {
             Storage::Bytes(buffers.values)
         } else {
-            Storage::Values(
-                buffers
-                    .values
-                    .chunks_exact(T::WIDTH)
-                    .map(T::from_le)
-                    .collect(),
-            )
+            Storage::Values(buffers.values.chunks_exact(T::WIDTH).map(T::from_le).collect())
         };
         Ok(PrimitiveColumn { storage, validity })
     }
@@ -144,11 +119,7 @@ impl<T: Primitive> PrimitiveColumn<T> {
     /// The value of a row; none for null and behind the end.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T> {
-        if self
-            .validity
-            .as_ref()
-            .is_some_and(|validity| !validity.get(row))
-        {
+        if self.validity.as_ref().is_some_and(|validity| !validity.get(row)) {
             return None;
         }
         self.values().get(row).copied()
@@ -157,11 +128,10 @@ impl<T: Primitive> PrimitiveColumn<T> {
     /// Row by row.
     pub fn iter(&self) -> impl Iterator<Item = Option<T>> + '_ {
         let validity = self.validity.as_ref();
-        self.values().iter().enumerate().map(move |(row, value)| {
-            validity
-                .is_none_or(|validity| validity.get(row))
-                .then_some(*value)
-        })
+        self.values()
+            .iter()
+            .enumerate()
+            .map(move |(row, value)| validity.is_none_or(|validity| validity.get(row)).then_some(*value))
     }
 
     /// How many rows.
@@ -184,25 +154,13 @@ impl<T: Primitive> PrimitiveColumn<T> {
     ///
     /// # Errors
     /// What the host says of the new column.
-    pub fn map_to<U: Primitive>(
-        &self,
-        data_type: &DataType,
-        map: impl Fn(T) -> U,
-    ) -> Result<Column, PluginError> {
+    pub fn map_to<U: Primitive>(&self, data_type: &DataType, map: impl Fn(T) -> U) -> Result<Column, PluginError> {
         let mut values = vec![0; self.len() * U::WIDTH];
         for (bytes, value) in values.chunks_exact_mut(U::WIDTH).zip(self.values()) {
             map(*value).put_le(bytes);
         }
         let validity = self.validity.clone().map(Bitmap::into_bytes);
-        write(
-            data_type,
-            self.len(),
-            &Buffers {
-                validity,
-                offsets: Vec::new(),
-                values,
-            },
-        )
+        write(data_type, self.len(), &Buffers { validity, offsets: Vec::new(), values })
     }
 }
 
@@ -216,13 +174,8 @@ pub struct BooleanColumn {
 impl BooleanColumn {
     pub(crate) fn from_buffers(buffers: Buffers, rows: usize) -> Result<Self, PluginError> {
         check_len("values", buffers.values.len(), rows.div_ceil(8))?;
-        let validity = buffers
-            .validity
-            .map(|bytes| Bitmap::from_bytes(bytes, rows));
-        Ok(BooleanColumn {
-            values: Bitmap::from_bytes(buffers.values, rows),
-            validity,
-        })
+        let validity = buffers.validity.map(|bytes| Bitmap::from_bytes(bytes, rows));
+        Ok(BooleanColumn { values: Bitmap::from_bytes(buffers.values, rows), validity })
     }
 
     /// Every value; what lies under a null is unspecified.
@@ -232,10 +185,7 @@ impl BooleanColumn {
 
     /// The value of a row; none for null and behind the end.
     pub fn get(&self, row: usize) -> Option<bool> {
-        let valid = self
-            .validity
-            .as_ref()
-            .is_none_or(|validity| validity.get(row));
+        let valid = self.validity.as_ref().is_none_or(|validity| validity.get(row));
         (valid && row < self.values.len()).then(|| self.values.get(row))
     }
 
@@ -266,26 +216,14 @@ impl Utf8Column {
         // the one that made this guest's memory: the same trust by which the generated bindings take
         // every `string` of the contract unchecked.
         let text = unsafe { String::from_utf8_unchecked(buffers.values) };
-        let validity = buffers
-            .validity
-            .map(|bytes| Bitmap::from_bytes(bytes, rows));
-        Ok(Utf8Column {
-            rows,
-            offsets: buffers.offsets,
-            text,
-            validity,
-        })
+        let validity = buffers.validity.map(|bytes| Bitmap::from_bytes(bytes, rows));
+        Ok(Utf8Column { rows, offsets: buffers.offsets, text, validity })
     }
 
     /// The text of a row; none for null and behind the end.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
-        if row >= self.rows
-            || self
-                .validity
-                .as_ref()
-                .is_some_and(|validity| !validity.get(row))
-        {
+        if row >= self.rows || self.validity.as_ref().is_some_and(|validity| !validity.get(row)) {
             return None;
         }
         self.text.get(self.offset(row)..self.offset(row + 1))
@@ -328,11 +266,7 @@ impl Utf8Column {
     /// What the host says of the new column.
     pub fn write(self) -> Result<Column, PluginError> {
         let validity = self.validity.map(Bitmap::into_bytes);
-        let parts = Buffers {
-            validity,
-            offsets: self.offsets,
-            values: self.text.into_bytes(),
-        };
+        let parts = Buffers { validity, offsets: self.offsets, values: self.text.into_bytes() };
         write(&DataType::Utf8, self.rows, &parts)
     }
 
@@ -341,9 +275,7 @@ impl Utf8Column {
         let start = index * OFFSET_WIDTH;
         self.offsets
             .get(start..start + OFFSET_WIDTH)
-            .map_or(0, |bytes| {
-                <i32 as Primitive>::from_le(bytes).max(0) as usize
-            })
+            .map_or(0, |bytes| <i32 as Primitive>::from_le(bytes).max(0) as usize)
     }
 }
 

@@ -10,12 +10,8 @@ use serde_path_to_error::{Path, Segment};
 /// [`PluginError::Config`] with the JSON pointer (RFC 6901) of the place at fault.
 pub fn parse_config<T: DeserializeOwned>(json: &str) -> Result<T, PluginError> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|fault| {
-        PluginError::config(
-            pointer(fault.path()),
-            without_position(&fault.inner().to_string()),
-        )
-    })
+    serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|fault| PluginError::config(pointer(fault.path()), without_position(&fault.inner().to_string())))
 }
 
 impl OpenRequest {
@@ -48,9 +44,7 @@ fn escape(step: &str) -> String {
 
 /// The configuration was TOML before it was JSON, so lines and columns would mislead.
 fn without_position(message: &str) -> &str {
-    message
-        .rfind(" at line ")
-        .map_or(message, |end| &message[..end])
+    message.rfind(" at line ").map_or(message, |end| &message[..end])
 }
 
 #[cfg(test)]
@@ -73,19 +67,14 @@ mod tests {
 
     fn problem(json: &str) -> (String, String) {
         match parse_config::<Config>(json) {
-            Err(PluginError::Config(problems)) => {
-                (problems[0].pointer.clone(), problems[0].message.clone())
-            }
+            Err(PluginError::Config(problems)) => (problems[0].pointer.clone(), problems[0].message.clone()),
             other => panic!("expected a config error, got {other:?}"),
         }
     }
 
     #[test]
     fn the_pointer_leads_to_the_fault() {
-        assert_eq!(
-            problem(r#"{"columns": [{"a/b": 1}, {"a/b": "x"}]}"#).0,
-            "/columns/1/a~1b"
-        );
+        assert_eq!(problem(r#"{"columns": [{"a/b": 1}, {"a/b": "x"}]}"#).0, "/columns/1/a~1b");
         assert_eq!(problem(r#"{"columns": 7}"#).0, "/columns");
     }
 

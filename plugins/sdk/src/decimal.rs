@@ -31,10 +31,7 @@ pub fn format_decimal(value: i128, scale: i8) -> String {
             let (whole, fraction) = digits.split_at(digits.len() - scale);
             format!("{sign}{whole}.{fraction}")
         }
-        Err(_) => format!(
-            "{sign}{digits}{}",
-            "0".repeat(usize::from(scale.unsigned_abs()))
-        ),
+        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(scale.unsigned_abs()))),
     }
 }
 
@@ -56,12 +53,7 @@ mod tests {
 
     #[test]
     fn text_and_integer_agree() {
-        for (text, scale, value) in [
-            ("12.50", 2, 1250),
-            ("-0.05", 2, -5),
-            ("7", 0, 7),
-            ("1200", -2, 12),
-        ] {
+        for (text, scale, value) in [("12.50", 2, 1250), ("-0.05", 2, -5), ("7", 0, 7), ("1200", -2, 12)] {
             assert_eq!(parse_decimal(text, scale), Some(value), "{text}");
             assert_eq!(format_decimal(value, scale), text);
         }
@@ -70,20 +62,10 @@ mod tests {
 
     #[test]
     fn nothing_is_rounded() {
-        for (text, scale) in [
-            ("1.55", 1),
-            ("", 2),
-            (".", 2),
-            ("1e3", 2),
-            ("--1", 0),
-            ("1.2.3", 2),
-        ] {
+        for (text, scale) in [("1.55", 1), ("", 2), (".", 2), ("1e3", 2), ("--1", 0), ("1.2.3", 2)] {
             assert_eq!(parse_decimal(text, scale), None, "{text}");
         }
         assert_eq!(parse_decimal(&"9".repeat(39), 0), None);
-        assert_eq!(
-            parse_decimal("99999999999999999999999999999999999999", 0).map(|v| v / 10i128.pow(37)),
-            Some(9)
-        );
+        assert_eq!(parse_decimal("99999999999999999999999999999999999999", 0).map(|v| v / 10i128.pow(37)), Some(9));
     }
 }

@@ -53,12 +53,7 @@ impl Description {
     /// A number that the plugin reports.
     #[must_use]
     pub fn metric(mut self, name: &str, kind: MetricKind, unit: &str, help: &str) -> Self {
-        self.metrics.push(Metric {
-            name: name.to_owned(),
-            kind,
-            unit: unit.to_owned(),
-            help: help.to_owned(),
-        });
+        self.metrics.push(Metric { name: name.to_owned(), kind, unit: unit.to_owned(), help: help.to_owned() });
         self
     }
 

@@ -22,10 +22,7 @@ pub struct Plan {
 impl Plan {
     /// One unit after the other, batches as the host likes.
     pub fn one_lane() -> Self {
-        Plan {
-            preferred_rows: 0,
-            lanes: 1,
-        }
+        Plan { preferred_rows: 0, lanes: 1 }
     }
 }
 
@@ -101,14 +98,8 @@ impl Target {
     /// # Errors
     /// [`PluginError::Fatal`] when there is no column of a number.
     pub fn taken(&self, columns: &[u32]) -> Result<Schema, PluginError> {
-        let fields = columns
-            .iter()
-            .map(|column| self.input.field(*column).cloned())
-            .collect::<Result<_, _>>()?;
-        Ok(Schema {
-            fields,
-            metadata: self.input.metadata.clone(),
-        })
+        let fields = columns.iter().map(|column| self.input.field(*column).cloned()).collect::<Result<_, _>>()?;
+        Ok(Schema { fields, metadata: self.input.metadata.clone() })
     }
 
     /// Names of the key columns.
@@ -116,10 +107,7 @@ impl Target {
     /// # Errors
     /// [`PluginError::Fatal`] when there is no column of a number.
     pub fn key_names(&self) -> Result<Vec<&str>, PluginError> {
-        self.keys
-            .iter()
-            .map(|key| Ok(self.input.field(*key)?.name.as_str()))
-            .collect()
+        self.keys.iter().map(|key| Ok(self.input.field(*key)?.name.as_str())).collect()
     }
 }
 
@@ -148,15 +136,8 @@ impl<T: Destination> destination::Guest for DestinationExport<T> {
     fn prepare(of: Target) -> Result<destination::Prepared, PluginError> {
         host::report_panics();
         let takes = T::columns(&of)?;
-        let Plan {
-            preferred_rows,
-            lanes,
-        } = T::prepare(&of)?;
-        Ok(destination::Prepared {
-            takes,
-            preferred_rows,
-            lanes,
-        })
+        let Plan { preferred_rows, lanes } = T::prepare(&of)?;
+        Ok(destination::Prepared { takes, preferred_rows, lanes })
     }
 
     fn begin(of: Target, unit: String) -> Result<(), PluginError> {
@@ -192,17 +173,11 @@ impl<T: Destination> destination::Guest for DestinationExport<T> {
     }
 }
 
-fn with_unit<T: Destination, R>(
-    work: impl FnOnce(&mut Unit<T>) -> Result<R, PluginError>,
-) -> Result<R, PluginError> {
-    UNIT.with_borrow_mut(
-        |unit| match unit.as_mut().and_then(|any| any.downcast_mut::<Unit<T>>()) {
-            Some(unit) => work(unit),
-            None => Err(PluginError::fatal(
-                "the destination was called outside a unit",
-            )),
-        },
-    )
+fn with_unit<T: Destination, R>(work: impl FnOnce(&mut Unit<T>) -> Result<R, PluginError>) -> Result<R, PluginError> {
+    UNIT.with_borrow_mut(|unit| match unit.as_mut().and_then(|any| any.downcast_mut::<Unit<T>>()) {
+        Some(unit) => work(unit),
+        None => Err(PluginError::fatal("the destination was called outside a unit")),
+    })
 }
 
 /// Exports a type that implements [`Destination`] as the crate's plugin.
@@ -213,8 +188,8 @@ macro_rules! export_destination {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Export = $crate::DestinationExport<$plugin>;
-            $crate::bindings::metadata::export_metadata!(Export with_types_in $crate::bindings::metadata);
-            $crate::bindings::destination::export_destination_part!(Export with_types_in $crate::bindings::destination);
+    $crate::bindings::metadata::export_metadata!(Export with_types_in $crate::bindings::metadata);
+    $crate::bindings::destination::export_destination_part!(Export with_types_in $crate::bindings::destination);
         };
     };
 }

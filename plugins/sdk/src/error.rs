@@ -5,10 +5,7 @@ use crate::{ConfigProblem, PluginError, Reject, RetryAdvice};
 impl PluginError {
     /// One wrong place in the configuration: its JSON pointer ("" for the whole) and what is wrong.
     pub fn config(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        PluginError::Config(vec![ConfigProblem {
-            pointer: pointer.into(),
-            message: message.into(),
-        }])
+        PluginError::Config(vec![ConfigProblem { pointer: pointer.into(), message: message.into() }])
     }
 
     /// The input schema cannot be served.
@@ -28,22 +25,14 @@ impl PluginError {
 
     /// The same call may work later; the host decides when.
     pub fn retryable(reason: impl Into<String>) -> Self {
-        PluginError::Retryable(RetryAdvice {
-            after_ms: None,
-            reason: reason.into(),
-        })
+        PluginError::Retryable(RetryAdvice { after_ms: None, reason: reason.into() })
     }
 }
 
 impl Reject {
     /// A row that is refused: its number in the batch, a stable word for machines, a sentence for people.
     pub fn new(row: u32, code: impl Into<String>, reason: impl Into<String>) -> Self {
-        Reject {
-            row,
-            code: code.into(),
-            reason: reason.into(),
-            column: None,
-        }
+        Reject { row, code: code.into(), reason: reason.into(), column: None }
     }
 
     /// Names the column at fault.

@@ -1,9 +1,7 @@
 //! The `data` calls: the host's when the plugin is a component, the stand-in's otherwise.
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use crate::bindings::imports::forcepump::plugin::data::{
-    cast, columns, null_count, read, select, write,
-};
+pub(crate) use crate::bindings::imports::forcepump::plugin::data::{cast, columns, null_count, read, select, write};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::store::{cast, columns, null_count, read, select, write};
 

@@ -77,12 +77,10 @@ pub use wit_bindgen::rt as __rt;
 pub use batch::Batch;
 pub use bindings::imports::forcepump::plugin::data::{Buffers, Column, OnCastError};
 pub use bindings::imports::forcepump::plugin::types::{
-    ConfigProblem, DataType, DecimalShape, Field, PluginError, Reject, RetryAdvice, Schema,
-    Selection, TimeUnit, TimestampShape, Value,
+    ConfigProblem, DataType, DecimalShape, Field, PluginError, Reject, RetryAdvice, Schema, Selection, TimeUnit,
+    TimestampShape, Value,
 };
-pub use bindings::metadata::exports::forcepump::plugin::metadata::{
-    Description, Metric, MetricKind, Need,
-};
+pub use bindings::metadata::exports::forcepump::plugin::metadata::{Description, Metric, MetricKind, Need};
 pub use bindings::transform::exports::forcepump::plugin::transform::{
     Derived, Emitted, OpenRequest, Opened, Outcome, OutputField, Source,
 };
@@ -90,7 +88,5 @@ pub use bitmap::Bitmap;
 pub use builders::{BooleanBuilder, PrimitiveBuilder, Utf8Builder};
 pub use column::{BooleanColumn, Primitive, PrimitiveColumn, Utf8Column};
 pub use config::parse_config;
-pub use destination::{
-    Destination, DestinationExport, Ending, Plan, Target, WriteMode, WriteOutcome,
-};
+pub use destination::{Destination, DestinationExport, Ending, Plan, Target, WriteMode, WriteOutcome};
 pub use transform::{Checkpoint, Transform, TransformExport};

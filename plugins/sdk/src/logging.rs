@@ -6,10 +6,7 @@ pub use crate::bindings::imports::forcepump::plugin::logging::Level;
 pub fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
     #[cfg(target_arch = "wasm32")]
     {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         crate::bindings::imports::forcepump::plugin::logging::log(level, message, &fields);
     }
     #[cfg(not(target_arch = "wasm32"))]

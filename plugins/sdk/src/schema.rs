@@ -1,8 +1,8 @@
 //! Looking columns up, and laying the output out.
 
 use crate::{
-    Column, DataType, DecimalShape, Derived, Field, Opened, Outcome, OutputField, PluginError,
-    Reject, Schema, Selection, Source, TimeUnit, TimestampShape, Value,
+    Column, DataType, DecimalShape, Derived, Field, Opened, Outcome, OutputField, PluginError, Reject, Schema,
+    Selection, Source, TimeUnit, TimestampShape, Value,
 };
 
 /// Names further away than this are no suggestion.
@@ -16,19 +16,14 @@ impl DataType {
 
     /// Microseconds since the epoch, UTC: what Salesforce's date-times become.
     pub fn timestamp_utc() -> Self {
-        DataType::Timestamp(TimestampShape {
-            unit: TimeUnit::Microsecond,
-            zone: Some("UTC".to_owned()),
-        })
+        DataType::Timestamp(TimestampShape { unit: TimeUnit::Microsecond, zone: Some("UTC".to_owned()) })
     }
 
     /// The type's name as people read it, e.g. "decimal(18, 2)".
     pub fn describe(&self) -> String {
         match self {
             DataType::Decimal128(shape) => format!("decimal({}, {})", shape.precision, shape.scale),
-            DataType::Timestamp(TimestampShape {
-                zone: Some(zone), ..
-            }) => format!("timestamp({zone})"),
+            DataType::Timestamp(TimestampShape { zone: Some(zone), .. }) => format!("timestamp({zone})"),
             DataType::Timestamp(_) => "timestamp".to_owned(),
             DataType::Time64(_) => "time".to_owned(),
             DataType::Date32 => "date".to_owned(),
@@ -45,30 +40,19 @@ impl DataType {
 impl Field {
     /// A column without metadata.
     pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
-        Field {
-            name: name.into(),
-            data_type,
-            nullable,
-            metadata: Vec::new(),
-        }
+        Field { name: name.into(), data_type, nullable, metadata: Vec::new() }
     }
 
     /// What the metadata says under `key`, e.g. "sf.type".
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 }
 
 impl Schema {
     /// Columns without metadata.
     pub fn new(fields: Vec<Field>) -> Self {
-        Schema {
-            fields,
-            metadata: Vec::new(),
-        }
+        Schema { fields, metadata: Vec::new() }
     }
 
     /// The number of the column of that name; the exact name wins, then one that differs in case
@@ -76,11 +60,7 @@ impl Schema {
     pub fn find(&self, name: &str) -> Option<u32> {
         let exact = self.fields.iter().position(|field| field.name == name);
         exact
-            .or_else(|| {
-                self.fields
-                    .iter()
-                    .position(|field| field.name.eq_ignore_ascii_case(name))
-            })
+            .or_else(|| self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name)))
             .map(|index| index as u32)
     }
 
@@ -89,8 +69,7 @@ impl Schema {
     /// # Errors
     /// [`PluginError::Config`] with the nearest name that there is.
     pub fn require(&self, pointer: &str, name: &str) -> Result<u32, PluginError> {
-        self.find(name)
-            .ok_or_else(|| PluginError::config(pointer, self.unknown(name)))
+        self.find(name).ok_or_else(|| PluginError::config(pointer, self.unknown(name)))
     }
 
     /// The column of that number.
@@ -99,10 +78,7 @@ impl Schema {
     /// [`PluginError::Fatal`] when there is none.
     pub fn field(&self, column: u32) -> Result<&Field, PluginError> {
         self.fields.get(column as usize).ok_or_else(|| {
-            PluginError::fatal(format!(
-                "there is no column {column}; the input has {}",
-                self.fields.len()
-            ))
+            PluginError::fatal(format!("there is no column {column}; the input has {}", self.fields.len()))
         })
     }
 
@@ -110,10 +86,7 @@ impl Schema {
     pub fn unknown(&self, name: &str) -> String {
         match self.nearest(name) {
             Some(nearest) => format!("there is no column \"{name}\"; did you mean \"{nearest}\"?"),
-            None => format!(
-                "there is no column \"{name}\"; the columns are {}",
-                self.some_names()
-            ),
+            None => format!("there is no column \"{name}\"; the columns are {}", self.some_names()),
         }
     }
 
@@ -122,32 +95,16 @@ impl Schema {
         let wanted = name.to_lowercase();
         self.fields
             .iter()
-            .map(|field| {
-                (
-                    edits(&wanted, &field.name.to_lowercase()),
-                    field.name.as_str(),
-                )
-            })
+            .map(|field| (edits(&wanted, &field.name.to_lowercase()), field.name.as_str()))
             .min()
-            .filter(|(distance, _)| {
-                *distance <= SUGGESTION_MAX_EDITS.min(wanted.chars().count() / 2)
-            })
+            .filter(|(distance, _)| *distance <= SUGGESTION_MAX_EDITS.min(wanted.chars().count() / 2))
             .map(|(_, name)| name)
     }
 
     fn some_names(&self) -> String {
         const SHOWN_NAMES: usize = 8;
-        let names: Vec<&str> = self
-            .fields
-            .iter()
-            .take(SHOWN_NAMES)
-            .map(|field| field.name.as_str())
-            .collect();
-        let more = if self.fields.len() > SHOWN_NAMES {
-            ", …"
-        } else {
-            ""
-        };
+        let names: Vec<&str> = self.fields.iter().take(SHOWN_NAMES).map(|field| field.name.as_str()).collect();
+        let more = if self.fields.len() > SHOWN_NAMES { ", …" } else { "" };
         format!("{}{more}", names.join(", "))
     }
 }
@@ -171,47 +128,29 @@ fn edits(left: &str, right: &str) -> usize {
 impl OutputField {
     /// Every input column, untouched.
     pub fn keep_all(input: &Schema) -> Vec<Self> {
-        input
-            .fields
-            .iter()
-            .zip(0..)
-            .map(|(field, index)| Self::keep(index, field.clone()))
-            .collect()
+        input.fields.iter().zip(0..).map(|(field, index)| Self::keep(index, field.clone())).collect()
     }
 
     /// An input column under the name of `field`.
     pub fn keep(column: u32, field: Field) -> Self {
-        OutputField {
-            field,
-            source: Source::Keep(column),
-        }
+        OutputField { field, source: Source::Keep(column) }
     }
 
     /// The same value in every row.
     pub fn constant(field: Field, value: Value) -> Self {
-        OutputField {
-            field,
-            source: Source::Constant(value),
-        }
+        OutputField { field, source: Source::Constant(value) }
     }
 
     /// A column that process delivers.
     pub fn computed(field: Field) -> Self {
-        OutputField {
-            field,
-            source: Source::Computed,
-        }
+        OutputField { field, source: Source::Computed }
     }
 }
 
 impl Opened {
     /// The columns that go out; nothing is read.
     pub fn new(output: Vec<OutputField>) -> Self {
-        Opened {
-            output,
-            reads: Vec::new(),
-            preferred_rows: 0,
-        }
+        Opened { output, reads: Vec::new(), preferred_rows: 0 }
     }
 
     /// The input columns that process reads.
@@ -239,11 +178,7 @@ impl Derived {
 
     /// These rows go on, with these computed columns.
     pub fn selected(rows: Selection, columns: impl IntoIterator<Item = Column>) -> Self {
-        Derived {
-            rows,
-            columns: columns.into_iter().collect(),
-            rejects: Vec::new(),
-        }
+        Derived { rows, columns: columns.into_iter().collect(), rejects: Vec::new() }
     }
 
     /// Rows that are refused; none of them may be selected.
@@ -265,11 +200,7 @@ mod tests {
     use super::*;
 
     fn schema() -> Schema {
-        Schema::new(
-            ["Id", "Name", "Account.Name", "StageName"]
-                .map(|n| Field::new(n, DataType::Utf8, true))
-                .to_vec(),
-        )
+        Schema::new(["Id", "Name", "Account.Name", "StageName"].map(|n| Field::new(n, DataType::Utf8, true)).to_vec())
     }
 
     #[test]
@@ -281,10 +212,7 @@ mod tests {
 
     #[test]
     fn a_wrong_name_gets_the_nearest_one() {
-        assert_eq!(
-            schema().unknown("StageNmae"),
-            "there is no column \"StageNmae\"; did you mean \"StageName\"?"
-        );
+        assert_eq!(schema().unknown("StageNmae"), "there is no column \"StageNmae\"; did you mean \"StageName\"?");
         assert_eq!(
             schema().unknown("Revenue"),
             "there is no column \"Revenue\"; the columns are Id, Name, Account.Name, StageName"

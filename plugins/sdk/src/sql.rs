@@ -1,8 +1,6 @@
 //! Database connections by granted name.
 
-pub use crate::bindings::imports::forcepump::plugin::sql::{
-    InsertMode, InsertOptions, Inserted, Rows, SqlError,
-};
+pub use crate::bindings::imports::forcepump::plugin::sql::{InsertMode, InsertOptions, Inserted, Rows, SqlError};
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::bindings::imports::forcepump::plugin::sql::Connection;
@@ -16,16 +14,10 @@ impl From<SqlError> for PluginError {
     fn from(error: SqlError) -> Self {
         match error {
             SqlError::Denied(reason) => PluginError::fatal(format!("database refused: {reason}")),
-            SqlError::UnknownConnection => {
-                PluginError::fatal("no connection of that name is granted")
-            }
-            SqlError::Database((code, message)) => {
-                PluginError::fatal(format!("database error {code}: {message}"))
-            }
+            SqlError::UnknownConnection => PluginError::fatal("no connection of that name is granted"),
+            SqlError::Database((code, message)) => PluginError::fatal(format!("database error {code}: {message}")),
             SqlError::Retryable(reason) => PluginError::retryable(format!("database: {reason}")),
-            SqlError::TooLarge(bytes) => {
-                PluginError::fatal(format!("the database's answer is over {bytes} bytes"))
-            }
+            SqlError::TooLarge(bytes) => PluginError::fatal(format!("the database's answer is over {bytes} bytes")),
             SqlError::Lost => PluginError::retryable("the database connection was lost"),
         }
     }
@@ -48,24 +40,12 @@ pub fn query_texts(
 ) -> Result<Vec<Vec<Option<String>>>, PluginError> {
     let answer = connection.query(statement, params, max_rows)?;
     if answer.more {
-        return Err(PluginError::fatal(format!(
-            "a query answered with more than {max_rows} rows"
-        )));
+        return Err(PluginError::fatal(format!("a query answered with more than {max_rows} rows")));
     }
     let numbers = host::columns(answer.data).map_err(PluginError::Fatal)?;
-    let columns = numbers
-        .into_iter()
-        .map(text_column)
-        .collect::<Result<Vec<_>, _>>()?;
+    let columns = numbers.into_iter().map(text_column).collect::<Result<Vec<_>, _>>()?;
     let rows = columns.first().map_or(0, Utf8Column::len);
-    Ok((0..rows)
-        .map(|row| {
-            columns
-                .iter()
-                .map(|column| column.get(row).map(str::to_owned))
-                .collect()
-        })
-        .collect())
+    Ok((0..rows).map(|row| columns.iter().map(|column| column.get(row).map(str::to_owned)).collect()).collect())
 }
 
 fn text_column(of: u32) -> Result<Utf8Column, PluginError> {

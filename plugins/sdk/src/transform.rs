@@ -92,19 +92,10 @@ impl<T: Checkpoint> checkpoint::Guest for TransformExport<T> {
     }
 }
 
-fn with_open<T: Transform, R>(
-    work: impl FnOnce(&mut Open<T>) -> Result<R, PluginError>,
-) -> Result<R, PluginError> {
-    INSTANCE.with_borrow_mut(|instance| {
-        match instance
-            .as_mut()
-            .and_then(|any| any.downcast_mut::<Open<T>>())
-        {
-            Some(open) => work(open),
-            None => Err(PluginError::fatal(
-                "the transform was called before it was opened",
-            )),
-        }
+fn with_open<T: Transform, R>(work: impl FnOnce(&mut Open<T>) -> Result<R, PluginError>) -> Result<R, PluginError> {
+    INSTANCE.with_borrow_mut(|instance| match instance.as_mut().and_then(|any| any.downcast_mut::<Open<T>>()) {
+        Some(open) => work(open),
+        None => Err(PluginError::fatal("the transform was called before it was opened")),
     })
 }
 
@@ -116,8 +107,8 @@ macro_rules! export_transform {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Export = $crate::TransformExport<$plugin>;
-            $crate::bindings::metadata::export_metadata!(Export with_types_in $crate::bindings::metadata);
-            $crate::bindings::transform::export_transform_part!(Export with_types_in $crate::bindings::transform);
+    $crate::bindings::metadata::export_metadata!(Export with_types_in $crate::bindings::metadata);
+    $crate::bindings::transform::export_transform_part!(Export with_types_in $crate::bindings::transform);
         };
     };
 }
@@ -130,7 +121,7 @@ macro_rules! export_stateful_transform {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Export = $crate::TransformExport<$plugin>;
-            $crate::bindings::checkpoint::export_checkpoint_part!(Export with_types_in $crate::bindings::checkpoint);
+    $crate::bindings::checkpoint::export_checkpoint_part!(Export with_types_in $crate::bindings::checkpoint);
         };
     };
 }

@@ -7,29 +7,20 @@ use crate::{Bitmap, Buffers, DataType, Value, calendar};
 /// The buffers that a guest would get for `cells`.
 pub(super) fn encode(data_type: &DataType, cells: &[Value]) -> Buffers {
     let valid = Bitmap::from_fn(cells.len(), |row| cells[row] != Value::Null);
-    let mut parts = Buffers {
-        validity: None,
-        offsets: Vec::new(),
-        values: Vec::new(),
-    };
+    let mut parts = Buffers { validity: None, offsets: Vec::new(), values: Vec::new() };
     match data_type {
         DataType::Null => return parts,
         DataType::Boolean => {
-            parts.values =
-                Bitmap::from_fn(cells.len(), |row| cells[row] == Value::Boolean(true)).into_bytes();
+            parts.values = Bitmap::from_fn(cells.len(), |row| cells[row] == Value::Boolean(true)).into_bytes();
         }
         DataType::Utf8 | DataType::Binary => {
             parts.offsets.extend_from_slice(&0u32.to_le_bytes());
             for cell in cells {
                 parts.values.extend_from_slice(bytes_of(cell));
-                parts
-                    .offsets
-                    .extend_from_slice(&(parts.values.len() as u32).to_le_bytes());
+                parts.offsets.extend_from_slice(&(parts.values.len() as u32).to_le_bytes());
             }
         }
-        fixed => cells
-            .iter()
-            .for_each(|cell| encode_fixed(fixed, cell, &mut parts.values)),
+        fixed => cells.iter().for_each(|cell| encode_fixed(fixed, cell, &mut parts.values)),
     }
     if !valid.is_full() {
         parts.validity = Some(valid.into_bytes());
@@ -53,9 +44,7 @@ fn encode_fixed(data_type: &DataType, cell: &Value, out: &mut Vec<u8>) {
         (DataType::Float64, Value::Float(value)) => {
             return out.extend_from_slice(&value.to_le_bytes());
         }
-        (DataType::Decimal128(shape), Value::Decimal(text)) => {
-            parse_decimal(text, shape.scale).unwrap_or_default()
-        }
+        (DataType::Decimal128(shape), Value::Decimal(text)) => parse_decimal(text, shape.scale).unwrap_or_default(),
         (_, Value::Date(day)) => i128::from(*day),
         (_, Value::Int(value) | Value::Timestamp(value)) => i128::from(*value),
         _ => 0,
@@ -75,11 +64,7 @@ fn width(data_type: &DataType) -> usize {
 }
 
 /// The cells that a guest's buffers stand for, or the rule of `data.write` that they break.
-pub(super) fn decode(
-    data_type: &DataType,
-    rows: usize,
-    parts: &Buffers,
-) -> Result<Vec<Value>, String> {
+pub(super) fn decode(data_type: &DataType, rows: usize, parts: &Buffers) -> Result<Vec<Value>, String> {
     let valid = match &parts.validity {
         Some(bytes) => checked_bitmap("validity", bytes, rows)?,
         None => Bitmap::filled(rows, true),
@@ -94,26 +79,14 @@ pub(super) fn decode(
         DataType::Opaque(name) => return Err(format!("a column of type {name} cannot be written")),
         fixed => {
             exact("values", parts.values.len(), rows * width(fixed))?;
-            parts
-                .values
-                .chunks_exact(width(fixed))
-                .map(|bytes| decode_fixed(fixed, bytes))
-                .collect()
+            parts.values.chunks_exact(width(fixed)).map(|bytes| decode_fixed(fixed, bytes)).collect()
         }
     };
-    Ok(cells
-        .into_iter()
-        .enumerate()
-        .map(|(row, cell)| if valid.get(row) { cell } else { Value::Null })
-        .collect())
+    Ok(cells.into_iter().enumerate().map(|(row, cell)| if valid.get(row) { cell } else { Value::Null }).collect())
 }
 
 fn exact(what: &str, found: usize, expected: usize) -> Result<(), String> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(format!("{what} has {found} bytes, expected {expected}"))
-    }
+    if found == expected { Ok(()) } else { Err(format!("{what} has {found} bytes, expected {expected}")) }
 }
 
 fn checked_bitmap(what: &str, bytes: &[u8], rows: usize) -> Result<Bitmap, String> {
@@ -127,25 +100,17 @@ fn checked_bitmap(what: &str, bytes: &[u8], rows: usize) -> Result<Bitmap, Strin
 
 fn decode_blocks(data_type: &DataType, rows: usize, parts: &Buffers) -> Result<Vec<Value>, String> {
     exact("offsets", parts.offsets.len(), (rows + 1) * OFFSET_WIDTH)?;
-    let offsets: Vec<usize> = parts
-        .offsets
-        .chunks_exact(OFFSET_WIDTH)
-        .map(|bytes| <i32 as Primitive>::from_le(bytes) as usize)
-        .collect();
+    let offsets: Vec<usize> =
+        parts.offsets.chunks_exact(OFFSET_WIDTH).map(|bytes| <i32 as Primitive>::from_le(bytes) as usize).collect();
     if offsets.first() != Some(&0) || offsets.last() != Some(&parts.values.len()) {
         return Err("offsets do not run from 0 to the length of the values".to_owned());
     }
     let mut cells = Vec::with_capacity(rows);
     for pair in offsets.windows(2) {
-        let bytes = parts
-            .values
-            .get(pair[0]..pair[1])
-            .ok_or("offsets run backwards")?;
+        let bytes = parts.values.get(pair[0]..pair[1]).ok_or("offsets run backwards")?;
         cells.push(match data_type {
             DataType::Binary => Value::Bytes(bytes.to_vec()),
-            _ => {
-                Value::Text(String::from_utf8(bytes.to_vec()).map_err(|_| "values are not UTF-8")?)
-            }
+            _ => Value::Text(String::from_utf8(bytes.to_vec()).map_err(|_| "values are not UTF-8")?),
         });
     }
     Ok(cells)
@@ -155,10 +120,7 @@ fn decode_fixed(data_type: &DataType, bytes: &[u8]) -> Value {
     match data_type {
         DataType::Float32 => Value::Float(f64::from(<f32 as Primitive>::from_le(bytes))),
         DataType::Float64 => Value::Float(<f64 as Primitive>::from_le(bytes)),
-        DataType::Decimal128(shape) => Value::Decimal(format_decimal(
-            <i128 as Primitive>::from_le(bytes),
-            shape.scale,
-        )),
+        DataType::Decimal128(shape) => Value::Decimal(format_decimal(<i128 as Primitive>::from_le(bytes), shape.scale)),
         DataType::Date32 => Value::Date(<i32 as Primitive>::from_le(bytes)),
         DataType::Timestamp(_) => Value::Timestamp(<i64 as Primitive>::from_le(bytes)),
         DataType::Int8 => Value::Int(<i8 as Primitive>::from_le(bytes).into()),

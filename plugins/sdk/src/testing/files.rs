@@ -57,31 +57,15 @@ impl Sink {
     ///
     /// # Errors
     /// When the root is not granted, or the path leaves it.
-    pub fn create(
-        root: &str,
-        path: &str,
-        format: Format,
-        compression: Compression,
-    ) -> Result<Sink, FileError> {
+    pub fn create(root: &str, path: &str, format: Format, compression: Compression) -> Result<Sink, FileError> {
         if !STATE.with_borrow(|state| state.roots.contains_key(root)) {
             return Err(FileError::Denied(format!("root \"{root}\" is not granted")));
         }
         if path.split('/').any(|part| part.is_empty() || part == "..") {
-            return Err(FileError::Denied(format!(
-                "path \"{path}\" leaves the root"
-            )));
+            return Err(FileError::Denied(format!("path \"{path}\" leaves the root")));
         }
-        let file = File {
-            format,
-            compression,
-            tables: Vec::new(),
-            bytes: Vec::new(),
-        };
-        Ok(Sink {
-            root: root.to_owned(),
-            path: path.to_owned(),
-            file: RefCell::new(file),
-        })
+        let file = File { format, compression, tables: Vec::new(), bytes: Vec::new() };
+        Ok(Sink { root: root.to_owned(), path: path.to_owned(), file: RefCell::new(file) })
     }
 
     /// As the contract's `files.sink.write`.
@@ -91,9 +75,7 @@ impl Sink {
     pub fn write(&self, bytes: &[u8]) -> Result<(), FileError> {
         let mut file = self.file.borrow_mut();
         if file.format != Format::Raw {
-            return Err(FileError::WrongFormat(
-                "bytes go into raw sinks only".to_owned(),
-            ));
+            return Err(FileError::WrongFormat("bytes go into raw sinks only".to_owned()));
         }
         file.bytes.extend_from_slice(bytes);
         Ok(())
@@ -106,14 +88,10 @@ impl Sink {
     pub fn write_batch(&self, batch: u32) -> Result<(), FileError> {
         let mut file = self.file.borrow_mut();
         if file.format == Format::Raw {
-            return Err(FileError::WrongFormat(
-                "batches go into encoded sinks only".to_owned(),
-            ));
+            return Err(FileError::WrongFormat("batches go into encoded sinks only".to_owned()));
         }
         let columns = store::batch(batch).map_err(FileError::Io)?;
-        let schema = STATE
-            .with_borrow(|state| state.schema.clone())
-            .unwrap_or_else(|| Schema::new(Vec::new()));
+        let schema = STATE.with_borrow(|state| state.schema.clone()).unwrap_or_else(|| Schema::new(Vec::new()));
         file.tables.push(Table::from_stored(schema, columns));
         Ok(())
     }
@@ -126,19 +104,8 @@ impl Sink {
         let file = sink.file.into_inner();
         let rows = file.tables.iter().map(Table::rows).sum::<usize>() as u64;
         let bytes = file.bytes.len() as u64;
-        let written = Written {
-            path: sink.path.clone(),
-            bytes,
-            rows,
-            sha256: format!("{bytes:064x}"),
-        };
-        STATE.with_borrow_mut(|state| {
-            state
-                .roots
-                .entry(sink.root)
-                .or_default()
-                .insert(sink.path, file)
-        });
+        let written = Written { path: sink.path.clone(), bytes, rows, sha256: format!("{bytes:064x}") };
+        STATE.with_borrow_mut(|state| state.roots.entry(sink.root).or_default().insert(sink.path, file));
         Ok(written)
     }
 }

@@ -33,10 +33,7 @@ pub fn take_metrics() -> Vec<(String, f64)> {
 }
 
 pub(crate) fn record_log(level: Level, message: &str, fields: &[(&str, &str)]) {
-    let fields: String = fields
-        .iter()
-        .map(|(name, value)| format!(" {name}={value}"))
-        .collect();
+    let fields: String = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     LOG.with_borrow_mut(|log| log.push((level, format!("{message}{fields}"))));
 }
 

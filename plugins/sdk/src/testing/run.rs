@@ -3,8 +3,8 @@
 use super::store::{self, Stored};
 use super::{Table, files, sql};
 use crate::{
-    Batch, Derived, Destination, Emitted, Ending, Field, OpenRequest, Opened, Outcome, Plan,
-    PluginError, Reject, Schema, Source, Target, Transform, Value, WriteMode, WriteOutcome,
+    Batch, Derived, Destination, Emitted, Ending, Field, OpenRequest, Opened, Outcome, Plan, PluginError, Reject,
+    Schema, Source, Target, Transform, Value, WriteMode, WriteOutcome,
 };
 use std::collections::BTreeSet;
 
@@ -65,20 +65,12 @@ impl<T: Transform> TransformRun<T> {
                 );
             }
         }
-        Ok(TransformRun {
-            plugin,
-            opened,
-            input: input.clone(),
-        })
+        Ok(TransformRun { plugin, opened, input: input.clone() })
     }
 
     /// Names of the output columns.
     pub fn output_names(&self) -> Vec<&str> {
-        self.opened
-            .output
-            .iter()
-            .map(|output| output.field.name.as_str())
-            .collect()
+        self.opened.output.iter().map(|output| output.field.name.as_str()).collect()
     }
 
     /// One batch.
@@ -93,10 +85,7 @@ impl<T: Transform> TransformRun<T> {
         let batch = Batch::new(&self.input, table.rows() as u32, 0);
         match self.plugin.process(&batch)? {
             Outcome::Derived(derived) => Ok(self.derived(table, derived)),
-            Outcome::Replaced(emitted) => Ok(Processed {
-                table: self.emitted(emitted),
-                rejects: Vec::new(),
-            }),
+            Outcome::Replaced(emitted) => Ok(Processed { table: self.emitted(emitted), rejects: Vec::new() }),
         }
     }
 
@@ -117,57 +106,27 @@ impl<T: Transform> TransformRun<T> {
     }
 
     fn derived(&self, table: &Table, derived: Derived) -> Processed {
-        let rows = store::selected_rows(&derived.rows, table.rows())
-            .unwrap_or_else(|rule| panic!("{rule}"));
-        let refused: BTreeSet<usize> = derived
-            .rejects
-            .iter()
-            .map(|reject| reject.row as usize)
-            .collect();
-        assert_eq!(
-            refused.len(),
-            derived.rejects.len(),
-            "a row is refused twice"
-        );
-        assert!(
-            rows.iter().all(|row| !refused.contains(row)),
-            "a refused row is selected"
-        );
+        let rows = store::selected_rows(&derived.rows, table.rows()).unwrap_or_else(|rule| panic!("{rule}"));
+        let refused: BTreeSet<usize> = derived.rejects.iter().map(|reject| reject.row as usize).collect();
+        assert_eq!(refused.len(), derived.rejects.len(), "a row is refused twice");
+        assert!(rows.iter().all(|row| !refused.contains(row)), "a refused row is selected");
         let mut computed = derived.columns.iter();
-        let columns = self
-            .opened
-            .output
-            .iter()
-            .map(|output| match &output.source {
-                Source::Keep(column) => rows
-                    .iter()
-                    .map(|row| table.cells(*column as usize)[*row].clone())
-                    .collect(),
-                Source::Constant(value) => vec![value.clone(); rows.len()],
-                Source::Computed => checked(computed.next().copied(), &output.field, rows.len()),
-            });
+        let columns = self.opened.output.iter().map(|output| match &output.source {
+            Source::Keep(column) => rows.iter().map(|row| table.cells(*column as usize)[*row].clone()).collect(),
+            Source::Constant(value) => vec![value.clone(); rows.len()],
+            Source::Computed => checked(computed.next().copied(), &output.field, rows.len()),
+        });
         let columns = columns.collect();
         assert!(computed.next().is_none(), "more columns than were settled");
-        Processed {
-            table: Table {
-                schema: self.output_schema(),
-                columns,
-            },
-            rejects: derived.rejects,
-        }
+        Processed { table: Table { schema: self.output_schema(), columns }, rejects: derived.rejects }
     }
 
     fn emitted(&self, batches: Vec<Emitted>) -> Table {
         let schema = self.output_schema();
         let mut columns = vec![Vec::new(); schema.fields.len()];
         for batch in batches {
-            assert_eq!(
-                batch.columns.len(),
-                columns.len(),
-                "an emitted batch has every output column"
-            );
-            for ((all, field), column) in columns.iter_mut().zip(&schema.fields).zip(batch.columns)
-            {
+            assert_eq!(batch.columns.len(), columns.len(), "an emitted batch has every output column");
+            for ((all, field), column) in columns.iter_mut().zip(&schema.fields).zip(batch.columns) {
                 all.extend(checked(Some(column), field, batch.rows as usize));
             }
         }
@@ -175,13 +134,7 @@ impl<T: Transform> TransformRun<T> {
     }
 
     fn output_schema(&self) -> Schema {
-        Schema::new(
-            self.opened
-                .output
-                .iter()
-                .map(|output| output.field.clone())
-                .collect(),
-        )
+        Schema::new(self.opened.output.iter().map(|output| output.field.clone()).collect())
     }
 }
 
@@ -189,26 +142,15 @@ impl<T: Transform> TransformRun<T> {
 fn checked(column: Option<u32>, field: &Field, rows: usize) -> Vec<Value> {
     let column = column.unwrap_or_else(|| panic!("column \"{}\" is missing", field.name));
     let Stored { data_type, cells } = store::get(column).unwrap_or_else(|rule| panic!("{rule}"));
-    assert_eq!(
-        data_type, field.data_type,
-        "type of column \"{}\"",
-        field.name
-    );
+    assert_eq!(data_type, field.data_type, "type of column \"{}\"", field.name);
     assert_eq!(cells.len(), rows, "length of column \"{}\"", field.name);
-    assert!(
-        field.nullable || !cells.contains(&Value::Null),
-        "null in column \"{}\"",
-        field.name
-    );
+    assert!(field.nullable || !cells.contains(&Value::Null), "null in column \"{}\"", field.name);
     cells
 }
 
 fn check_description(config_schema: &str) {
     let parsed: Result<serde_json::Value, _> = serde_json::from_str(config_schema);
-    assert!(
-        parsed.is_ok(),
-        "the configuration schema is no JSON: {parsed:?}"
-    );
+    assert!(parsed.is_ok(), "the configuration schema is no JSON: {parsed:?}");
 }
 
 /// What a destination is pointed at.
@@ -250,14 +192,7 @@ impl<T: Destination> DestinationRun<T> {
         let columns = T::columns(&target)?;
         let plan = T::prepare(&target)?;
         let taken = target.taken(&columns)?;
-        Ok(DestinationRun {
-            target,
-            plan,
-            tokens: Vec::new(),
-            taken,
-            columns,
-            of: std::marker::PhantomData,
-        })
+        Ok(DestinationRun { target, plan, tokens: Vec::new(), taken, columns, of: std::marker::PhantomData })
     }
 
     /// Writes the tables as one unit and commits it; gives the rows that were refused.
@@ -298,11 +233,7 @@ impl<T: Destination> DestinationRun<T> {
         T::conclude(&self.target, how, &self.tokens)
     }
 
-    fn write_and_commit(
-        &self,
-        open: &mut T,
-        tables: &[Table],
-    ) -> Result<(String, Vec<Reject>), PluginError> {
+    fn write_and_commit(&self, open: &mut T, tables: &[Table]) -> Result<(String, Vec<Reject>), PluginError> {
         let mut rejects = Vec::new();
         for table in tables {
             match self.write(open, table)? {
@@ -317,11 +248,7 @@ impl<T: Destination> DestinationRun<T> {
 
     fn write(&self, open: &mut T, table: &Table) -> Result<WriteOutcome, PluginError> {
         let stored = table.stored();
-        let taken = self
-            .columns
-            .iter()
-            .map(|column| stored[*column as usize].clone())
-            .collect();
+        let taken = self.columns.iter().map(|column| stored[*column as usize].clone()).collect();
         store::begin_call(taken, None);
         files::set_schema(&self.taken);
         sql::set_schema(&self.taken);

@@ -28,12 +28,7 @@ pub trait Database {
     ///
     /// # Errors
     /// What the database says.
-    fn bulk_insert(
-        &mut self,
-        table: &str,
-        data: &Table,
-        options: &InsertOptions,
-    ) -> Result<Inserted, SqlError>;
+    fn bulk_insert(&mut self, table: &str, data: &Table, options: &InsertOptions) -> Result<Inserted, SqlError>;
 }
 
 type Shared = Rc<RefCell<dyn Database>>;
@@ -69,9 +64,7 @@ impl Connection {
     /// # Errors
     /// When no connection of that name is granted.
     pub fn open(name: &str) -> Result<Connection, SqlError> {
-        let database = GRANTED
-            .with_borrow(|granted| granted.get(name).cloned())
-            .ok_or(SqlError::UnknownConnection)?;
+        let database = GRANTED.with_borrow(|granted| granted.get(name).cloned()).ok_or(SqlError::UnknownConnection)?;
         Ok(Connection { database })
     }
 
@@ -111,41 +104,20 @@ impl Connection {
     ///
     /// # Errors
     /// What the database says.
-    pub fn query(
-        &self,
-        statement: &str,
-        params: &[Value],
-        max_rows: u32,
-    ) -> Result<Rows, SqlError> {
+    pub fn query(&self, statement: &str, params: &[Value], max_rows: u32) -> Result<Rows, SqlError> {
         let mut table = self.database.borrow_mut().query(statement, params)?;
         let more = table.rows() > max_rows as usize;
-        table
-            .columns
-            .iter_mut()
-            .for_each(|cells| cells.truncate(max_rows as usize));
-        Ok(Rows {
-            shape: table.schema.clone(),
-            data: store::add_batch(table.stored()),
-            more,
-        })
+        table.columns.iter_mut().for_each(|cells| cells.truncate(max_rows as usize));
+        Ok(Rows { shape: table.schema.clone(), data: store::add_batch(table.stored()), more })
     }
 
     /// As the contract's `sql.connection.bulk-insert`.
     ///
     /// # Errors
     /// What the database says.
-    pub fn bulk_insert(
-        &self,
-        table: &str,
-        data: u32,
-        options: &InsertOptions,
-    ) -> Result<Inserted, SqlError> {
+    pub fn bulk_insert(&self, table: &str, data: u32, options: &InsertOptions) -> Result<Inserted, SqlError> {
         let columns = store::batch(data).map_err(SqlError::Denied)?;
-        let schema = SCHEMA
-            .with_borrow(Clone::clone)
-            .unwrap_or_else(|| Schema::new(Vec::new()));
-        self.database
-            .borrow_mut()
-            .bulk_insert(table, &Table::from_stored(schema, columns), options)
+        let schema = SCHEMA.with_borrow(Clone::clone).unwrap_or_else(|| Schema::new(Vec::new()));
+        self.database.borrow_mut().bulk_insert(table, &Table::from_stored(schema, columns), options)
     }
 }

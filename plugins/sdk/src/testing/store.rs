@@ -29,22 +29,12 @@ thread_local! {
 /// Starts a call on these input columns.
 pub(crate) fn begin_call(columns: Vec<Stored>, readable: Option<Vec<u32>>) {
     let inputs = columns.len();
-    CALL.set(Call {
-        columns,
-        inputs,
-        batches: Vec::new(),
-        readable,
-    });
+    CALL.set(Call { columns, inputs, batches: Vec::new(), readable });
 }
 
 /// A column of the call, as the host would look it up.
 pub(crate) fn get(of: Column) -> Result<Stored, String> {
-    CALL.with_borrow(|call| {
-        call.columns
-            .get(of as usize)
-            .cloned()
-            .ok_or_else(|| format!("there is no column {of}"))
-    })
+    CALL.with_borrow(|call| call.columns.get(of as usize).cloned().ok_or_else(|| format!("there is no column {of}")))
 }
 
 /// The input columns of the call: batch 0.
@@ -67,11 +57,7 @@ pub(crate) fn add_batch(columns: Vec<Stored>) -> u32 {
 pub(crate) fn columns(of: u32) -> Result<Vec<Column>, String> {
     CALL.with_borrow(|call| match of.checked_sub(1) {
         None => Ok((0..call.inputs as u32).collect()),
-        Some(index) => call
-            .batches
-            .get(index as usize)
-            .cloned()
-            .ok_or_else(|| format!("there is no batch {of}")),
+        Some(index) => call.batches.get(index as usize).cloned().ok_or_else(|| format!("there is no batch {of}")),
     })
 }
 
@@ -85,19 +71,9 @@ fn add(column: Stored) -> Column {
 fn check_readable(of: Column) -> Result<(), String> {
     let withheld = CALL.with_borrow(|call| {
         let input = (of as usize) < call.inputs;
-        input
-            && call
-                .readable
-                .as_ref()
-                .is_some_and(|readable| !readable.contains(&of))
+        input && call.readable.as_ref().is_some_and(|readable| !readable.contains(&of))
     });
-    if withheld {
-        Err(format!(
-            "column {of} is not among the columns that open said it reads"
-        ))
-    } else {
-        Ok(())
-    }
+    if withheld { Err(format!("column {of} is not among the columns that open said it reads")) } else { Ok(()) }
 }
 
 pub(crate) fn read(of: Column, rows: Option<RowRange>) -> Result<Buffers, String> {
@@ -106,62 +82,34 @@ pub(crate) fn read(of: Column, rows: Option<RowRange>) -> Result<Buffers, String
     if let DataType::Opaque(name) = &column.data_type {
         return Err(format!("column {of} of type {name} cannot be read"));
     }
-    let (start, len) = rows.map_or((0, column.cells.len()), |range| {
-        (range.offset as usize, range.len as usize)
-    });
-    let cells = column
-        .cells
-        .get(start..start + len)
-        .ok_or("rows are out of range")?;
+    let (start, len) = rows.map_or((0, column.cells.len()), |range| (range.offset as usize, range.len as usize));
+    let cells = column.cells.get(start..start + len).ok_or("rows are out of range")?;
     Ok(cells::encode(&column.data_type, cells))
 }
 
 pub(crate) fn null_count(of: Column) -> Result<u32, String> {
-    Ok(get(of)?
-        .cells
-        .iter()
-        .filter(|cell| **cell == Value::Null)
-        .count() as u32)
+    Ok(get(of)?.cells.iter().filter(|cell| **cell == Value::Null).count() as u32)
 }
 
 pub(crate) fn write(data_type: &DataType, rows: u32, parts: &Buffers) -> Result<Column, String> {
     let cells = cells::decode(data_type, rows as usize, parts)?;
-    Ok(add(Stored {
-        data_type: data_type.clone(),
-        cells,
-    }))
+    Ok(add(Stored { data_type: data_type.clone(), cells }))
 }
 
 pub(crate) fn cast(of: Column, to: &DataType, on_error: OnCastError) -> Result<Column, String> {
     check_readable(of)?;
     let column = get(of)?;
     if *to != DataType::Utf8 {
-        return Err(format!(
-            "the stand-in casts to text only, not to {} ({on_error:?})",
-            to.describe()
-        ));
+        return Err(format!("the stand-in casts to text only, not to {} ({on_error:?})", to.describe()));
     }
-    let cells = column
-        .cells
-        .iter()
-        .map(|cell| cells::text(cell).map_or(Value::Null, Value::Text))
-        .collect();
-    Ok(add(Stored {
-        data_type: DataType::Utf8,
-        cells,
-    }))
+    let cells = column.cells.iter().map(|cell| cells::text(cell).map_or(Value::Null, Value::Text)).collect();
+    Ok(add(Stored { data_type: DataType::Utf8, cells }))
 }
 
 pub(crate) fn select(of: Column, rows: &Selection) -> Result<Column, String> {
     let column = get(of)?;
-    let cells = selected_rows(rows, column.cells.len())?
-        .into_iter()
-        .map(|row| column.cells[row].clone())
-        .collect();
-    Ok(add(Stored {
-        data_type: column.data_type,
-        cells,
-    }))
+    let cells = selected_rows(rows, column.cells.len())?.into_iter().map(|row| column.cells[row].clone()).collect();
+    Ok(add(Stored { data_type: column.data_type, cells }))
 }
 
 /// Numbers of the selected rows, or the rule that the selection breaks.
@@ -172,10 +120,7 @@ pub(crate) fn selected_rows(selection: &Selection, rows: usize) -> Result<Vec<us
         Selection::Mask(bytes) => {
             let bitmap = Bitmap::from_bytes(bytes.clone(), rows);
             if bitmap.as_bytes() != bytes {
-                return Err(format!(
-                    "the mask has {} bytes or bits behind row {rows}",
-                    bytes.len()
-                ));
+                return Err(format!("the mask has {} bytes or bits behind row {rows}", bytes.len()));
             }
             Ok((0..rows).filter(|row| bitmap.get(*row)).collect())
         }

@@ -22,10 +22,7 @@ impl Default for Table {
 impl Table {
     /// No columns yet.
     pub fn new() -> Self {
-        Table {
-            schema: Schema::new(Vec::new()),
-            columns: Vec::new(),
-        }
+        Table { schema: Schema::new(Vec::new()), columns: Vec::new() }
     }
 
     /// A column of any type.
@@ -38,56 +35,32 @@ impl Table {
 
     /// A text column.
     #[must_use]
-    pub fn text<'a>(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>,
-    ) -> Self {
+    pub fn text<'a>(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>) -> Self {
         let cells = values(cells, |text: &str| Value::Text(text.to_owned()));
         self.column(name, DataType::Utf8, cells)
     }
 
     /// A boolean column.
     #[must_use]
-    pub fn boolean(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<bool>>>,
-    ) -> Self {
+    pub fn boolean(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<bool>>>) -> Self {
         self.column(name, DataType::Boolean, values(cells, Value::Boolean))
     }
 
     /// An int32 column.
     #[must_use]
-    pub fn int32(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<i32>>>,
-    ) -> Self {
-        self.column(
-            name,
-            DataType::Int32,
-            values(cells, |value: i32| Value::Int(value.into())),
-        )
+    pub fn int32(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<i32>>>) -> Self {
+        self.column(name, DataType::Int32, values(cells, |value: i32| Value::Int(value.into())))
     }
 
     /// An int64 column.
     #[must_use]
-    pub fn int64(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<i64>>>,
-    ) -> Self {
+    pub fn int64(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<i64>>>) -> Self {
         self.column(name, DataType::Int64, values(cells, Value::Int))
     }
 
     /// A float64 column.
     #[must_use]
-    pub fn float64(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<f64>>>,
-    ) -> Self {
+    pub fn float64(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<f64>>>) -> Self {
         self.column(name, DataType::Float64, values(cells, Value::Float))
     }
 
@@ -106,11 +79,7 @@ impl Table {
             Some(value) => Value::Decimal(format_decimal(value, scale)),
             None => panic!("\"{text}\" is no decimal of scale {scale}"),
         };
-        self.column(
-            name,
-            DataType::decimal(precision, scale),
-            values(cells, cell),
-        )
+        self.column(name, DataType::decimal(precision, scale), values(cells, cell))
     }
 
     /// A date column from texts such as "2016-01-31".
@@ -118,11 +87,7 @@ impl Table {
     /// # Panics
     /// When a text is no date.
     #[must_use]
-    pub fn date<'a>(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>,
-    ) -> Self {
+    pub fn date<'a>(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>) -> Self {
         let cell = |text: &str| match calendar::parse_date(text) {
             Some(day) => Value::Date(day),
             None => panic!("\"{text}\" is no date"),
@@ -135,11 +100,7 @@ impl Table {
     /// # Panics
     /// When a text is no instant.
     #[must_use]
-    pub fn timestamp<'a>(
-        self,
-        name: &str,
-        cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>,
-    ) -> Self {
+    pub fn timestamp<'a>(self, name: &str, cells: impl IntoIterator<Item = impl Into<Option<&'a str>>>) -> Self {
         let cell = |text: &str| match calendar::parse_datetime(text) {
             Some(micros) => Value::Timestamp(micros),
             None => panic!("\"{text}\" is no instant"),
@@ -163,47 +124,26 @@ impl Table {
     /// When there is no such column.
     pub fn texts(&self, name: &str) -> Vec<Option<String>> {
         match self.schema.find(name) {
-            Some(column) => self.columns[column as usize]
-                .iter()
-                .map(cells::text)
-                .collect(),
+            Some(column) => self.columns[column as usize].iter().map(cells::text).collect(),
             None => panic!("{}", self.schema.unknown(name)),
         }
     }
 
     /// Names of the columns.
     pub fn names(&self) -> Vec<&str> {
-        self.schema
-            .fields
-            .iter()
-            .map(|field| field.name.as_str())
-            .collect()
+        self.schema.fields.iter().map(|field| field.name.as_str()).collect()
     }
 
     pub(super) fn stored(&self) -> Vec<Stored> {
         let fields = self.schema.fields.iter().zip(&self.columns);
-        fields
-            .map(|(field, cells)| Stored {
-                data_type: field.data_type.clone(),
-                cells: cells.clone(),
-            })
-            .collect()
+        fields.map(|(field, cells)| Stored { data_type: field.data_type.clone(), cells: cells.clone() }).collect()
     }
 
     pub(super) fn from_stored(schema: Schema, columns: Vec<Stored>) -> Self {
-        Table {
-            schema,
-            columns: columns.into_iter().map(|column| column.cells).collect(),
-        }
+        Table { schema, columns: columns.into_iter().map(|column| column.cells).collect() }
     }
 }
 
-fn values<T>(
-    cells: impl IntoIterator<Item = impl Into<Option<T>>>,
-    of: impl Fn(T) -> Value,
-) -> Vec<Value> {
-    cells
-        .into_iter()
-        .map(|cell| cell.into().map_or(Value::Null, &of))
-        .collect()
+fn values<T>(cells: impl IntoIterator<Item = impl Into<Option<T>>>, of: impl Fn(T) -> Value) -> Vec<Value> {
+    cells.into_iter().map(|cell| cell.into().map_or(Value::Null, &of)).collect()
 }

@@ -1,0 +1,177 @@
+//! Builds the first-party plugins for wasm and makes components of them.
+//!
+//! One cargo of its own, in a target folder of its own (so that it never waits for the lock of the
+//! cargo that runs this), with an environment that no flag of the outer build leaks into.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// No WASI: a plugin imports nothing but `forcepump:plugin`.
+const TARGET: &str = "wasm32-unknown-unknown";
+/// The profile of the guests in the workspace's `Cargo.toml`.
+const PROFILE: &str = "plugin";
+/// SIMD is worth a factor of 3 to 5 on byte loops.
+const TARGET_FEATURES: &str = "-Ctarget-feature=+simd128";
+/// Between the flags in `CARGO_ENCODED_RUSTFLAGS`.
+const FLAG_SEPARATOR: &str = "\x1f";
+/// The only package that a plugin may import from.
+const IMPORTS_ALLOWED: &str = "forcepump:plugin/";
+/// Variables of the outer build that would change the inner one.
+const SCRUBBED: [&str; 8] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_LINKER",
+    "CARGO_TARGET_DIR",
+    "CARGO_INCREMENTAL",
+    "CLIPPY_ARGS",
+];
+/// Prefixes of such variables.
+const SCRUBBED_PREFIXES: [&str; 3] = ["CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_"];
+
+/// A plugin: short name, package, folder below `plugins/`.
+struct Plugin {
+    name: &'static str,
+    package: &'static str,
+    folder: &'static str,
+}
+
+const fn plugin(name: &'static str, package: &'static str, folder: &'static str) -> Plugin {
+    Plugin { name, package, folder }
+}
+
+const SHIPPED: [Plugin; 3] = [
+    plugin("filter", "forcepump-transform-filter", "transforms/filter"),
+    plugin("mask", "forcepump-transform-mask", "transforms/mask"),
+    plugin("shape", "forcepump-transform-shape", "transforms/shape"),
+];
+
+const TEST_GUESTS: [Plugin; 2] =
+    [plugin("bench", "forcepump-plugin-bench", "bench"), plugin("evil", "forcepump-plugin-evil", "evil")];
+
+fn main() {
+    if let Err(error) = build() {
+        for line in error.to_string().lines() {
+            println!("cargo::error={line}");
+        }
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
+    let test_guests = if env::var_os("CARGO_FEATURE_TEST_GUESTS").is_some() { &TEST_GUESTS[..] } else { &[] };
+    watch(&root, test_guests);
+    check_target()?;
+    let all: Vec<&Plugin> = SHIPPED.iter().chain(test_guests).collect();
+    let modules = compile(&root, &out.join("guests"), &all)?;
+    for plugin in &all {
+        let module = modules.join(format!("{}.wasm", plugin.package.replace('-', "_")));
+        let component =
+            componentize(&fs::read(&module)?).map_err(|error| format!("plugin {}: {error}", plugin.name))?;
+        write_if_changed(&out.join(format!("{}.wasm", plugin.name)), &component)?;
+    }
+    let table = format!("{}{}", table("SHIPPED", &SHIPPED)?, table("TEST_GUESTS", test_guests)?);
+    write_if_changed(&out.join("plugins.rs"), table.as_bytes())
+}
+
+/// Says what the components are made of, so that cargo runs this again when that changes.
+fn watch(root: &Path, test_guests: &[Plugin]) {
+    let shared = ["wit", "Cargo.toml", "Cargo.lock", "plugins/sdk/src", "plugins/sdk/Cargo.toml"];
+    let common = ["plugins/destinations/common/src", "plugins/destinations/common/Cargo.toml"];
+    for path in shared.into_iter().chain(common) {
+        println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    for plugin in SHIPPED.iter().chain(test_guests) {
+        println!("cargo::rerun-if-changed={}", root.join("plugins").join(plugin.folder).display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+}
+
+fn check_target() -> Result<(), Box<dyn Error>> {
+    let printed = Command::new(rustc()).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+    let folder = PathBuf::from(String::from_utf8(printed.stdout)?.trim());
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(format!(
+        "the plugins need the target {TARGET}, which this toolchain does not have\n\
+         install it with: rustup target add {TARGET}"
+    )
+    .into())
+}
+
+fn rustc() -> OsString {
+    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
+}
+
+/// Compiles the plugins with one cargo; gives the folder of the core modules.
+fn compile(root: &Path, target_dir: &Path, plugins: &[&Plugin]) -> Result<PathBuf, Box<dyn Error>> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args(["build", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo.arg("--target-dir").arg(target_dir);
+    for plugin in plugins {
+        cargo.args(["-p", plugin.package]);
+    }
+    for (name, _) in env::vars_os() {
+        let leaks = name.to_str().is_some_and(|name| {
+            SCRUBBED.contains(&name) || SCRUBBED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        });
+        if leaks {
+            cargo.env_remove(name);
+        }
+    }
+    let result = cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(root)).output()?;
+    if !result.status.success() {
+        return Err(format!("the plugins do not build:\n{}", String::from_utf8_lossy(&result.stderr)).into());
+    }
+    Ok(target_dir.join(TARGET).join(PROFILE))
+}
+
+/// No path of this machine gets into a component, so that its digest is the same everywhere.
+fn flags(root: &Path) -> String {
+    let home = env::var("CARGO_HOME").or_else(|_| env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let mut flags = vec![TARGET_FEATURES.to_owned(), format!("--remap-path-prefix={}=.", root.display())];
+    flags.extend(home.map(|home| format!("--remap-path-prefix={home}=cargo")));
+    flags.join(FLAG_SEPARATOR)
+}
+
+fn componentize(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let component = wit_component::ComponentEncoder::default().module(module)?.validate(true).encode()?;
+    let decoded = wit_component::decode(&component)?;
+    let wit_component::DecodedWasm::Component(resolve, world) = &decoded else {
+        return Err("the encoder gave no component".into());
+    };
+    for import in resolve.worlds[*world].imports.keys() {
+        let name = resolve.name_world_key(import);
+        if !name.starts_with(IMPORTS_ALLOWED) {
+            return Err(format!("it imports {name}; a plugin may import from {IMPORTS_ALLOWED} only").into());
+        }
+    }
+    Ok(component)
+}
+
+fn table(name: &str, plugins: &[Plugin]) -> Result<String, Box<dyn Error>> {
+    let mut text = format!("const {name}: &[(&str, &[u8])] = &[\n");
+    for plugin in plugins {
+        let name = plugin.name;
+        writeln!(text, "    (\"{name}\", include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))),")?;
+    }
+    text.push_str("];\n");
+    Ok(text)
+}
+
+/// Leaves the file's time alone when nothing changed, so that nothing above is built again.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    Ok(fs::write(path, bytes)?)
+}

@@ -83,10 +83,7 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
         Err(error) => return error.into(),
     };
     if call.param("columns") == Some("true") {
-        let entity = prepared.object();
-        return Reply::ok(
-            &json!({"columnMetadata": prepared.column_metadata(), "entityName": entity, "groupBy": false}),
-        );
+        return Reply::ok(&prepared.column_metadata());
     }
     if let Some(count) = prepared.count_only() {
         return Reply::ok(&Page { total_size: count, done: true, next_records_url: None, records: Vec::new() });

@@ -111,7 +111,7 @@ async fn cut(action: &str, headers: &str) -> std::io::Result<(String, Vec<u8>)> 
 
 #[tokio::test]
 async fn a_cut_body_ends_after_so_many_bytes_without_the_last_chunk() {
-    for (after, headers) in [(0, ""), (1_000, ""), (300_000, ""), (1_000, "accept-encoding: gzip\r\n")] {
+    for (after, headers) in [(0, ""), (1_000, ""), (250_000, ""), (1_000, "accept-encoding: gzip\r\n")] {
         let (head, body) = cut(&format!("kind = \"cut\", after_bytes = {after}"), headers).await.unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
         let (text, whole) = dechunk(&body);

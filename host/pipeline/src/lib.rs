@@ -19,7 +19,9 @@ mod source;
 pub use cancel::Cancel;
 pub use error::{Error, ErrorClass};
 pub use event::{Event, Observer, Phase, Silent};
-pub use file::{Connections, FileError, Pipeline, PipelineFile, Problem, find_connections_file, pipeline_schema};
+pub use file::{
+    Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
+};
 pub use head::{Head, head};
 pub use host::{Builtin, Host};
 pub use plan::{Plan, PlanColumn, PlanStep};

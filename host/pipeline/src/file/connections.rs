@@ -67,6 +67,16 @@ pub fn find_connections_file(given: Option<&Path>, pipeline_folder: &Path) -> Re
     }
 }
 
+/// The JSON Schema (2020-12) of the connections file, for editors.
+#[must_use]
+pub fn connections_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(BTreeMap<String, ConnectionConfig>).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), "Forcepump connections".into());
+    }
+    schema
+}
+
 fn user_file() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use connections::{Connections, find_connections_file};
+pub use connections::{Connections, connections_schema, find_connections_file};
 pub use parse::{FileError, nearest, parse_pipeline};
 pub use secrets::{ConfigSecrets, SecretError};
 pub use validate::{Problem, validate};

@@ -144,6 +144,7 @@ fn flag(field: &mut FieldDef, word: &str) -> bool {
         "name" => field.name_field = true,
         "restricted" => field.restricted = true,
         "html" => field.html = true,
+        "norel" => field.relationship = None,
         _ => return valued(field, word),
     }
     true

@@ -1,11 +1,14 @@
 //! `check`, `plan` and `preview`: what a run would do, without doing it.
 
-use forcepump_pipeline::{Observer, Pipeline, Silent};
+use std::sync::Arc;
+
+use forcepump_pipeline::{Cancel, Observer, Pipeline};
 use serde_json::json;
 
 use super::{Context, Outcome};
 use crate::args::{PipelineArgs, PreviewArgs};
 use crate::exit::{Code, Failure};
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::render::{plan as words, preview as tables, table};
 
@@ -16,9 +19,6 @@ pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
     let plan = opened.session.plan().await?;
     context.output.document(&json!({ "pipeline": plan.pipeline, "state": "ok", "notes": plan.notes }));
     context.output.words(&words::checked(&plan));
-    for note in &plan.notes {
-        context.output.warning(note);
-    }
     Ok(Code::Ok)
 }
 
@@ -38,11 +38,13 @@ pub async fn preview(context: &Context, args: &PreviewArgs) -> Outcome {
         return Err(Failure::input("-n must be at least 1"));
     }
     let pipeline = Pipeline::load(&args.file)?;
-    let progress = Progress::new(&pipeline.file.name, context.output);
-    let observer: &dyn Observer = if context.output.talks() { &progress } else { &Silent };
+    let progress = Arc::new(Progress::new(&pipeline.file.name, context.output));
+    let observer = Arc::clone(&progress) as Arc<dyn Observer>;
+    let cancel = Cancel::new();
+    interrupt::watch(&cancel, context.output);
     let host = context.host()?;
     let opened = context.open(&host, pipeline).await?;
-    let preview = opened.session.preview(args.rows, observer).await;
+    let preview = opened.session.preview(args.rows, &observer, &cancel).await;
     progress.finish();
     let preview = preview?;
     if context.output.json {

@@ -62,8 +62,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Emulator(args) => emulator::emulator(context, &args).await,
         Command::Check(args) => interruptible(explain::check(context, &args)).await,
         Command::Plan(args) => interruptible(explain::plan(context, &args)).await,
-        Command::Preview(args) => interruptible(explain::preview(context, &args)).await,
-        Command::Plugin(command) => interruptible(plugin::plugin(context, &command)).await,
+        Command::Preview(args) => explain::preview(context, &args).await,
+        Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => schema::completions(context, &args),
     }
@@ -122,7 +122,7 @@ impl Context {
             false => None,
         };
         let access = org.as_ref().map(DemoOrg::access);
-        let session = Session::open(host, pipeline, connections, access).await?;
+        let session = Session::open(host, pipeline, connections, access.as_ref())?;
         Ok(Opened { session, _org: org })
     }
 }

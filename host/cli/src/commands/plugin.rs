@@ -12,19 +12,19 @@ use crate::exit::{Code, Failure};
 use crate::render::plugin as words;
 
 /// Does what was asked with plugins.
-pub async fn plugin(context: &Context, command: &PluginCommand) -> Outcome {
+pub fn plugin(context: &Context, command: &PluginCommand) -> Outcome {
     match command {
-        PluginCommand::List => list(context).await,
-        PluginCommand::Inspect { plugin } => inspect(context, plugin).await,
+        PluginCommand::List => list(context),
+        PluginCommand::Inspect { plugin } => inspect(context, plugin),
         PluginCommand::Pack { core, out } => pack(context, core, out),
     }
 }
 
-async fn list(context: &Context) -> Outcome {
+fn list(context: &Context) -> Outcome {
     let host = context.host()?;
     let mut plugins = Vec::new();
     for name in forcepump_plugin_bundle::names() {
-        plugins.push(load(&host, name).await?);
+        plugins.push(load(&host, name)?);
     }
     let documents: Vec<_> = plugins.iter().map(words::entry).collect();
     context.output.document(&json!({ "plugins": documents }));
@@ -32,16 +32,16 @@ async fn list(context: &Context) -> Outcome {
     Ok(Code::Ok)
 }
 
-async fn inspect(context: &Context, name: &str) -> Outcome {
-    let plugin = load(&context.host()?, name).await?;
+fn inspect(context: &Context, name: &str) -> Outcome {
+    let plugin = load(&context.host()?, name)?;
     context.output.document(&words::document(&plugin));
     context.output.words(&words::words(&plugin));
     Ok(Code::Ok)
 }
 
 /// Paths are relative to where the command is run.
-async fn load(host: &Host, name: &str) -> Result<Plugin, Failure> {
-    Ok(host.load_plugin("plugin", name, Path::new("")).await?)
+fn load(host: &Host, name: &str) -> Result<Plugin, Failure> {
+    Ok(host.load_plugin("plugin", name, Path::new(""))?)
 }
 
 fn pack(context: &Context, core: &Path, out: &Path) -> Outcome {

@@ -9,11 +9,12 @@ use crate::exit::Failure;
 pub const CONNECTIONS: &str = "connections.toml";
 
 /// Every file of the folder, as it is first written.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("accounts.toml", include_str!("accounts.toml")),
     ("contacts.toml", include_str!("contacts.toml")),
     ("opportunities.toml", include_str!("opportunities.toml")),
     (CONNECTIONS, include_str!("connections.toml")),
+    ("mask-salt.txt", include_str!("mask-salt.txt")),
     ("README.md", include_str!("README.md")),
 ];
 

@@ -5,7 +5,7 @@ mod story;
 
 use std::path::Path;
 
-use forcepump_pipeline::{Cancel, DemoAccess, Host, Pipeline, RunReport, Session, head};
+use forcepump_pipeline::{Cancel, DemoAccess, Head, Host, Pipeline, RunReport, Session, head};
 use serde_json::json;
 
 use crate::args::DemoArgs;
@@ -14,12 +14,15 @@ use crate::exit::{Code, Failure};
 use crate::interrupt;
 use crate::org::DemoOrg;
 use crate::output::Output;
+use crate::render::preview::NULL_TEXT;
 use crate::render::{summary, table};
 use folder::Folder;
 use story::{STEPS, Step};
 
 /// Rows of each result that are shown.
 const SHOWN_ROWS: usize = 5;
+/// The only column of a text file that is read back.
+const LINE_COLUMN: &str = "line";
 
 /// Runs the demo.
 pub async fn demo(context: &Context, args: &DemoArgs) -> Outcome {
@@ -75,7 +78,7 @@ impl Stage<'_> {
         }
         let pipeline = Pipeline::load(&self.folder.path(step.file))?;
         let connections = self.folder.path(folder::CONNECTIONS);
-        let session = Session::open(self.host, pipeline, Some(&connections), Some(self.access.clone())).await?;
+        let session = Session::open(self.host, pipeline, Some(&connections), Some(&self.access))?;
         let report = run::observed(&session, step.label, &self.cancel, self.output).await;
         self.output.words(&summary::summary(&report));
         self.show_first_rows(&report)?;
@@ -85,10 +88,20 @@ impl Stage<'_> {
     fn show_first_rows(&self, report: &RunReport) -> Result<(), Failure> {
         for place in &report.results {
             for part in head(place, SHOWN_ROWS)? {
-                let rows = table::cut(&part.columns, &part.rows, table::terminal_width());
-                self.output.words(&format!("\n{}\n{rows}", story::first_rows(&part.title)));
+                self.output.words(&format!("\n{}\n{}", story::first_rows(&part.title), shown(&part)));
             }
         }
         Ok(())
     }
+}
+
+/// A table, or the lines of a text file as they are.
+fn shown(part: &Head) -> String {
+    let width = table::terminal_width();
+    if part.columns == [LINE_COLUMN] {
+        let lines = part.rows.iter().flatten().flatten();
+        return lines.map(|line| table::line(line, width)).collect::<Vec<_>>().join("\n");
+    }
+    let cells = |row: &Vec<Option<String>>| row.iter().map(|cell| cell.clone().unwrap_or_else(|| NULL_TEXT.to_owned())).collect();
+    table::cut(&part.columns, &part.rows.iter().map(cells).collect::<Vec<_>>(), width)
 }

@@ -1,7 +1,9 @@
 //! A plan in words: what will be sent, what comes back, and what each plugin does with it.
 
 use console::style;
+use forcepump_pipeline::file::PluginLimits;
 use forcepump_pipeline::{Plan, PlanColumn, PlanStep};
+use serde::Serialize;
 
 use super::table;
 use crate::output::clean;
@@ -9,13 +11,14 @@ use crate::output::clean;
 /// The whole plan.
 pub fn plan(plan: &Plan) -> String {
     let mut text = Text::default();
-    text.heading(&format!("source: {} ({})", plan.object, plan.connection.name));
-    text.line("url", &plan.connection.url);
-    text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.job_action));
+    text.heading(&format!("source: {} by connection `{}`", plan.object, plan.connection));
+    text.line("org", &plan.org);
+    text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.action));
     text.line("soql", &plan.soql);
     text.line("calls", &plan.expected_calls);
     text.line("columns", &plan.columns.len().to_string());
     text.block(&columns(&plan.columns));
+    text.list("pruned", &plan.pruned);
     for field in &plan.skipped_fields {
         text.line("skipped", &format!("{}: {}", field.name, field.reason));
     }
@@ -53,16 +56,34 @@ fn step(text: &mut Text, step: &PlanStep) {
     text.list("drops", &step.drops);
     if let Some(mode) = &step.mode {
         let keys = if step.keys.is_empty() { String::new() } else { format!(" by {}", step.keys.join(", ")) };
-        text.line("mode", &format!("{mode}{keys}"));
+        text.line("mode", &format!("{}{keys}", word(mode)));
     }
     text.line("config", &step.config.to_string());
     text.list("asks", &step.asks);
     text.list("grants", &step.grants);
-    text.line("limits", &step.limits);
+    text.line("limits", &limits(&step.limits));
     if !step.output.is_empty() {
         text.line("output", &format!("{} columns", step.output.len()));
         text.block(&columns(&step.output));
     }
+}
+
+/// A choice of the pipeline file, as it is written there.
+fn word(choice: &impl Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+fn limits(limits: &PluginLimits) -> String {
+    let given = [
+        limits.memory_mib.map(|mib| format!("memory {mib} MiB")),
+        limits.call_ms.map(|ms| format!("call {ms} ms")),
+        limits.output_mib.map(|mib| format!("output {mib} MiB")),
+    ];
+    let given: Vec<String> = given.into_iter().flatten().collect();
+    if given.is_empty() { "default: memory 256 MiB, call 10000 ms, output 64 MiB".to_owned() } else { given.join(", ") }
 }
 
 fn columns(columns: &[PlanColumn]) -> String {
@@ -70,7 +91,7 @@ fn columns(columns: &[PlanColumn]) -> String {
         .iter()
         .map(|column| {
             let nullable = if column.nullable { "yes" } else { "no" };
-            vec![column.name.clone(), column.salesforce_type.clone(), column.arrow_type.clone(), nullable.to_owned()]
+            vec![column.name.clone(), column.salesforce_type.clone().unwrap_or_default(), column.arrow_type.clone(), nullable.to_owned()]
         })
         .collect();
     table::whole(&["column", "salesforce type", "arrow type", "nullable"], &rows)

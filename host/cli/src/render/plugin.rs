@@ -34,8 +34,8 @@ pub fn words(plugin: &Plugin) -> String {
     let mut line = |label: &str, text: &str| lines.push(format!("  {label:<14} {}", clean(text)));
     line("summary", &said.summary);
     line("digest", &format!("sha256:{}", plugin.digest()));
-    line("size", &bytes(plugin.bytes() as u64));
-    line("imports", &or_none(plugin.imports().join(", ")));
+    line("size", &bytes(plugin.size_bytes() as u64));
+    line("imports", &or_none(imports(plugin).join(", ")));
     line("needs", &or_none(said.needs.iter().map(need).collect::<Vec<_>>().join("; ")));
     line("deterministic", yes_no(said.deterministic));
     line("stateful", yes_no(said.stateful));
@@ -67,8 +67,8 @@ pub fn document(plugin: &Plugin) -> Value {
         "kind": kind(plugin),
         "summary": said.summary,
         "digest": format!("sha256:{}", plugin.digest()),
-        "bytes": plugin.bytes(),
-        "imports": plugin.imports(),
+        "bytes": plugin.size_bytes(),
+        "imports": imports(plugin),
         "needs": needs,
         "deterministic": said.deterministic,
         "stateful": said.stateful,
@@ -89,6 +89,11 @@ fn needs(said: &Description) -> String {
 fn need(need: &Need) -> String {
     let required = if need.required { "required" } else { "optional" };
     format!("{} `{}` ({required}): {}", need.capability, need.name, need.why)
+}
+
+/// Capabilities that the component can reach at all, granted or not.
+fn imports(plugin: &Plugin) -> Vec<&'static str> {
+    plugin.imports().iter().map(|capability| capability.as_str()).collect()
 }
 
 fn or_none(text: String) -> String {

@@ -11,7 +11,7 @@ use super::table;
 use crate::output::clean;
 
 /// What stands in a cell that is null; an empty text is an empty cell.
-const NULL_TEXT: &str = "null";
+pub const NULL_TEXT: &str = "null";
 
 /// One table a stage.
 pub fn preview(preview: &Preview, width: usize) -> Result<String, String> {
@@ -20,8 +20,8 @@ pub fn preview(preview: &Preview, width: usize) -> Result<String, String> {
 }
 
 fn stage(stage: &PreviewStage, width: usize) -> Result<String, String> {
-    let (columns, rows) = cells(&stage.batch)?;
-    let mut text = format!("{}, {}", style(clean(&stage.label)).bold(), rows_text(stage.batch.num_rows() as u64));
+    let (columns, rows) = cells(&stage.batches)?;
+    let mut text = format!("{}, {}", style(clean(&stage.label)).bold(), rows_text(rows.len() as u64));
     if stage.filtered > 0 {
         text.push_str(&format!(", {} filtered", stage.filtered));
     }
@@ -30,15 +30,17 @@ fn stage(stage: &PreviewStage, width: usize) -> Result<String, String> {
     }
     text.push('\n');
     text.push_str(&table::cut(&columns, &rows, width));
-    for (row, code, reason) in &stage.rejected {
-        text.push_str(&format!("\n  rejected row {row}: {}: {}", clean(code), clean(reason)));
+    for reject in &stage.rejected {
+        let (code, reason) = (clean(&reject.code), clean(&reject.reason));
+        text.push_str(&format!("\n  rejected row {}: {code}: {reason}", reject.row));
     }
     Ok(text)
 }
 
-fn cells(batch: &RecordBatch) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
-    let columns = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let rows = texts(batch)?
+fn cells(batches: &[RecordBatch]) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
+    let schema = batches.first().map(RecordBatch::schema);
+    let columns = schema.iter().flat_map(|schema| schema.fields()).map(|field| field.name().clone()).collect();
+    let rows = texts(batches)?
         .into_iter()
         .map(|row| row.into_iter().map(|cell| cell.unwrap_or_else(|| NULL_TEXT.to_owned())).collect())
         .collect();
@@ -46,12 +48,15 @@ fn cells(batch: &RecordBatch) -> Result<(Vec<String>, Vec<Vec<String>>), String>
 }
 
 /// Every cell as text, row by row; `None` is null.
-fn texts(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>, String> {
-    let columns: Result<Vec<ColumnText<'_>>, TextError> =
-        batch.columns().iter().map(|column| ColumnText::new(column.as_ref())).collect();
-    let columns = columns.map_err(|error| error.to_string())?;
-    let rows = (0..batch.num_rows()).map(|row| columns.iter().map(|column| text(column, row)).collect());
-    Ok(rows.collect())
+fn texts(batches: &[RecordBatch]) -> Result<Vec<Vec<Option<String>>>, String> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns: Result<Vec<ColumnText<'_>>, TextError> =
+            batch.columns().iter().map(|column| ColumnText::new(column.as_ref())).collect();
+        let columns = columns.map_err(|error| error.to_string())?;
+        rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| text(column, row)).collect()));
+    }
+    Ok(rows)
 }
 
 fn text(column: &ColumnText<'_>, row: usize) -> Option<String> {
@@ -70,23 +75,18 @@ pub fn document(preview: &Preview) -> Result<Value, String> {
 }
 
 fn stage_document(stage: &PreviewStage) -> Result<Value, String> {
-    let schema = stage.batch.schema();
+    let schema = stage.batches.first().map(RecordBatch::schema);
     let columns: Vec<Value> = schema
-        .fields()
         .iter()
+        .flat_map(|schema| schema.fields())
         .map(|field| json!({ "name": field.name(), "arrow_type": field.data_type().to_string() }))
-        .collect();
-    let rejected: Vec<Value> = stage
-        .rejected
-        .iter()
-        .map(|(row, code, reason)| json!({ "row": row, "code": code, "reason": reason }))
         .collect();
     Ok(json!({
         "label": stage.label,
         "columns": columns,
-        "rows": texts(&stage.batch)?,
+        "rows": texts(&stage.batches)?,
         "filtered": stage.filtered,
-        "rejected": rejected,
+        "rejected": stage.rejected,
     }))
 }
 
@@ -96,13 +96,15 @@ mod tests {
 
     use arrow_array::{ArrayRef, Decimal128Array, StringArray, TimestampMicrosecondArray};
 
+    use forcepump_pipeline::PreviewReject;
+
     use super::*;
 
     fn stage_of(columns: Vec<(&str, ArrayRef)>) -> Preview {
         let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)));
         let batch = batch.expect("the columns have one length");
-        let rejected = vec![(3, "BAD\u{1b}".to_owned(), "no number".to_owned())];
-        Preview { stages: vec![PreviewStage { label: "Account".to_owned(), batch, rejected, filtered: 2 }] }
+        let rejected = vec![PreviewReject { row: 3, code: "BAD\u{1b}".to_owned(), reason: "no number".to_owned() }];
+        Preview { stages: vec![PreviewStage { label: "Account".to_owned(), batches: vec![batch], rejected, filtered: 2 }] }
     }
 
     #[test]

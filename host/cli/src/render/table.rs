@@ -44,6 +44,11 @@ pub fn whole(header: &[&str], rows: &[Vec<String>]) -> String {
     draw(&header, rows.iter().map(Vec::as_slice))
 }
 
+/// A line of a text file, cut to `width`.
+pub fn line(text: &str, width: usize) -> String {
+    truncate_str(&clean(text), width, "…").into_owned()
+}
+
 fn cell(text: &str) -> String {
     truncate_str(&clean(text), CELL_MAX_WIDTH, "…").into_owned()
 }

@@ -27,10 +27,7 @@ impl Tally {
 /// The number that stands before `word`.
 fn figure(text: &str, word: &str) -> u64 {
     let before = text.split(word).next().unwrap_or_default();
-    let digits = before
-        .rsplit(|c: char| !c.is_ascii_digit())
-        .next()
-        .unwrap_or_default();
+    let digits = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     digits.parse().unwrap_or(0)
 }
 
@@ -44,11 +41,7 @@ pub fn test(filter: Option<&str>) -> ExitCode {
         eprintln!("error: {message}");
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    if outcome.is_ok() && tally.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if outcome.is_ok() && tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn all(filter: Option<&str>, tally: &mut Tally) -> Outcome {
@@ -62,21 +55,13 @@ fn all(filter: Option<&str>, tally: &mut Tally) -> Outcome {
 fn counted(mut command: Command, tally: &mut Tally) -> Outcome {
     let line = shown(&command);
     eprintln!("$ {line}");
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot start `{line}`: {error}"))?;
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cannot start `{line}`: {error}"))?;
     if let Some(stdout) = child.stdout.take() {
         pass_on(BufReader::new(stdout), std::io::stdout(), tally)?;
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("`{line}` was lost: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{line}` ended with {status}"))
-    }
+    let status = child.wait().map_err(|error| format!("`{line}` was lost: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` ended with {status}")) }
 }
 
 /// Copies each line as it comes; a failing test may print bytes that are no text.
@@ -84,9 +69,7 @@ fn pass_on(mut from: impl BufRead, mut to: impl Write, tally: &mut Tally) -> Out
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = from
-            .read_until(b'\n', &mut line)
-            .map_err(|error| format!("the tests' output broke: {error}"))?;
+        let read = from.read_until(b'\n', &mut line).map_err(|error| format!("the tests' output broke: {error}"))?;
         if read == 0 {
             return Ok(());
         }
@@ -107,12 +90,6 @@ mod tests {
         let mut copy = Vec::new();
         pass_on(output.as_bytes(), &mut copy, &mut tally).expect("read");
         assert_eq!(copy, output.as_bytes());
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 16,
-                failed: 2
-            }
-        );
+        assert_eq!(tally, Tally { passed: 16, failed: 2 });
     }
 }

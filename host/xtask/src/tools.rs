@@ -11,21 +11,13 @@ const CONFORMANCE_INSTALL: &str = "host/emulator/conformance/install.sh";
 pub fn wasm_targets() -> Outcome {
     let installed = command("rustup", &["target", "list", "--installed"]).output();
     let installed = match installed {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        }
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         _ => {
-            eprintln!(
-                "rustup is not here; the toolchain must have the targets {}",
-                WASM_TARGETS.join(", ")
-            );
+            eprintln!("rustup is not here; the toolchain must have the targets {}", WASM_TARGETS.join(", "));
             return Ok(());
         }
     };
-    for target in WASM_TARGETS
-        .iter()
-        .filter(|target| !installed.lines().any(|line| line.trim() == **target))
-    {
+    for target in WASM_TARGETS.iter().filter(|target| !installed.lines().any(|line| line.trim() == **target)) {
         run(command("rustup", &["target", "add", target]))?;
     }
     Ok(())
@@ -34,9 +26,7 @@ pub fn wasm_targets() -> Outcome {
 /// Installs the real clients when their languages are here; their tests say that they pass over when they are not.
 pub fn conformance_clients() {
     if !root().join(CONFORMANCE_INSTALL).is_file() || !(has("node") || has("python3")) {
-        eprintln!(
-            "neither node nor python3 is here: the conformance tests with real clients are passed over"
-        );
+        eprintln!("neither node nor python3 is here: the conformance tests with real clients are passed over");
         return;
     }
     if let Err(message) = run(command("bash", &[CONFORMANCE_INSTALL])) {

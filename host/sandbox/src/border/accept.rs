@@ -230,3 +230,6 @@ fn per_second(unit: TimeUnit) -> i64 {
         TimeUnit::Nanosecond => 1_000_000_000,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,14 @@ pub struct Lent {
     values: Bytes,
 }
 
+#[cfg(test)]
+impl Lent {
+    /// Copies of validity, offsets and values.
+    pub fn parts(&self) -> (Option<Vec<u8>>, Vec<u8>, Vec<u8>) {
+        (self.validity.as_ref().map(|bits| bits.to_vec()), self.offsets.to_vec(), self.values.to_vec())
+    }
+}
+
 /// Lends all rows of a column of one of the contract's types.
 pub fn lend(array: &ArrayRef) -> Result<Lent, String> {
     let validity = array.nulls().filter(|nulls| nulls.null_count() > 0);

@@ -92,6 +92,14 @@ pub struct Border {
     fan_out: usize,
     output_bytes: usize,
     opaque: OpaqueTypes,
+    /// The last mask of this call: a guest filters its own columns by the mask it answers with.
+    last_mask: Option<LastMask>,
+}
+
+struct LastMask {
+    rows: usize,
+    bytes: Vec<u8>,
+    chosen: Arc<Chosen>,
 }
 
 impl Border {
@@ -108,6 +116,7 @@ impl Border {
             fan_out: limits.fan_out as usize,
             output_bytes: limits.output_bytes,
             opaque: OpaqueTypes::new(),
+            last_mask: None,
         }
     }
 
@@ -132,6 +141,7 @@ impl Border {
     pub fn end(&mut self) {
         self.columns.clear();
         self.sheets.clear();
+        self.last_mask = None;
         self.made_bytes = 0;
         self.made_columns = 0;
     }
@@ -216,12 +226,25 @@ impl Border {
         self.push(Column { array, access })
     }
 
+    /// Checks a selection over `rows` rows of which at most `most` may come out.
+    pub fn chosen(&mut self, selection: &wit::Selection, rows: usize, most: usize) -> Result<Arc<Chosen>, String> {
+        let wit::Selection::Mask(bytes) = selection else {
+            return Chosen::check(selection, rows, most).map(Arc::new);
+        };
+        if let Some(last) = self.last_mask.as_ref().filter(|last| last.rows == rows && last.bytes == *bytes) {
+            return Ok(Arc::clone(&last.chosen));
+        }
+        let chosen = Arc::new(Chosen::check(selection, rows, most)?);
+        self.last_mask = Some(LastMask { rows, bytes: bytes.clone(), chosen: Arc::clone(&chosen) });
+        Ok(chosen)
+    }
+
     /// `data.select`.
     pub fn select(&mut self, of: u32, rows: &wit::Selection) -> Result<u32, String> {
         let Column { array, access } = self.column(of)?.clone();
         let batch_rows = self.sheets.first().map_or(0, |sheet| sheet.rows);
         let most = array.len().max(batch_rows).saturating_mul(self.fan_out);
-        let chosen = Chosen::check(rows, array.len(), most)?;
+        let chosen = self.chosen(rows, array.len(), most)?;
         self.charge(chosen.bytes(&array))?;
         let array = chosen.apply(&array)?;
         self.push(Column { array, access })

@@ -169,8 +169,8 @@ impl TransformInstance {
         let answer = guest_call!(&mut self.session, "process", Some(sheet), |store| {
             guest.call_process(store, wit::Input { rows, first_row })
         })?;
-        let state = self.session.store.data();
-        let processed = outcome::check(output, &input, answer, &state.border, &state.limits);
+        let state = self.session.store.data_mut();
+        let processed = outcome::check(output, &input, answer, &mut state.border, &state.limits);
         let processed = processed.map_err(|rule| self.session.broke(CALL, rule))?;
         self.session.done();
         Ok(processed)

@@ -22,7 +22,7 @@ pub(super) fn check(
     output: &mut Output,
     input: &Sheet,
     answer: wit::Outcome,
-    border: &Border,
+    border: &mut Border,
     limits: &Limits,
 ) -> Result<Processed, String> {
     let most = input.rows.saturating_mul(limits.fan_out as usize);
@@ -36,11 +36,11 @@ fn check_derived(
     output: &mut Output,
     input: &Sheet,
     derived: wit::Derived,
-    border: &Border,
+    border: &mut Border,
     most: usize,
 ) -> Result<Processed, String> {
     let rows = input.rows;
-    let chosen = Chosen::check(&derived.rows, rows, most)?;
+    let chosen = border.chosen(&derived.rows, rows, most)?;
     let rejects = rejects_from_wit(derived.rejects, rows, input.columns.len())?;
     let selected = count_selected(&chosen, rows, &rejects)?;
     let columns = derived_columns(output, input, &derived.columns, &chosen, border)?;

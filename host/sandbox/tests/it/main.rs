@@ -1,0 +1,6 @@
+//! The sandbox against real components: honest ones, and one with many attacks.
+
+mod attacks;
+mod honest;
+mod loading;
+mod support;

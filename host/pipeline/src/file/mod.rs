@@ -90,6 +90,7 @@ pub struct TransformStep {
     pub plugin: String,
     /// The plugin's own configuration; `forcepump plugin inspect` shows its schema.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub config: toml::Table,
     /// Capabilities given to the plugin; nothing by default.
     #[serde(default)]
@@ -113,6 +114,7 @@ pub struct DestinationStep {
     pub keys: Vec<String>,
     /// The plugin's own configuration; `forcepump plugin inspect` shows its schema.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub config: toml::Table,
     /// Capabilities given to the plugin; nothing by default.
     #[serde(default)]

@@ -46,10 +46,14 @@ const fn plugin(name: &'static str, package: &'static str, folder: &'static str)
     Plugin { name, package, folder }
 }
 
-const SHIPPED: [Plugin; 3] = [
+const SHIPPED: [Plugin; 7] = [
+    plugin("csv", "forcepump-destination-csv", "destinations/csv"),
     plugin("filter", "forcepump-transform-filter", "transforms/filter"),
+    plugin("jsonl", "forcepump-destination-jsonl", "destinations/jsonl"),
     plugin("mask", "forcepump-transform-mask", "transforms/mask"),
+    plugin("parquet", "forcepump-destination-parquet", "destinations/parquet"),
     plugin("shape", "forcepump-transform-shape", "transforms/shape"),
+    plugin("sqlite", "forcepump-destination-sqlite", "destinations/sqlite"),
 ];
 
 const TEST_GUESTS: [Plugin; 2] =

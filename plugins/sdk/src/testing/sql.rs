@@ -3,7 +3,7 @@
 use super::{Table, store};
 use crate::sql::{InsertOptions, Inserted, Rows, SqlError};
 use crate::{Schema, Value};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -50,6 +50,17 @@ pub(super) fn set_schema(schema: &Schema) {
 /// One session with a granted database.
 pub struct Connection {
     database: Shared,
+    in_transaction: Cell<bool>,
+}
+
+/// As the contract says: dropped within a transaction, rolled back.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.in_transaction.get() {
+            // The test sees what the database holds afterwards.
+            let _ = self.rollback();
+        }
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -65,7 +76,7 @@ impl Connection {
     /// When no connection of that name is granted.
     pub fn open(name: &str) -> Result<Connection, SqlError> {
         let database = GRANTED.with_borrow(|granted| granted.get(name).cloned()).ok_or(SqlError::UnknownConnection)?;
-        Ok(Connection { database })
+        Ok(Connection { database, in_transaction: Cell::new(false) })
     }
 
     /// As the contract's `sql.connection.begin`.
@@ -73,7 +84,7 @@ impl Connection {
     /// # Errors
     /// What the database says.
     pub fn begin(&self) -> Result<(), SqlError> {
-        self.database.borrow_mut().transaction("begin")
+        self.transaction("begin", true)
     }
 
     /// As the contract's `sql.connection.commit`.
@@ -81,7 +92,7 @@ impl Connection {
     /// # Errors
     /// What the database says.
     pub fn commit(&self) -> Result<(), SqlError> {
-        self.database.borrow_mut().transaction("commit")
+        self.transaction("commit", false)
     }
 
     /// As the contract's `sql.connection.rollback`.
@@ -89,7 +100,13 @@ impl Connection {
     /// # Errors
     /// What the database says.
     pub fn rollback(&self) -> Result<(), SqlError> {
-        self.database.borrow_mut().transaction("rollback")
+        self.transaction("rollback", false)
+    }
+
+    fn transaction(&self, word: &str, open_after: bool) -> Result<(), SqlError> {
+        self.database.borrow_mut().transaction(word)?;
+        self.in_transaction.set(open_after);
+        Ok(())
     }
 
     /// As the contract's `sql.connection.execute`.

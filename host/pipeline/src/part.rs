@@ -82,7 +82,7 @@ impl Part {
     }
 
     /// Makes an instance with grants that open nothing: what the plugin asks for and is not granted shows here.
-    pub(crate) async fn check_destination_grants(&self) -> Result<(), Error> {
+    pub(crate) async fn check_destination(&self) -> Result<(), Error> {
         let instance = self.plugin.destination(&self.settings).await;
         instance.map(drop).map_err(|error| self.destination_error(&error))
     }

@@ -112,7 +112,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
     let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
     start::target(session, &parts.destination, &output, &opening)?;
-    parts.destination.check_destination_grants().await?;
+    parts.destination.check_destination().await?;
     let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();
     let all: Vec<u32> = (0..).take(output.fields().len()).collect();
     let kept = start::kept_columns(&uses, &all, &full);
@@ -141,10 +141,11 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
 }
 
 fn expected_calls(max_records: Option<u32>) -> String {
-    let rows = max_records.map_or(start::DEFAULT_MAX_RECORDS, u64::from);
-    format!(
-        "1 login, 1 to create the job, 1 a poll (0.2 s apart at first, 5 s at most), 1 for every 5 pages listed, 1 a page of up to {rows} rows, 1 to delete the job"
-    )
+    let pages = match max_records {
+        Some(rows) => format!("1 a page of up to {rows} rows"),
+        None => "1 for every 5 pages listed and 1 a page, whose size Salesforce chooses".to_owned(),
+    };
+    format!("1 login, 1 to create the job, 1 a poll (0.2 s apart at first, 5 s at most), {pages}, 1 to delete the job")
 }
 
 fn notes() -> Vec<String> {
@@ -202,7 +203,7 @@ fn transform_step((part, link): (&Part, &Link)) -> PlanStep {
         reads: link.opened.reads.iter().filter_map(name).collect(),
         keeps: of(|source| matches!(source, Source::Keep(_))),
         computes: of(|source| matches!(source, Source::Computed)),
-        constants: of(|source| matches!(source, Source::Constant(_))),
+        constants: of(|source| matches!(source, Source::Constant)),
         drops: dropped.filter_map(|number| name(&number)).collect(),
         output: columns(&link.opened.output),
         ..step(part)

@@ -84,7 +84,7 @@ pub(crate) async fn preview(
 }
 
 fn take(stage: &mut PreviewStage, done: Processed, first_row: u64) {
-    let Processed { batches, rejects, filtered } = done;
+    let Processed { batches, rejects, filtered, .. } = done;
     stage.batches.extend(batches);
     stage.filtered += filtered;
     stage.rejected.extend(rejects.into_iter().map(|reject| PreviewReject {

@@ -61,7 +61,8 @@ pub struct Source {
     /// Salesforce API version, for example `62.0`. Default: the connection's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
-    /// Upper bound of rows per result page (`maxRecords`); a page is a unit of commit. Default: 50,000.
+    /// Upper bound of rows per result page (`maxRecords`); a page is a unit of commit. Default: Salesforce's choice,
+    /// seen at about 200,000, which also lets it list the pages at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_records: Option<u32>,

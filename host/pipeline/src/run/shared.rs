@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use forcepump_sandbox::Target;
+use forcepump_sandbox::{Prepared, Target};
 
 use super::rejects::RejectsFile;
 use super::tally::UnitTally;
@@ -21,6 +21,7 @@ pub(crate) struct Parts {
 pub(crate) struct Shared {
     pub parts: Arc<Parts>,
     pub target: Target,
+    pub prepared: Prepared,
     pub opening: Opening,
     pub observer: Arc<dyn Observer>,
     ledger: Mutex<Ledger>,
@@ -40,14 +41,14 @@ pub(crate) struct Ledger {
 impl Shared {
     pub(crate) fn new(
         parts: Arc<Parts>,
-        target: Target,
+        (target, prepared): (Target, Prepared),
         opening: Opening,
         observer: Arc<dyn Observer>,
         rejects: RejectsFile,
     ) -> Self {
         let ledger =
             Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
-        Self { parts, target, opening, observer, ledger: Mutex::new(ledger) }
+        Self { parts, target, prepared, opening, observer, ledger: Mutex::new(ledger) }
     }
 
     /// A worker that panicked leaves whole numbers behind: the ledger stays usable.

@@ -10,7 +10,7 @@ use forcepump_sandbox::{DestinationInstance, Grants, Settings, Target, WriteMode
 
 use super::reader::Columns;
 use super::rejects::RejectsFile;
-use super::shared::{Parts, Shared};
+use super::shared::Shared;
 use super::unit::Lane;
 use crate::capability;
 use crate::chain::{self, Opening, Use};
@@ -21,8 +21,6 @@ use crate::part::Part;
 use crate::report::SkippedField;
 use crate::session::Session;
 
-/// Rows of a page when the file says nothing: small enough to be tried again cheaply, large enough to be few.
-pub(crate) const DEFAULT_MAX_RECORDS: u64 = 50_000;
 /// Rows asked of a transform's `finish` at a time.
 pub(crate) const FINISH_ROWS: u32 = 8_192;
 /// CSV bytes of a batch at most, so that memory stays flat with very wide rows.
@@ -62,6 +60,7 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
     let preferred = links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
+    let lanes = if stateful { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) };
     Ok(Ready {
         skipped: query.skipped.iter().map(SkippedField::from).collect(),
         decode: DecodeOptions {
@@ -69,10 +68,10 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
             batch_bytes: BATCH_BYTES,
             ..DecodeOptions::default()
         },
-        lanes: if stateful { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) },
+        lanes,
         stateful,
         pruned: pruned_names(&full, &kept),
-        shared: Arc::new(Shared::new(parts, target, opening, Arc::clone(observer), rejects)),
+        shared: Arc::new(Shared::new(parts, (target, prepared), opening, Arc::clone(observer), rejects)),
         query,
         full,
         kept,
@@ -148,7 +147,7 @@ pub(crate) async fn create_job(session: &Session, ready: &Ready) -> Result<Query
             Action::Query => QueryAction::Query,
             Action::QueryAll => QueryAction::QueryAll,
         },
-        max_records: Some(source.max_records.map_or(DEFAULT_MAX_RECORDS, u64::from)),
+        max_records: source.max_records.map(u64::from),
         api_version: source.api_version.clone(),
     };
     Ok(QueryJob::create(session.client(), &ready.query.soql, options).await?)

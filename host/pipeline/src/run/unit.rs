@@ -125,7 +125,7 @@ impl<'a> Unit<'a> {
         self.seen[stage] += rows;
         let part = &self.shared.parts.destination;
         for _ in 0..=MAX_WRITE_RETRIES {
-            let outcome = lane.destination.write(batch.clone()).await;
+            let outcome = lane.destination.write(&batch).await;
             match outcome.map_err(|error| part.destination_error(&error))? {
                 WriteOutcome::Accepted => {
                     self.tally.written += rows;
@@ -200,7 +200,7 @@ pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Fa
 }
 
 pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<(), Failure> {
-    let begun = lane.destination.begin(&shared.target, id).await;
+    let begun = lane.destination.begin(&shared.target, &shared.prepared, id).await;
     begun.map_err(|error| shared.parts.destination.destination_error(&error).into())
 }
 

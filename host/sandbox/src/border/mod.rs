@@ -84,6 +84,8 @@ impl Sheet {
 pub struct Border {
     columns: Vec<Column>,
     sheets: Vec<Sheet>,
+    /// The call has a batch: it is number 0, and its columns come first.
+    has_batch: bool,
     retained: BTreeMap<u32, Sheet>,
     next_retained: u32,
     retained_bytes: usize,
@@ -108,6 +110,7 @@ impl Border {
         Border {
             columns: Vec::new(),
             sheets: Vec::new(),
+            has_batch: false,
             retained: BTreeMap::new(),
             next_retained: FIRST_RETAINED,
             retained_bytes: 0,
@@ -135,12 +138,14 @@ impl Border {
         self.end();
         self.columns.extend(sheet.columns.iter().cloned());
         self.sheets.push(sheet);
+        self.has_batch = true;
     }
 
     /// Ends a call: all of its numbers are free again.
     pub fn end(&mut self) {
         self.columns.clear();
         self.sheets.clear();
+        self.has_batch = false;
         self.last_mask = None;
         self.made_bytes = 0;
         self.made_columns = 0;
@@ -310,7 +315,7 @@ impl Border {
 
     /// `data.columns`.
     pub fn columns_of(&mut self, of: u32) -> Result<Vec<u32>, String> {
-        if of == 0 && !self.sheets.is_empty() {
+        if of == 0 && self.has_batch {
             let count = self.sheets.first().map_or(0, |sheet| sheet.columns.len());
             return Ok((0..count).filter_map(|number| u32::try_from(number).ok()).collect());
         }

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     /// Far above what a plugin needs, far below what would be felt in the binary.
-    const COMPONENT_MAX_BYTES: usize = 200_000;
+    const COMPONENT_MAX_BYTES: usize = 400_000;
     /// Magic, version 13, layer 1: a component, not a core module.
     const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 

@@ -1,10 +1,11 @@
-//! Developer tasks: `cargo xtask test | tidy | plugins`.
+//! Developer tasks: `cargo xtask test | tidy | plugins | bench`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a developer's tool talks to its terminal"
 )]
 
+mod bench;
 mod plugins;
 mod shell;
 mod test;
@@ -17,7 +18,8 @@ const USAGE: &str = "usage: cargo xtask TASK
 
   test [FILTER]  install what the tests need, run every test, end with `N passed, N failed`
   tidy           check the format, then clippy with warnings as errors
-  plugins        build the first-party plugins to target/plugins/*.wasm";
+  plugins        build the first-party plugins to target/plugins/*.wasm
+  bench [a|b|c|d ...]  measure, print a table; all parts together write BENCHMARKS.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test", filter @ ..] if filter.len() <= 1 => return test::test(filter.first().copied()),
         ["tidy"] => tidy::tidy(),
+        ["bench", letters @ ..] => return bench::bench(letters),
         ["plugins"] => plugins::plugins(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -193,7 +193,25 @@ fn add_ledger(report: &mut RunReport, shared: &Shared) {
     }
     for place in &mut report.results {
         if let ResultPlace::Folder { files, .. } = place {
-            files.clone_from(&ledger.tokens);
+            *files = ledger.tokens.iter().map(|token| file_of(token)).collect();
         }
+    }
+}
+
+/// A file destination's token is a JSON object that names its file; any other token stands for itself.
+fn file_of(token: &str) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_str(token).ok();
+    let path = parsed.as_ref().and_then(|value| value.get("path")?.as_str());
+    path.unwrap_or(token).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_names_a_file_is_that_file() {
+        assert_eq!(file_of(r#"{"path":"a/b.csv","rows":1}"#), "a/b.csv");
+        assert_eq!(file_of("tx 7"), "tx 7");
     }
 }

@@ -1,0 +1,62 @@
+//! Figures that example programs print as one JSON line.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::Figure;
+use crate::shell::{Outcome, cargo, shown};
+
+/// (a): batches in the sandbox against the same code native, and the cost of a call.
+pub fn border() -> Outcome<Vec<Figure>> {
+    let found = example("forcepump-sandbox", "border")?;
+    let mut figures = Vec::new();
+    for (rows, goal) in [("1k", None), ("8k", Some(0.8)), ("64k", Some(0.8))] {
+        let ratio = number(&found, &format!("ratio_{rows}"))?;
+        figures.push(Figure {
+            what: format!("two-column transform, {rows} rows a batch: speed against native"),
+            goal: goal.map_or("none".to_owned(), |goal| format!("≥ {goal}")),
+            found: format!("{ratio:.2}"),
+            reached: goal.is_none_or(|goal| ratio >= goal),
+        });
+    }
+    let call = number(&found, "empty_call_us")?;
+    figures.push(bound("a call that moves nothing", "< 3 µs", format!("{call:.2} µs"), call < 3.0));
+    let instantiate = number(&found, "instantiate_us")?;
+    figures.push(bound("instantiate", "≤ 100 µs", format!("{instantiate:.0} µs"), instantiate <= 100.0));
+    let load = number(&found, "load_cached_ms")?;
+    figures.push(bound("load from the compile cache", "≤ 5 ms", format!("{load:.2} ms"), load <= 5.0));
+    Ok(figures)
+}
+
+/// (b): Bulk CSV to typed Arrow.
+pub fn decoder() -> Outcome<Vec<Figure>> {
+    let found = example("forcepump-batch", "decode_vs_arrow_csv")?;
+    let ratio = number(&found, "ratio")?;
+    let (ours, theirs) = (number(&found, "ours_mb_s")?, number(&found, "arrow_csv_mb_s")?);
+    let text = format!("{ratio:.2} ({ours:.0} against {theirs:.0} MB/s)");
+    Ok(vec![bound("Bulk CSV to typed Arrow: speed against arrow-csv", "≥ 1.5", text, ratio >= 1.5)])
+}
+
+fn bound(what: &str, goal: &str, found: String, reached: bool) -> Figure {
+    Figure { what: what.to_owned(), goal: goal.to_owned(), found, reached }
+}
+
+fn example(package: &str, name: &str) -> Outcome<Value> {
+    let mut command = cargo(&["run", "--release", "--quiet", "--package", package, "--example", name]);
+    let line = shown(&command);
+    eprintln!("$ {line}");
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot start `{line}`: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().rev().find(|line| line.starts_with('{'));
+    let last = last.ok_or_else(|| format!("`{line}` printed no figures and ended with {}", output.status))?;
+    serde_json::from_str(last).map_err(|error| format!("`{line}` printed no JSON: {error}"))
+}
+
+fn number(found: &Value, key: &str) -> Outcome<f64> {
+    found.get(key).and_then(Value::as_f64).ok_or_else(|| format!("no `{key}` in {found}"))
+}

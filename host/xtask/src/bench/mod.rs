@@ -1,0 +1,88 @@
+//! `bench`: every figure a ratio or a bound taken in one run, printed as a table and kept in BENCHMARKS.md.
+
+mod build;
+mod examples;
+mod extract;
+
+use std::process::ExitCode;
+
+use crate::shell::{Outcome, root};
+
+/// One figure with the goal that it is held against.
+pub struct Figure {
+    /// what was measured
+    pub what: String,
+    /// the goal, in words
+    pub goal: String,
+    /// what came out, in words
+    pub found: String,
+    /// whether the goal is reached
+    pub reached: bool,
+}
+
+/// A part of the benchmarks by the letter under which it can be run alone.
+struct Part {
+    letter: &'static str,
+    title: &'static str,
+    run: fn() -> Outcome<Vec<Figure>>,
+}
+
+const PARTS: [Part; 4] = [
+    Part { letter: "a", title: "sandbox against native", run: examples::border },
+    Part { letter: "b", title: "decoder against arrow-csv", run: examples::decoder },
+    Part { letter: "c", title: "5 million rows to Parquet", run: extract::extract },
+    Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
+];
+
+/// Runs all parts, or those whose letters are given, and writes BENCHMARKS.md when all ran.
+pub fn bench(letters: &[&str]) -> ExitCode {
+    match measure(letters) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("error: a goal is not reached");
+            ExitCode::FAILURE
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(letters: &[&str]) -> Outcome<bool> {
+    let chosen: Vec<&Part> =
+        PARTS.iter().filter(|part| letters.is_empty() || letters.contains(&part.letter)).collect();
+    let mut figures = Vec::new();
+    for part in &chosen {
+        eprintln!("({}) {}", part.letter, part.title);
+        let found = (part.run)()?;
+        figures.extend(found.into_iter().map(|figure| (part.letter, figure)));
+    }
+    let table = table(&figures);
+    print!("{table}");
+    if chosen.len() == PARTS.len() {
+        let text = format!("{HEAD}{table}\n{FOOT}");
+        std::fs::write(root().join("BENCHMARKS.md"), text).map_err(|error| format!("BENCHMARKS.md: {error}"))?;
+    }
+    Ok(figures.iter().all(|(_, figure)| figure.reached))
+}
+
+fn table(figures: &[(&str, Figure)]) -> String {
+    let mut text = String::from("| | what | goal | found | reached |\n|---|---|---|---|---|\n");
+    for (letter, figure) in figures {
+        let Figure { what, goal, found, reached } = figure;
+        let word = if *reached { "yes" } else { "no" };
+        text.push_str(&format!("| {letter} | {what} | {goal} | {found} | {word} |\n"));
+    }
+    text
+}
+
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench` (one part: `cargo xtask bench a`). Each ratio compares two things measured \
+                    alternately in one process on one machine; figures of different runs do not compare.\n\n";
+const FOOT: &str = "\
+(a) `cargo run --release -p forcepump-sandbox --example border`: a transform that upper-cases a text column and scales and
+compares a number, on batches of 20 columns that are all filtered, in the sandbox and as the same Rust code compiled natively.
+(b) `cargo run --release -p forcepump-batch --example decode_vs_arrow_csv`: the same bytes to the same Arrow batches, compared for equality.
+(c) an emulator process generates the rows; peak memory is the `forcepump run` process's own (VmHWM).
+(d) CPU time of `cargo build --release -p forcepump` into an empty target folder plus `forcepump demo`, downloads excluded.
+";

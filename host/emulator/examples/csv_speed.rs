@@ -31,7 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             bytes += out.len();
         }
         let seconds = start.elapsed().as_secs_f64();
-        writeln!(talk, "{:7.0} MB/s {:6.2} M rows/s {:5} B/row  {statement}", bytes as f64 / 1e6 / seconds, rows as f64 / 1e6 / seconds, bytes as u64 / rows)?;
+        writeln!(
+            talk,
+            "{:7.0} MB/s {:6.2} M rows/s {:5} B/row  {statement}",
+            bytes as f64 / 1e6 / seconds,
+            rows as f64 / 1e6 / seconds,
+            bytes as u64 / rows
+        )?;
     }
     Ok(())
 }

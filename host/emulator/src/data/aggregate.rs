@@ -65,14 +65,21 @@ pub fn columns(resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<Mea
     }
     let grouped = statement.group_by.iter().map(|by| match by {
         Expression::Field(path) => resolver.field(path).map(|found| found.dotted()),
-        Expression::Call { name, .. } => Err(SoqlError::malformed(format!("the emulator does not group by {}()", name.dotted()))),
+        Expression::Call { name, .. } => {
+            Err(SoqlError::malformed(format!("the emulator does not group by {}()", name.dotted())))
+        }
     });
     let grouped = grouped.collect::<Result<Vec<_>, _>>()?;
     let mut unnamed = 0;
     statement.items.iter().map(|item| column(resolver, item, &grouped, &mut unnamed)).collect()
 }
 
-fn column(resolver: &Resolver<'_>, item: &Item, grouped: &[String], unnamed: &mut usize) -> Result<Measured, SoqlError> {
+fn column(
+    resolver: &Resolver<'_>,
+    item: &Item,
+    grouped: &[String],
+    unnamed: &mut usize,
+) -> Result<Measured, SoqlError> {
     match item {
         Item::Expression(Expression::Field(path), alias) => {
             let found = resolver.field(path)?;
@@ -107,7 +114,11 @@ fn checked(resolver: &Resolver<'_>, name: &Path, measure: Measure) -> Result<Fie
     let field = path.field(resolver.schema);
     let number = path.kind.is_number() || !matches!(measure, Measure::Sum | Measure::Average);
     if !number || field.is_some_and(|field| !field.aggregatable) {
-        let reason = format!("field {} does not support aggregate operator {}", path.names.last().map_or("", String::as_str), operator(measure));
+        let reason = format!(
+            "field {} does not support aggregate operator {}",
+            path.names.last().map_or("", String::as_str),
+            operator(measure)
+        );
         return Err(resolver.error("MALFORMED_QUERY", name, &reason));
     }
     Ok(path)
@@ -144,8 +155,14 @@ pub fn evaluate(tables: &Tables, columns: &[Measured], rows: impl Iterator<Item 
     }
     for row in rows {
         let texts: Vec<Vec<u8>> = columns.iter().map(|column| text(tables, column, row)).collect();
-        let group = columns.iter().zip(&texts).filter(|(column, _)| column.measure == Measure::Group).map(|(_, text)| text.clone());
-        for ((column, text), seen) in columns.iter().zip(texts.iter()).zip(groups.entry(group.collect()).or_insert_with(fresh)) {
+        let group = columns
+            .iter()
+            .zip(&texts)
+            .filter(|(column, _)| column.measure == Measure::Group)
+            .map(|(_, text)| text.clone());
+        for ((column, text), seen) in
+            columns.iter().zip(texts.iter()).zip(groups.entry(group.collect()).or_insert_with(fresh))
+        {
             see(tables, column, text, seen);
         }
     }
@@ -170,7 +187,10 @@ fn see(tables: &Tables, column: &Measured, text: &[u8], seen: &mut Seen) {
             seen.sum = Some(seen.sum.map_or(value, |sum| sum.add(value).unwrap_or(sum)));
         }
         Measure::Min | Measure::Max => {
-            let picks: Vec<String> = path.field(&tables.schema).map(|field| field.picklist.iter().map(|pick| pick.value.clone()).collect()).unwrap_or_default();
+            let picks: Vec<String> = path
+                .field(&tables.schema)
+                .map(|field| field.picklist.iter().map(|pick| pick.value.clone()).collect())
+                .unwrap_or_default();
             let key = key(path.kind, &picks, text);
             if seen.least.as_ref().is_none_or(|(least, _)| key < *least) {
                 seen.least = Some((key.clone(), text.to_vec()));

@@ -52,7 +52,9 @@ impl Operand {
                 None => ordering.contains(&compare_folded(text_of(cell), folded)),
             },
             Operand::Like(pattern) => matches(&fold(text_of(cell)), pattern),
-            Operand::Number { ordering, value } => Decimal::parse(text_of(cell)).is_some_and(|cell| ordering.contains(&cell.cmp(value))),
+            Operand::Number { ordering, value } => {
+                Decimal::parse(text_of(cell)).is_some_and(|cell| ordering.contains(&cell.cmp(value)))
+            }
             Operand::Span { ordering, from, until } => ordering.contains(&within(cell, from, until)),
             Operand::Id { ordering, id } => ids::normalise(cell).is_some_and(|cell| ordering.contains(&cell.cmp(id))),
             Operand::Includes(values) => {

@@ -11,12 +11,15 @@ const OWNERS: u64 = 4;
 
 /// Fills in what the data did not say.
 pub fn complete(object: &ObjectDef, rows: &mut Stored, users: &[Vec<u8>]) {
-    let user = |row: u64| users.get((row % OWNERS.min(users.len().max(1) as u64)) as usize).cloned().unwrap_or_default();
+    let user =
+        |row: u64| users.get((row % OWNERS.min(users.len().max(1) as u64)) as usize).cloned().unwrap_or_default();
     let admin = users.first().cloned().unwrap_or_default();
     let since = object.field("CreatedDate");
     rows.fill_gaps(since, |_, row| created(object, row).into_bytes());
     for name in ["LastModifiedDate", "SystemModstamp"] {
-        rows.fill_gaps(object.field(name), |rows, row| since.map_or_else(|| created(object, row).into_bytes(), |since| rows.cell(row, since).to_vec()));
+        rows.fill_gaps(object.field(name), |rows, row| {
+            since.map_or_else(|| created(object, row).into_bytes(), |since| rows.cell(row, since).to_vec())
+        });
     }
     rows.fill_gaps(object.field("OwnerId"), |_, row| user(row / 7));
     for name in ["CreatedById", "LastModifiedById"] {
@@ -32,7 +35,8 @@ pub fn complete(object: &ObjectDef, rows: &mut Stored, users: &[Vec<u8>]) {
         }
     }
     let deleted = object.field("IsDeleted");
-    rows.deleted = (0..rows.rows).filter(|row| deleted.is_some_and(|field| rows.cell(*row, field) == b"true")).count() as u64;
+    rows.deleted =
+        (0..rows.rows).filter(|row| deleted.is_some_and(|field| rows.cell(*row, field) == b"true")).count() as u64;
 }
 
 /// A moment of creation that depends on object and row only.
@@ -58,23 +62,35 @@ fn opportunity(object: &ObjectDef, rows: &mut Stored) {
     let Some(name) = object.field("StageName") else { return };
     let stage = |rows: &Stored, row: u64| STAGES.iter().find(|stage| stage.name.as_bytes() == rows.cell(row, name));
     let mut derive = |field: &str, of: fn(&Stage) -> &'static str| {
-        rows.fill_gaps(object.field(field), |rows, row| stage(rows, row).map(|stage| of(stage).as_bytes().to_vec()).unwrap_or_default());
+        rows.fill_gaps(object.field(field), |rows, row| {
+            stage(rows, row).map(|stage| of(stage).as_bytes().to_vec()).unwrap_or_default()
+        });
     };
     derive("IsClosed", |stage| stage.closed);
     derive("IsWon", |stage| stage.won);
     derive("ForecastCategory", |stage| stage.forecast);
     derive("ForecastCategoryName", |stage| stage.forecast_name);
     derive("Probability", |stage| stage.probability);
-    let (Some(amount), Some(probability), Some(close)) = (object.field("Amount"), object.field("Probability"), object.field("CloseDate")) else { return };
-    rows.fill_gaps(object.field("ExpectedRevenue"), |rows, row| expected(rows.cell(row, amount), rows.cell(row, probability)).unwrap_or_default());
+    let (Some(amount), Some(probability), Some(close)) =
+        (object.field("Amount"), object.field("Probability"), object.field("CloseDate"))
+    else {
+        return;
+    };
+    rows.fill_gaps(object.field("ExpectedRevenue"), |rows, row| {
+        expected(rows.cell(row, amount), rows.cell(row, probability)).unwrap_or_default()
+    });
     let year = |rows: &Stored, row: u64| rows.cell(row, close).get(..4).unwrap_or_default().to_vec();
     let quarter = |rows: &Stored, row: u64| {
-        let month = std::str::from_utf8(rows.cell(row, close).get(5..7).unwrap_or_default()).ok().and_then(|month| month.parse::<u32>().ok());
+        let month = std::str::from_utf8(rows.cell(row, close).get(5..7).unwrap_or_default())
+            .ok()
+            .and_then(|month| month.parse::<u32>().ok());
         month.map(|month| (month.saturating_sub(1) / 3 + 1).to_string().into_bytes()).unwrap_or_default()
     };
     rows.fill_gaps(object.field("FiscalYear"), year);
     rows.fill_gaps(object.field("FiscalQuarter"), quarter);
-    rows.fill_gaps(object.field("Fiscal"), |rows, row| [year(rows, row).as_slice(), b" ", &quarter(rows, row)].concat());
+    rows.fill_gaps(object.field("Fiscal"), |rows, row| {
+        [year(rows, row).as_slice(), b" ", &quarter(rows, row)].concat()
+    });
 }
 
 /// Amount × probability, in whole cents.

@@ -37,7 +37,15 @@ fn line_end(dialect: &CsvDialect, out: &mut Vec<u8>) {
 }
 
 /// Appends the lines of the rows at these places of the result.
-pub fn rows(tables: &Tables, object: usize, columns: &[FieldPath], rows: &Rows, range: Range<u64>, dialect: &CsvDialect, out: &mut Vec<u8>) {
+pub fn rows(
+    tables: &Tables,
+    object: usize,
+    columns: &[FieldPath],
+    rows: &Rows,
+    range: Range<u64>,
+    dialect: &CsvDialect,
+    out: &mut Vec<u8>,
+) {
     let sources: Vec<Source<'_>> = columns.iter().map(|column| source(tables, object, column)).collect();
     let count = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
     out.reserve(count.saturating_mul(ROW_BYTES_GUESS).min(1 << 24));

@@ -105,7 +105,12 @@ pub struct Stage {
     pub probability: &'static str,
 }
 
-const fn open(name: &'static str, forecast: &'static str, forecast_name: &'static str, probability: &'static str) -> Stage {
+const fn open(
+    name: &'static str,
+    forecast: &'static str,
+    forecast_name: &'static str,
+    probability: &'static str,
+) -> Stage {
     Stage { name, closed: "false", won: "false", forecast, forecast_name, probability }
 }
 

@@ -31,7 +31,8 @@ const CHILDREN: [(&str, &str, &str); 17] = [
 
 /// `GET /sobjects`.
 pub fn global(schema: &Schema) -> Value {
-    let sobjects: Vec<Value> = schema.objects.iter().map(|object| Value::Object(summary(object, DEFAULT_VERSION))).collect();
+    let sobjects: Vec<Value> =
+        schema.objects.iter().map(|object| Value::Object(summary(object, DEFAULT_VERSION))).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects})
 }
 
@@ -161,7 +162,7 @@ fn children(schema: &Schema, parent: &ObjectDef) -> Vec<Value> {
 }
 
 /// The name under which a sub-select finds the children, if it can.
-fn relationship(child: &ObjectDef, field: &FieldDef) -> Option<String> {
+pub fn relationship(child: &ObjectDef, field: &FieldDef) -> Option<String> {
     if field.name.ends_with("__c") {
         return Some(format!("{}s__r", child.name.trim_end_matches("__c")));
     }
@@ -178,7 +179,7 @@ fn field(field: &FieldDef) -> Value {
         ("autoNumber", json!(field.auto_number)),
         ("byteLength", json!(byte_length(field))),
         ("calculated", json!(field.calculated)),
-        ("calculatedFormula", json!(field.formula.as_ref().map(|formula| formula.replace('_', " ")))),
+        ("calculatedFormula", json!(field.formula)),
         ("cascadeDelete", json!(false)),
         ("caseSensitive", json!(field.case_sensitive)),
         ("compoundFieldName", json!(field.compound)),

@@ -23,9 +23,17 @@ pub enum Test {
     Any(Vec<Test>),
     Not(Box<Test>),
     /// One field against operands; true when any of them holds, or with `negated` when none does.
-    Field { path: Box<FieldPath>, negated: bool, operands: Vec<Operand> },
+    Field {
+        path: Box<FieldPath>,
+        negated: bool,
+        operands: Vec<Operand>,
+    },
     /// A field that holds an id against the ids of a sub-select.
-    Ids { path: Box<FieldPath>, negated: bool, ids: HashSet<Id> },
+    Ids {
+        path: Box<FieldPath>,
+        negated: bool,
+        ids: HashSet<Id>,
+    },
 }
 
 impl Test {
@@ -73,13 +81,20 @@ impl Checker<'_> {
             Condition::Compare(left, operator, right) => self.compare(left, *operator, right),
             Condition::In(left, positive, values) => {
                 let (name, path) = self.filterable(left)?;
-                let operands = values.iter().map(|value| self.operand(name, &path, Comparison::Equal, value)).collect::<Result<_, _>>()?;
+                let operands = values
+                    .iter()
+                    .map(|value| self.operand(name, &path, Comparison::Equal, value))
+                    .collect::<Result<_, _>>()?;
                 Ok(Test::Field { path: Box::new(path), negated: !positive, operands })
             }
             Condition::InSelect(left, positive, inner) => {
                 let (name, path) = self.filterable(left)?;
                 if !path.kind.is_id() {
-                    return Err(self.error(name, "INVALID_QUERY_FILTER_OPERATOR", "semi join sub-selects can only be used with ID fields"));
+                    return Err(self.error(
+                        name,
+                        "INVALID_QUERY_FILTER_OPERATOR",
+                        "semi join sub-selects can only be used with ID fields",
+                    ));
                 }
                 Ok(Test::Ids { path: Box::new(path), negated: !positive, ids: (self.inner)(inner)? })
             }
@@ -93,13 +108,22 @@ impl Checker<'_> {
 
     fn filterable<'e>(&self, expression: &'e Expression) -> Result<(&'e Path, FieldPath), SoqlError> {
         let Expression::Field(name) = expression else {
-            let Expression::Call { name, .. } = expression else { return Err(SoqlError::malformed("unexpected expression")) };
-            return Err(SoqlError::malformed(format!("the emulator does not evaluate {}() in conditions", name.dotted())));
+            let Expression::Call { name, .. } = expression else {
+                return Err(SoqlError::malformed("unexpected expression"));
+            };
+            return Err(SoqlError::malformed(format!(
+                "the emulator does not evaluate {}() in conditions",
+                name.dotted()
+            )));
         };
         let path = self.resolver.field(name)?;
         if path.field(self.resolver.schema).is_some_and(|field| !field.filterable) || path.kind.is_compound() {
             let field = path.names.last().map_or("", String::as_str);
-            return Err(self.error(name, "INVALID_FIELD", &format!("field '{field}' can not be filtered in a query call")));
+            return Err(self.error(
+                name,
+                "INVALID_FIELD",
+                &format!("field '{field}' can not be filtered in a query call"),
+            ));
         }
         Ok((name, path))
     }
@@ -133,14 +157,30 @@ impl Checker<'_> {
     fn wrong_type(&self, name: &Path, path: &FieldPath, kind: &str, quotes: bool) -> SoqlError {
         let quotes = if quotes { "should be enclosed in quotes" } else { "should not be enclosed in quotes" };
         let field = path.names.last().map_or("", String::as_str);
-        self.error(name, "INVALID_FIELD", &format!("value of filter criterion for field '{field}' must be of type {kind} and {quotes}"))
+        self.error(
+            name,
+            "INVALID_FIELD",
+            &format!("value of filter criterion for field '{field}' must be of type {kind} and {quotes}"),
+        )
     }
 
-    fn operand(&self, name: &Path, path: &FieldPath, operator: Comparison, literal: &Literal) -> Result<Operand, SoqlError> {
+    fn operand(
+        &self,
+        name: &Path,
+        path: &FieldPath,
+        operator: Comparison,
+        literal: &Literal,
+    ) -> Result<Operand, SoqlError> {
         let ordering = ordering_of(operator);
-        if *literal == Literal::Null || matches!(literal, Literal::Text(text) | Literal::Pattern(text) if text.is_empty()) {
+        if *literal == Literal::Null
+            || matches!(literal, Literal::Text(text) | Literal::Pattern(text) if text.is_empty())
+        {
             // A boolean is never null, and comparing with null finds what is false (SOQL reference, "null").
-            return Ok(if path.kind == FieldType::Boolean { Operand::Exactly(b"false".to_vec()) } else { Operand::Null });
+            return Ok(if path.kind == FieldType::Boolean {
+                Operand::Exactly(b"false".to_vec())
+            } else {
+                Operand::Null
+            });
         }
         match path.kind {
             FieldType::Boolean => match literal {
@@ -150,15 +190,24 @@ impl Checker<'_> {
             kind if kind.is_number() => self.number(name, path, ordering, literal),
             FieldType::Date | FieldType::DateTime => self.moment(name, path, ordering, literal),
             FieldType::Id | FieldType::Reference => self.id(name, path, operator, literal),
-            FieldType::Time => match literal {
-                Literal::Text(text) | Literal::Number(text) => Ok(Operand::Text { ordering, folded: fold(text), exact: None }),
-                _ => Err(self.wrong_type(name, path, "time", false)),
-            },
+            FieldType::Time => {
+                let held = if let Literal::Time(text) = literal { value::time(text) } else { None };
+                match held {
+                    Some(text) => Ok(Operand::Text { ordering, folded: fold(&text), exact: None }),
+                    None => Err(self.wrong_type(name, path, "time", false)),
+                }
+            }
             _ => self.text(name, path, ordering, literal),
         }
     }
 
-    fn number(&self, name: &Path, path: &FieldPath, ordering: &'static [Ordering], literal: &Literal) -> Result<Operand, SoqlError> {
+    fn number(
+        &self,
+        name: &Path,
+        path: &FieldPath,
+        ordering: &'static [Ordering],
+        literal: &Literal,
+    ) -> Result<Operand, SoqlError> {
         let text = match literal {
             Literal::Number(text) | Literal::Money(_, text) => Some(text),
             _ => None,
@@ -169,7 +218,13 @@ impl Checker<'_> {
         }
     }
 
-    fn moment(&self, name: &Path, path: &FieldPath, ordering: &'static [Ordering], literal: &Literal) -> Result<Operand, SoqlError> {
+    fn moment(
+        &self,
+        name: &Path,
+        path: &FieldPath,
+        ordering: &'static [Ordering],
+        literal: &Literal,
+    ) -> Result<Operand, SoqlError> {
         let day = path.kind == FieldType::Date;
         let fits = match literal {
             Literal::Relative(..) => true,
@@ -200,11 +255,19 @@ impl Checker<'_> {
         }
     }
 
-    fn text(&self, name: &Path, path: &FieldPath, ordering: &'static [Ordering], literal: &Literal) -> Result<Operand, SoqlError> {
+    fn text(
+        &self,
+        name: &Path,
+        path: &FieldPath,
+        ordering: &'static [Ordering],
+        literal: &Literal,
+    ) -> Result<Operand, SoqlError> {
         let exact = |field: &FieldDef| field.case_sensitive;
         let sensitive = path.field(self.resolver.schema).is_some_and(exact);
         match literal {
-            Literal::Text(text) => Ok(Operand::Text { ordering, folded: fold(text), exact: sensitive.then(|| text.clone()) }),
+            Literal::Text(text) => {
+                Ok(Operand::Text { ordering, folded: fold(text), exact: sensitive.then(|| text.clone()) })
+            }
             Literal::Pattern(pattern) => Ok(Operand::Like(like(pattern))),
             _ => Err(self.wrong_type(name, path, "string", true)),
         }

@@ -18,7 +18,11 @@ pub type Id = [u8; LONG_CHARS];
 pub fn checksum(id: &[u8]) -> [u8; 3] {
     let mut out = *b"AAA";
     for (block, check) in id.chunks(5).zip(&mut out) {
-        let bits = block.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase()).fold(0usize, |bits, (k, _)| bits | (1 << k));
+        let bits = block
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.is_ascii_uppercase())
+            .fold(0usize, |bits, (k, _)| bits | (1 << k));
         *check = CHECKS.get(bits).copied().unwrap_or(b'A');
     }
     out
@@ -67,7 +71,13 @@ mod tests {
 
     #[test]
     fn checksums_match_recorded_ids() {
-        for id in ["0015500001QdQWaAAN", "006ak00000OQ4RxAAL", "01gRO0000016PIAYA2", "750ak000009AVi5AAG", "012000000000000AAA"] {
+        for id in [
+            "0015500001QdQWaAAN",
+            "006ak00000OQ4RxAAL",
+            "01gRO0000016PIAYA2",
+            "750ak000009AVi5AAG",
+            "012000000000000AAA",
+        ] {
             assert_eq!(checksum(&id.as_bytes()[..15]), id.as_bytes()[15..], "{id}");
         }
     }

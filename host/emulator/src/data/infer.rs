@@ -67,7 +67,9 @@ impl Seen {
         match self {
             Seen { values: 1.., date: true, .. } => schema_text::plain(name, FieldType::Date, 0),
             Seen { values: 1.., moment: true, .. } => schema_text::plain(name, FieldType::DateTime, 0),
-            Seen { longest, .. } if *longest > TEXT_CHARS => schema_text::plain(name, FieldType::TextArea, LONG_TEXT_CHARS),
+            Seen { longest, .. } if *longest > TEXT_CHARS => {
+                schema_text::plain(name, FieldType::TextArea, LONG_TEXT_CHARS)
+            }
             _ => schema_text::plain(name, FieldType::String, 255),
         }
     }
@@ -75,10 +77,20 @@ impl Seen {
 
 /// The object in a file; `number` makes its key prefix differ from all others, `parent_of` finds the object that
 /// a relationship is named after.
-pub fn object(name: &str, number: usize, path: &Path, text: &str, parent_of: impl Fn(&str) -> Option<String>) -> Result<ObjectDef, DataError> {
+pub fn object(
+    name: &str,
+    number: usize,
+    path: &Path,
+    text: &str,
+    parent_of: impl Fn(&str) -> Option<String>,
+) -> Result<ObjectDef, DataError> {
     let mut reader = CsvReader::new(text);
     let (mut header, mut cells) = (Vec::new(), Vec::new());
-    let fault = |fault: super::csv_read::CsvFault| DataError::Csv { path: path.to_owned(), line: fault.line, problem: fault.problem.to_owned() };
+    let fault = |fault: super::csv_read::CsvFault| DataError::Csv {
+        path: path.to_owned(),
+        line: fault.line,
+        problem: fault.problem.to_owned(),
+    };
     reader.record(&mut header).map_err(fault)?;
     let mut seen: Vec<Seen> = header.iter().map(|_| Seen::new()).collect();
     while reader.record(&mut cells).map_err(fault)? {

@@ -35,7 +35,11 @@ impl Shape {
         }
         let place = self.entries.iter().position(|entry| matches!(entry, Entry::Parent { key, .. } if key == name));
         let place = place.unwrap_or_else(|| {
-            let way = FieldPath { hops: column.hops.get(..=level).unwrap_or_default().to_vec(), ends: Vec::new(), ..column.clone() };
+            let way = FieldPath {
+                hops: column.hops.get(..=level).unwrap_or_default().to_vec(),
+                ends: Vec::new(),
+                ..column.clone()
+            };
             self.entries.push(Entry::Parent { key: name.clone(), way, shape: Shape::default() });
             self.entries.len() - 1
         });
@@ -55,7 +59,9 @@ impl Shape {
                     out.insert(key.clone(), value);
                 }
                 Entry::Parent { key, way, shape } => {
-                    let parent = way.record(tables, row).map_or(Value::Null, |parent| shape.record(tables, columns, row, parent, version));
+                    let parent = way
+                        .record(tables, row)
+                        .map_or(Value::Null, |parent| shape.record(tables, columns, row, parent, version));
                     out.insert(key.clone(), parent);
                 }
             }
@@ -99,7 +105,9 @@ pub fn scalar(kind: FieldType, text: &[u8]) -> Value {
         FieldType::Int | FieldType::Long => text.parse::<i64>().map_or(Value::Null, Value::from),
         kind if kind.is_decimal() => text.parse::<f64>().map_or(Value::Null, Value::from),
         // REST has the offset where Bulk has Z.
-        FieldType::DateTime => Value::String(text.strip_suffix('Z').map_or_else(|| text.clone().into_owned(), |start| format!("{start}+0000"))),
+        FieldType::DateTime => Value::String(
+            text.strip_suffix('Z').map_or_else(|| text.clone().into_owned(), |start| format!("{start}+0000")),
+        ),
         _ => Value::String(text.into_owned()),
     }
 }
@@ -111,13 +119,19 @@ fn body(tables: &Tables, field: &FieldDef, at: (usize, u64), version: &str) -> V
     if let Some(index) = tables.object(at.0).field(&field.name) {
         tables.cell(at.0, at.1, index, &mut text);
     }
-    if text.is_empty() { Value::Null } else { json!(format!("/services/data/v{version}/sobjects/{name}/{}/{}", id_of(tables, at), field.name)) }
+    if text.is_empty() {
+        Value::Null
+    } else {
+        json!(format!("/services/data/v{version}/sobjects/{name}/{}/{}", id_of(tables, at), field.name))
+    }
 }
 
 /// An address or a place, of the fields that belong to it; null when all of them are.
 fn compound(tables: &Tables, field: &FieldDef, at: (usize, u64)) -> Value {
     let mut out = Map::new();
-    for (index, part) in tables.object(at.0).fields.iter().enumerate().filter(|(_, part)| part.compound.as_deref() == Some(&field.name)) {
+    for (index, part) in
+        tables.object(at.0).fields.iter().enumerate().filter(|(_, part)| part.compound.as_deref() == Some(&field.name))
+    {
         let mut text = Vec::new();
         tables.cell(at.0, at.1, index, &mut text);
         out.insert(part_name(field, &part.name), scalar(part.kind, &text));

@@ -143,7 +143,11 @@ impl Draft {
     pub fn read(&mut self, schema: &Schema, path: &Path, text: &str) -> Result<(), DataError> {
         let mut reader = CsvReader::new(text);
         let mut cells = Vec::new();
-        let fault = |fault: super::csv_read::CsvFault| DataError::Csv { path: path.to_owned(), line: fault.line, problem: fault.problem.to_owned() };
+        let fault = |fault: super::csv_read::CsvFault| DataError::Csv {
+            path: path.to_owned(),
+            line: fault.line,
+            problem: fault.problem.to_owned(),
+        };
         if !reader.record(&mut cells).map_err(fault)? {
             return Ok(());
         }
@@ -175,7 +179,10 @@ impl Draft {
         let row = self.rows.rows;
         match *target {
             Target::Field(index) => {
-                let (Some(field), Some(column)) = (self.object.fields.get(index), self.rows.columns.get_mut(index)) else { return Ok(()) };
+                let (Some(field), Some(column)) = (self.object.fields.get(index), self.rows.columns.get_mut(index))
+                else {
+                    return Ok(());
+                };
                 column.pad(row);
                 column.push(value::canonical(field, cell)?.as_bytes());
             }

@@ -12,7 +12,9 @@ pub fn columns(plan: &Plan) -> Value {
     let object = plan.tables.object(plan.object);
     let (columns, selected) = match &plan.output {
         Output::Count(_) => (Vec::new(), false),
-        Output::Groups { columns, .. } => (columns.iter().map(|column| entry(&column.name, "Double", true, json!({}), Vec::new())).collect(), false),
+        Output::Groups { columns, .. } => {
+            (columns.iter().map(|column| entry(&column.name, "Double", true, json!({}), Vec::new())).collect(), false)
+        }
         Output::Records { columns, .. } => {
             let selected = columns.iter().any(|column| column.hops.is_empty() && column.kind == FieldType::Id);
             (nested(&plan.tables, columns, 0), selected)
@@ -37,7 +39,11 @@ fn nested(tables: &Tables, columns: &[FieldPath], level: usize) -> Vec<Value> {
             out.push(leaf(tables, column, name));
         } else if !parents.contains(&name.as_str()) {
             parents.push(name);
-            let own: Vec<FieldPath> = columns.iter().filter(|other| other.hops.len() > level && other.names.get(level) == Some(name)).cloned().collect();
+            let own: Vec<FieldPath> = columns
+                .iter()
+                .filter(|other| other.hops.len() > level && other.names.get(level) == Some(name))
+                .cloned()
+                .collect();
             out.push(entry(name, "SObject", false, json!({"foreignKeyName": name}), nested(tables, &own, level + 1)));
         }
     }

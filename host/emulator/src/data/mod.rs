@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod awkward;
+mod children;
 mod compare;
 mod complete;
 mod csv;
@@ -151,7 +152,8 @@ impl Org {
             return None;
         }
         let resolver = Resolver { schema: &self.tables.schema, statement: "", object: found, alias: None, joins: &[] };
-        let names = self.tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
+        let names =
+            self.tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
         let columns: Vec<FieldPath> = names.filter_map(|name| resolver.field(&name).ok()).collect();
         let version = format!("{:.1}", describe::DEFAULT_VERSION);
         Some(Shape::of(&columns).record(&self.tables, &columns, row, (found, row), &version))
@@ -191,7 +193,9 @@ impl Prepared {
     pub fn csv_header(&self, dialect: &CsvDialect, out: &mut Vec<u8>) {
         match &self.plan.output {
             Output::Count(_) => {}
-            Output::Groups { columns, .. } => csv::header(columns.iter().map(|column| column.name.clone()), dialect, out),
+            Output::Groups { columns, .. } => {
+                csv::header(columns.iter().map(|column| column.name.clone()), dialect, out)
+            }
             Output::Records { columns, .. } => csv::header(columns.iter().map(FieldPath::dotted), dialect, out),
         }
     }
@@ -218,9 +222,15 @@ impl Prepared {
                     out.push(Value::Object(record));
                 }
             }
-            Output::Records { columns, shape, rows } => {
-                let found = (range.start..range.end.min(rows.len())).filter_map(|place| rows.at(place));
-                out.extend(found.map(|row| shape.record(&self.plan.tables, columns, row, (self.plan.object, row), api_version)));
+            Output::Records { columns, shape, rows, children } => {
+                let tables = &self.plan.tables;
+                for row in (range.start..range.end.min(rows.len())).filter_map(|place| rows.at(place)) {
+                    let mut record = shape.record(tables, columns, row, (self.plan.object, row), api_version);
+                    if let Value::Object(record) = &mut record {
+                        record.extend(children.iter().map(|children| children.of(tables, row, api_version)));
+                    }
+                    out.push(record);
+                }
             }
         }
     }

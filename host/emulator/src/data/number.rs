@@ -167,7 +167,8 @@ pub fn java_f64(value: f64, out: &mut Vec<u8>) {
     let left = rest.len();
     let text = &text[..40 - left];
     let (mantissa, exponent) = text.split_at(text.iter().position(|c| *c == b'e').unwrap_or(text.len()));
-    let exponent: i32 = std::str::from_utf8(exponent.get(1..).unwrap_or_default()).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let exponent: i32 =
+        std::str::from_utf8(exponent.get(1..).unwrap_or_default()).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut digits = [0u8; 24];
     let mut count = 0;
     for (place, digit) in digits.iter_mut().zip(mantissa.iter().filter(|c| c.is_ascii_digit())) {
@@ -245,7 +246,10 @@ mod tests {
         ] {
             // 123456789012345678 has two shortest forms of 17 digits; Java and Rust may pick either last digit.
             let got = java(text);
-            assert!(got == printed || (text.len() == 18 && got == "1.2345678901234568E17"), "{text} → {got}, not {printed}");
+            assert!(
+                got == printed || (text.len() == 18 && got == "1.2345678901234568E17"),
+                "{text} → {got}, not {printed}"
+            );
         }
     }
 

@@ -34,7 +34,8 @@ pub fn open(source: &DataSource, generate: &[(String, u64)], seed: u64) -> Resul
             for (object, text) in demo::FILES.into_iter().chain(demo::deleted()) {
                 read(&schema, &mut drafts, object, Path::new(object), text)?;
             }
-            wishes.extend(demo::GENERATED.iter().filter_map(|(name, rows)| Some((schema.find(name)?, *rows, DEMO_SEED))));
+            wishes
+                .extend(demo::GENERATED.iter().filter_map(|(name, rows)| Some((schema.find(name)?, *rows, DEMO_SEED))));
         }
         DataSource::Folder(folder) => {
             files(&mut schema, &mut drafts, folder)?;
@@ -71,13 +72,21 @@ fn settings(schema: &Schema, drafts: &mut HashMap<usize, Draft>) -> Result<(), D
     if let Some(object) = schema.find("Awkward__c") {
         let definition = &schema.objects[object];
         let mut draft = Draft::new(definition);
-        awkward::records(&mut draft, |name| definition.field(name).and_then(|field| definition.fields.get(field)).cloned());
+        awkward::records(&mut draft, |name| {
+            definition.field(name).and_then(|field| definition.fields.get(field)).cloned()
+        });
         drafts.insert(object, draft);
     }
     Ok(())
 }
 
-fn read(schema: &Schema, drafts: &mut HashMap<usize, Draft>, object: &str, path: &Path, text: &str) -> Result<(), DataError> {
+fn read(
+    schema: &Schema,
+    drafts: &mut HashMap<usize, Draft>,
+    object: &str,
+    path: &Path,
+    text: &str,
+) -> Result<(), DataError> {
     let Some(object) = schema.find(object) else { return Err(unknown(schema, path, object)) };
     drafts.entry(object).or_insert_with(|| Draft::new(&schema.objects[object])).read(schema, path, text)
 }
@@ -97,7 +106,8 @@ fn files(schema: &mut Schema, drafts: &mut HashMap<usize, Draft>, folder: &Path)
             Some(object) => object,
             None if stem.to_ascii_lowercase().ends_with("__c") => {
                 let number = schema.objects.len();
-                let parent_of = |base: &str| object_of_file(schema, base).map(|parent| schema.objects[parent].name.clone());
+                let parent_of =
+                    |base: &str| object_of_file(schema, base).map(|parent| schema.objects[parent].name.clone());
                 let object = infer::object(&stem, number, &path, &text, parent_of)?;
                 schema.push(object)
             }
@@ -130,7 +140,8 @@ fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 fn text_of(path: &Path) -> Result<String, DataError> {
     let bytes = std::fs::read(path).map_err(|source| DataError::Read { path: path.to_owned(), source })?;
     String::from_utf8(bytes).map_err(|fault| {
-        let line = fault.as_bytes().iter().take(fault.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
+        let line =
+            fault.as_bytes().iter().take(fault.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
         DataError::Csv { path: path.to_owned(), line, problem: "not UTF-8".to_owned() }
     })
 }
@@ -140,7 +151,9 @@ fn object_of_file(schema: &Schema, stem: &str) -> Option<usize> {
     let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '_', '-'], "");
     let stem_plain = plain(stem);
     schema.find(stem).or_else(|| {
-        schema.objects.iter().position(|object| plain(&object.plural) == stem_plain || plain(object.name.trim_end_matches("__c")) == stem_plain)
+        schema.objects.iter().position(|object| {
+            plain(&object.plural) == stem_plain || plain(object.name.trim_end_matches("__c")) == stem_plain
+        })
     })
 }
 
@@ -155,7 +168,9 @@ fn tables(schema: Schema, mut drafts: HashMap<usize, Draft>, wishes: &[Wish]) ->
         .objects
         .iter()
         .enumerate()
-        .map(|(index, object)| Table::Stored(drafts.remove(&index).map_or_else(|| Stored::empty(object), |draft| draft.finish(&users))))
+        .map(|(index, object)| {
+            Table::Stored(drafts.remove(&index).map_or_else(|| Stored::empty(object), |draft| draft.finish(&users)))
+        })
         .collect();
     let targets = targets(&schema, &tables, wishes);
     for (object, rows, seed) in wishes {
@@ -178,7 +193,8 @@ fn resolve(schema: &Schema, drafts: &mut HashMap<usize, Draft>, wishes: &[Wish])
     for draft in drafts.values_mut() {
         draft.resolve(&indexes, |parent, key| {
             let rows = wishes.iter().find(|wish| wish.0 == parent).map(|wish| wish.1).filter(|rows| *rows > 0)?;
-            let hash = key.iter().fold(0u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(*byte)));
+            let hash =
+                key.iter().fold(0u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(*byte)));
             Some(ids::of_row(schema.objects[parent].prefix_bytes(), hash % rows).to_vec())
         });
     }

@@ -61,12 +61,15 @@ pub fn sorts(resolver: &Resolver<'_>, orders: &[Order]) -> Result<Vec<Sort>, Soq
 fn sort(resolver: &Resolver<'_>, order: &Order) -> Result<Sort, SoqlError> {
     let name = match &order.by {
         Expression::Field(name) => name,
-        Expression::Call { name, .. } => return Err(SoqlError::malformed(format!("the emulator does not sort by {}()", name.dotted()))),
+        Expression::Call { name, .. } => {
+            return Err(SoqlError::malformed(format!("the emulator does not sort by {}()", name.dotted())));
+        }
     };
     let path = resolver.field(name)?;
     let field = path.field(resolver.schema);
     if field.is_some_and(|field| !field.sortable) {
-        let reason = format!("field '{}' can not be sorted in a query call", path.names.last().map_or("", String::as_str));
+        let reason =
+            format!("field '{}' can not be sorted in a query call", path.names.last().map_or("", String::as_str));
         return Err(resolver.error("MALFORMED_QUERY", name, &reason));
     }
     let picks = field.map(|field| field.picklist.iter().map(|pick| pick.value.clone()).collect()).unwrap_or_default();
@@ -89,7 +92,8 @@ pub fn sort_rows(tables: &Tables, sorts: &[Sort], rows: Vec<u64>) -> Vec<u64> {
         })
         .collect();
     keyed.sort_by(|left, right| {
-        let each = sorts.iter().zip(left.0.iter().zip(&right.0)).map(|(sort, (left, right))| compare(sort, left, right));
+        let each =
+            sorts.iter().zip(left.0.iter().zip(&right.0)).map(|(sort, (left, right))| compare(sort, left, right));
         each.fold(Ordering::Equal, Ordering::then)
     });
     keyed.into_iter().map(|(_, row)| row).collect()

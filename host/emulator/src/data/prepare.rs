@@ -9,6 +9,7 @@ use crate::soql::SoqlError;
 use crate::soql::ast::{Expression, FieldGroup, Item, Path, Statement};
 
 use super::aggregate;
+use super::children::{self, Children};
 use super::filter::{Checker, Test};
 use super::ids::{self, Id};
 use super::json::Shape;
@@ -40,7 +41,7 @@ pub enum Output {
     /// Aggregate functions.
     Groups { columns: Vec<aggregate::Measured>, groups: aggregate::Groups },
     /// Records.
-    Records { columns: Vec<FieldPath>, shape: Shape, rows: Rows },
+    Records { columns: Vec<FieldPath>, shape: Shape, rows: Rows, children: Vec<Children> },
 }
 
 /// What the evaluation of a statement needs beside it.
@@ -59,7 +60,8 @@ pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<P
     let schema = &setting.tables.schema;
     let object = resolve::object(schema, text, &statement.from)?;
     refuse::unsupported(setting.mode, &schema.objects[object], statement)?;
-    let resolver = Resolver { schema, statement: text, object, alias: statement.alias.as_deref(), joins: &statement.joins };
+    let resolver =
+        Resolver { schema, statement: text, object, alias: statement.alias.as_deref(), joins: &statement.joins };
     let grouped = !statement.group_by.is_empty();
     let output = if is_count(statement) {
         if !statement.order_by.is_empty() {
@@ -71,7 +73,8 @@ pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<P
     } else {
         let columns = columns(setting.mode, &resolver, statement)?;
         let rows = rows(setting, &resolver, statement)?;
-        Output::Records { shape: Shape::of(&columns), columns, rows }
+        let children = children::evaluate(setting, &resolver, statement)?;
+        Output::Records { shape: Shape::of(&columns), columns, rows, children }
     };
     Ok(Plan { tables: setting.tables.clone(), object, output, grouped })
 }
@@ -86,10 +89,14 @@ fn has_aggregate(statement: &Statement) -> bool {
 
 fn groups(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Output, SoqlError> {
     if statement.group_by.is_empty() && statement.limit.is_some() {
-        return Err(SoqlError::malformed("Non-grouped query that uses overall aggregate functions cannot also use LIMIT"));
+        return Err(SoqlError::malformed(
+            "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
+        ));
     }
     if !statement.order_by.is_empty() {
-        return Err(SoqlError::malformed("the emulator does not sort aggregate results; they come in the order of their groups"));
+        return Err(SoqlError::malformed(
+            "the emulator does not sort aggregate results; they come in the order of their groups",
+        ));
     }
     let columns = aggregate::columns(resolver, statement)?;
     let all = Statement { limit: None, offset: None, ..statement.clone() };
@@ -101,13 +108,14 @@ fn groups(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) 
 }
 
 /// The selected fields.
-fn columns(mode: QueryMode, resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<FieldPath>, SoqlError> {
+pub fn columns(mode: QueryMode, resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<FieldPath>, SoqlError> {
     let mut found: Vec<FieldPath> = Vec::new();
     for item in &statement.items {
         match item {
             Item::Expression(expression, alias) => found.push(column(resolver, expression, alias.as_deref())?),
             Item::Fields(group) => found.extend(group_fields(resolver, statement, *group)?),
-            Item::Children(_) => return Err(SoqlError::malformed("the emulator does not evaluate parent-to-child sub-selects")),
+            // Children are not columns; they are evaluated apart.
+            Item::Children(_) => {}
             Item::TypeOf(_) => return Err(SoqlError::malformed("the emulator does not evaluate TYPEOF")),
         }
     }
@@ -125,7 +133,9 @@ fn column(resolver: &Resolver<'_>, expression: &Expression, alias: Option<&str>)
             Some(_) => Err(resolver.error("MALFORMED_QUERY", path, "only aggregate expressions use field aliasing")),
             None => resolver.field(path),
         },
-        Expression::Call { name, argument: Some(argument) } if TRANSPARENT.contains(&name.dotted().to_ascii_uppercase().as_str()) => {
+        Expression::Call { name, argument: Some(argument) }
+            if TRANSPARENT.contains(&name.dotted().to_ascii_uppercase().as_str()) =>
+        {
             let mut found = column(resolver, argument, None)?;
             if let (Some(alias), Some(last)) = (alias, found.names.last_mut()) {
                 *last = alias.to_owned();
@@ -140,26 +150,36 @@ fn unknown_function(resolver: &Resolver<'_>, name: &Path) -> SoqlError {
     resolver.error("MALFORMED_QUERY", name, &format!("the emulator does not evaluate {}()", name.dotted()))
 }
 
-fn group_fields(resolver: &Resolver<'_>, statement: &Statement, group: FieldGroup) -> Result<Vec<FieldPath>, SoqlError> {
+fn group_fields(
+    resolver: &Resolver<'_>,
+    statement: &Statement,
+    group: FieldGroup,
+) -> Result<Vec<FieldPath>, SoqlError> {
     /// Most records that FIELDS(ALL) and FIELDS(CUSTOM) give (SOQL reference, "FIELDS()").
     const FIELDS_LIMIT: u64 = 200;
     if group != FieldGroup::Standard && statement.limit.is_none_or(|limit| limit > FIELDS_LIMIT) {
-        return Err(SoqlError::malformed(format!("The SOQL FIELDS function must have a LIMIT of at most {FIELDS_LIMIT}")));
+        return Err(SoqlError::malformed(format!(
+            "The SOQL FIELDS function must have a LIMIT of at most {FIELDS_LIMIT}"
+        )));
     }
     let fields = resolver.schema.objects[resolver.object].fields.iter().filter(|field| match group {
         FieldGroup::All => true,
         FieldGroup::Standard => !field.custom(),
         FieldGroup::Custom => field.custom(),
     });
-    let found = fields.map(|field| resolver.field(&Path { parts: vec![field.name.clone()], at: 0 })).collect::<Result<Vec<_>, _>>()?;
+    let found = fields
+        .map(|field| resolver.field(&Path { parts: vec![field.name.clone()], at: 0 }))
+        .collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {
-        return Err(SoqlError::malformed("'FIELDS(...)' expansion function must result in at least one field being selected."));
+        return Err(SoqlError::malformed(
+            "'FIELDS(...)' expansion function must result in at least one field being selected.",
+        ));
     }
     Ok(found)
 }
 
 /// The rows that a statement gives, in its order.
-fn rows(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Rows, SoqlError> {
+pub fn rows(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Rows, SoqlError> {
     let inner = |inner: &Statement| semi_join(setting, inner, resolver.statement);
     let checker = Checker { resolver: *resolver, now: setting.now, inner: &inner };
     let test = statement.filter.as_ref().map(|filter| checker.test(filter)).transpose()?;

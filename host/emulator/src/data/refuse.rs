@@ -26,15 +26,19 @@ fn bulk(mode: QueryMode) -> bool {
 pub fn unsupported(mode: QueryMode, object: &ObjectDef, statement: &Statement) -> Result<(), SoqlError> {
     if !bulk(mode) {
         return match statement.offset {
-            Some(offset) if offset > OFFSET_LIMIT => {
-                Err(SoqlError::new("NUMBER_OUTSIDE_VALID_RANGE", format!("Maximum SOQL offset allowed is {OFFSET_LIMIT}")))
-            }
+            Some(offset) if offset > OFFSET_LIMIT => Err(SoqlError::new(
+                "NUMBER_OUTSIDE_VALID_RANGE",
+                format!("Maximum SOQL offset allowed is {OFFSET_LIMIT}"),
+            )),
             _ => Ok(()),
         };
     }
     let refused = |reason: &str| Err(SoqlError::new("API_ERROR", reason));
     if NOT_IN_BULK.contains(&object.name.as_str()) {
-        return Err(SoqlError::new("INVALIDENTITY", format!("Entity '{}' is not supported by the Bulk API.", object.name)));
+        return Err(SoqlError::new(
+            "INVALIDENTITY",
+            format!("Entity '{}' is not supported by the Bulk API.", object.name),
+        ));
     }
     if statement.items.iter().any(|item| matches!(item, Item::Children(_))) {
         return refused("Aggregate Relationships not supported in Bulk V2 Query with CSV content type.");

@@ -9,8 +9,20 @@ use super::tables::Tables;
 /// Relationships that a path may go up (SOQL reference, "Understanding relationship query limitations").
 const LEVELS_LIMIT: usize = 5;
 /// Fields that a polymorphic relationship shows (object `Name` of the object reference).
-const NAME_FIELDS: [&str; 12] =
-    ["Id", "Name", "FirstName", "LastName", "Email", "Phone", "Title", "Username", "Alias", "IsActive", "ProfileId", "UserRoleId"];
+const NAME_FIELDS: [&str; 12] = [
+    "Id",
+    "Name",
+    "FirstName",
+    "LastName",
+    "Email",
+    "Phone",
+    "Title",
+    "Username",
+    "Alias",
+    "IsActive",
+    "ProfileId",
+    "UserRoleId",
+];
 const WSDL_HINT: &str = "Please reference your WSDL or the describe call for the appropriate names.";
 
 /// A field, and the reference fields on the way to it.
@@ -118,11 +130,23 @@ impl<'a> Resolver<'a> {
     /// `INVALID_FIELD` for an unknown field or relationship.
     pub fn field(&self, path: &Path) -> Result<FieldPath, SoqlError> {
         let parts = self.expand(path);
-        let Some((name, relationships)) = parts.split_last() else { return Err(self.no_column(path, "", &self.definition(self.object).name)) };
+        let Some((name, relationships)) = parts.split_last() else {
+            return Err(self.no_column(path, "", &self.definition(self.object).name));
+        };
         if relationships.len() > LEVELS_LIMIT {
-            return Err(self.error("INVALID_FIELD", path, &format!("SELECT statement exceeds {LEVELS_LIMIT} levels of parent relationships")));
+            return Err(self.error(
+                "INVALID_FIELD",
+                path,
+                &format!("SELECT statement exceeds {LEVELS_LIMIT} levels of parent relationships"),
+            ));
         }
-        let mut found = FieldPath { object: self.object, hops: Vec::new(), ends: Vec::new(), kind: FieldType::String, names: Vec::new() };
+        let mut found = FieldPath {
+            object: self.object,
+            hops: Vec::new(),
+            ends: Vec::new(),
+            kind: FieldType::String,
+            names: Vec::new(),
+        };
         let mut objects = vec![self.object];
         for relationship in relationships {
             objects = self.hop(path, relationship, &objects, &mut found)?;
@@ -147,9 +171,17 @@ impl<'a> Resolver<'a> {
         parts
     }
 
-    fn hop(&self, path: &Path, relationship: &str, objects: &[usize], found: &mut FieldPath) -> Result<Vec<usize>, SoqlError> {
-        let fields: Vec<(usize, usize)> =
-            objects.iter().filter_map(|object| Some((*object, self.definition(*object).relationship(relationship)?))).collect();
+    fn hop(
+        &self,
+        path: &Path,
+        relationship: &str,
+        objects: &[usize],
+        found: &mut FieldPath,
+    ) -> Result<Vec<usize>, SoqlError> {
+        let fields: Vec<(usize, usize)> = objects
+            .iter()
+            .filter_map(|object| Some((*object, self.definition(*object).relationship(relationship)?)))
+            .collect();
         let Some((object, field)) = fields.first().copied() else {
             let reason = format!(
                 "Didn't understand relationship '{relationship}' in field path. If you are attempting to use a custom relationship, be sure to \
@@ -161,7 +193,8 @@ impl<'a> Resolver<'a> {
         found.names.push(definition.relationship.clone().unwrap_or_else(|| relationship.to_owned()));
         let mut next: Vec<usize> = Vec::new();
         for (object, field) in &fields {
-            let targets = self.definition(*object).fields[*field].references.iter().filter_map(|name| self.schema.find(name));
+            let targets =
+                self.definition(*object).fields[*field].references.iter().filter_map(|name| self.schema.find(name));
             for target in targets {
                 if !next.contains(&target) {
                     next.push(target);
@@ -180,10 +213,17 @@ impl<'a> Resolver<'a> {
             return Ok(());
         }
         let visible = |name: &str| !polymorphic || NAME_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let ends: Vec<(usize, usize)> =
-            objects.iter().filter(|_| visible(name)).filter_map(|object| Some((*object, self.definition(*object).field(name)?))).collect();
+        let ends: Vec<(usize, usize)> = objects
+            .iter()
+            .filter(|_| visible(name))
+            .filter_map(|object| Some((*object, self.definition(*object).field(name)?)))
+            .collect();
         let Some((object, field)) = ends.first().copied() else {
-            let entity = if polymorphic { "Name" } else { objects.first().map_or("", |object| self.definition(*object).name.as_str()) };
+            let entity = if polymorphic {
+                "Name"
+            } else {
+                objects.first().map_or("", |object| self.definition(*object).name.as_str())
+            };
             return Err(self.no_column(path, name, entity));
         };
         let definition = &self.definition(object).fields[field];

@@ -24,10 +24,12 @@ pub fn read(text: &str, objects: &mut Vec<ObjectDef>) -> Result<(), String> {
         } else if let Some(name) = line.strip_prefix("extend ") {
             current = objects.iter().position(|object| object.name == name.trim());
         } else {
-            let object = current.and_then(|index| objects.get_mut(index)).ok_or_else(|| format!("no object above: {line}"))?;
+            let object =
+                current.and_then(|index| objects.get_mut(index)).ok_or_else(|| format!("no object above: {line}"))?;
             let single = [line];
             for line in if line == "@audit" { AUDIT.as_slice() } else { single.as_slice() } {
-                object.push(field(line).ok_or_else(|| format!("field line of {} does not parse: {line}", object.name))?);
+                object
+                    .push(field(line).ok_or_else(|| format!("field line of {} does not parse: {line}", object.name))?);
             }
         }
     }
@@ -194,7 +196,16 @@ pub fn push_custom_head(object: &mut ObjectDef) {
 pub fn wide() -> ObjectDef {
     let mut object = ObjectDef::new("Wide__c", "a04", "Wide", "Wides", Vec::new());
     push_custom_head(&mut object);
-    let kinds = ["string(255)", "double(18,2)", "date", "datetime", "boolean", "currency(18,2)", "textarea(255)", "picklist(255)"];
+    let kinds = [
+        "string(255)",
+        "double(18,2)",
+        "date",
+        "datetime",
+        "boolean",
+        "currency(18,2)",
+        "textarea(255)",
+        "picklist(255)",
+    ];
     for number in object.fields.len()..WIDE_FIELDS {
         let kind = kinds.get(number % kinds.len()).copied().unwrap_or("string(255)");
         let flags = if kind == "boolean" { " ! d" } else { "" };

@@ -29,7 +29,9 @@ impl TextColumn {
 
     /// The cell of that row; empty beyond the end.
     pub fn get(&self, row: u64) -> &[u8] {
-        let Some((row, end)) = usize::try_from(row).ok().and_then(|row| Some((row, *self.ends.get(row)?))) else { return b"" };
+        let Some((row, end)) = usize::try_from(row).ok().and_then(|row| Some((row, *self.ends.get(row)?))) else {
+            return b"";
+        };
         let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         self.bytes.get(start..end).unwrap_or_default()
     }

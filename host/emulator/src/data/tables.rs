@@ -45,7 +45,9 @@ impl Table {
     fn find(&self, prefix: [u8; 3], id: &Id) -> Option<u64> {
         match self {
             Table::Stored(stored) => stored.find(id),
-            Table::Generated(generated) => ids::row_of(id).filter(|row| *row < generated.rows && id.starts_with(&prefix)),
+            Table::Generated(generated) => {
+                ids::row_of(id).filter(|row| *row < generated.rows && id.starts_with(&prefix))
+            }
         }
     }
 }

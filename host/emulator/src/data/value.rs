@@ -16,14 +16,20 @@ pub fn canonical(field: &FieldDef, cell: &str) -> Result<String, String> {
     }
     match field.kind {
         FieldType::Boolean => boolean(cell).map(str::to_owned).ok_or_else(|| "true or false".to_owned()),
-        FieldType::Int | FieldType::Long => cell.parse::<i64>().map(|value| value.to_string()).map_err(|_| "a whole number".to_owned()),
-        FieldType::Double | FieldType::Currency | FieldType::Percent => decimal(field, cell),
-        FieldType::Date => date(cell).map(|date| date.to_string()).ok_or_else(|| "a date such as 2024-01-31".to_owned()),
-        FieldType::DateTime => moment(cell).map(|at| show_moment(&at)).ok_or_else(|| "a datetime such as 2024-01-31T10:00:00.000Z".to_owned()),
-        FieldType::Time => time(cell).ok_or_else(|| "a time such as 10:30:00.000Z".to_owned()),
-        FieldType::Id | FieldType::Reference => {
-            ids::normalise(cell.as_bytes()).map(|id| String::from_utf8_lossy(&id).into_owned()).ok_or_else(|| "an id of 15 or 18 characters".to_owned())
+        FieldType::Int | FieldType::Long => {
+            cell.parse::<i64>().map(|value| value.to_string()).map_err(|_| "a whole number".to_owned())
         }
+        FieldType::Double | FieldType::Currency | FieldType::Percent => decimal(field, cell),
+        FieldType::Date => {
+            date(cell).map(|date| date.to_string()).ok_or_else(|| "a date such as 2024-01-31".to_owned())
+        }
+        FieldType::DateTime => moment(cell)
+            .map(|at| show_moment(&at))
+            .ok_or_else(|| "a datetime such as 2024-01-31T10:00:00.000Z".to_owned()),
+        FieldType::Time => time(cell).ok_or_else(|| "a time such as 10:30:00.000Z".to_owned()),
+        FieldType::Id | FieldType::Reference => ids::normalise(cell.as_bytes())
+            .map(|id| String::from_utf8_lossy(&id).into_owned())
+            .ok_or_else(|| "an id of 15 or 18 characters".to_owned()),
         FieldType::Address | FieldType::Location => Err("no value: the field is made of others".to_owned()),
         _ => text(field, cell),
     }
@@ -62,8 +68,11 @@ pub fn date(text: &str) -> Option<NaiveDate> {
 
 /// A datetime as written in CSV and SOQL: `Z`, `+01:00` or `+0100`, with or without milliseconds.
 pub fn moment(text: &str) -> Option<NaiveDateTime> {
-    let utc = text.strip_suffix(['Z', 'z']).and_then(|text| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok());
-    utc.or_else(|| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().map(|at| at.with_timezone(&Utc).naive_utc()))
+    let utc =
+        text.strip_suffix(['Z', 'z']).and_then(|text| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok());
+    utc.or_else(|| {
+        DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok().map(|at| at.with_timezone(&Utc).naive_utc())
+    })
 }
 
 /// A datetime in the form in which it is held.
@@ -71,7 +80,8 @@ pub fn show_moment(at: &NaiveDateTime) -> String {
     at.format(MOMENT).to_string()
 }
 
-fn time(cell: &str) -> Option<String> {
+/// A time of day in the form in which it is held.
+pub fn time(cell: &str) -> Option<String> {
     let plain = cell.strip_suffix(['Z', 'z']).unwrap_or(cell);
     NaiveTime::parse_from_str(plain, "%H:%M:%S%.f").ok().map(|time| time.format("%H:%M:%S%.3fZ").to_string())
 }

@@ -161,6 +161,8 @@ pub enum Literal {
     Date(String),
     /// `2024-01-31T10:00:00Z`, as written.
     DateTime(String),
+    /// `10:30:00.000Z`, as written.
+    Time(String),
     /// `TODAY`, `LAST_N_DAYS:7`; the name in upper case.
     Relative(String, Option<u32>),
     /// `USD5000`: currency code and number.

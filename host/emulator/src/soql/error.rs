@@ -17,10 +17,7 @@ pub struct SoqlError {
 impl SoqlError {
     /// A refusal without a place.
     pub fn new(code: &'static str, message: impl Into<String>) -> SoqlError {
-        SoqlError {
-            code,
-            message: message.into(),
-        }
+        SoqlError { code, message: message.into() }
     }
 
     /// `MALFORMED_QUERY`.
@@ -40,10 +37,7 @@ impl SoqlError {
         let caret = " ".repeat(shown.chars().count());
         SoqlError::new(
             code,
-            format!(
-                "\n{shown}{}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{reason}",
-                shown_after(after)
-            ),
+            format!("\n{shown}{}\n{caret}^\nERROR at Row:{row}:Column:{column}\n{reason}", shown_after(after)),
         )
     }
 }
@@ -63,9 +57,7 @@ fn shown_before(line: &str) -> &str {
     }
     let cut = line.char_indices().nth(skip).map_or(0, |(index, _)| index);
     let rest = line.get(cut..).unwrap_or_default();
-    rest.find([',', ' '])
-        .and_then(|space| rest.get(space + 1..))
-        .unwrap_or(rest)
+    rest.find([',', ' ']).and_then(|space| rest.get(space + 1..)).unwrap_or(rest)
 }
 
 fn shown_after(after: &str) -> &str {
@@ -74,9 +66,7 @@ fn shown_after(after: &str) -> &str {
         None => line,
         Some((cut, _)) => {
             let kept = line.get(..cut).unwrap_or(line);
-            kept.rfind([',', ' '])
-                .and_then(|space| kept.get(..space))
-                .unwrap_or(kept)
+            kept.rfind([',', ' ']).and_then(|space| kept.get(..space)).unwrap_or(kept)
         }
     }
 }
@@ -88,26 +78,13 @@ mod tests {
     #[test]
     fn the_excerpt_has_the_geometry_of_recorded_errors() {
         let error = SoqlError::located("INVALID_TYPE", "select count() from XYZZY", 20, "no");
-        assert_eq!(
-            error.message,
-            "\nselect count() from XYZZY\n                    ^\nERROR at Row:1:Column:21\nno"
-        );
-        let error = SoqlError::located(
-            "INVALID_TYPE",
-            "SELECT Id,Name,BillingCity,IsDeleted FROM Accout",
-            42,
-            "no",
-        );
+        assert_eq!(error.message, "\nselect count() from XYZZY\n                    ^\nERROR at Row:1:Column:21\nno");
+        let error = SoqlError::located("INVALID_TYPE", "SELECT Id,Name,BillingCity,IsDeleted FROM Accout", 42, "no");
         assert_eq!(
             error.message,
             "\nName,BillingCity,IsDeleted FROM Accout\n                                ^\nERROR at Row:1:Column:43\nno"
         );
-        let error = SoqlError::located(
-            "INVALID_FIELD",
-            "SELECT SetupOwnerId FROM npe5__Affiliation__c",
-            7,
-            "no",
-        );
+        let error = SoqlError::located("INVALID_FIELD", "SELECT SetupOwnerId FROM npe5__Affiliation__c", 7, "no");
         assert_eq!(
             error.message,
             "\nSELECT SetupOwnerId FROM npe5__Affiliation__c\n       ^\nERROR at Row:1:Column:8\nno"

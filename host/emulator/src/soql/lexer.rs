@@ -18,6 +18,8 @@ pub enum Kind {
     Date,
     /// `2024-01-31T10:00:00Z`
     DateTime,
+    /// `10:30:00.000Z`
+    Time,
     /// An operator or a bracket.
     Sign,
     /// Anything else, also a string without an end.
@@ -55,6 +57,7 @@ fn token<'a>(input: &mut Input<'a>) -> ModalResult<(Kind, &'a str)> {
     alt((
         name.map(|text| (Kind::Name, text)),
         moment,
+        clock.map(|text| (Kind::Time, text)),
         number.map(|text| (Kind::Number, text)),
         text.map(|text| (Kind::Text, text)),
         sign.map(|text| (Kind::Sign, text)),
@@ -64,10 +67,7 @@ fn token<'a>(input: &mut Input<'a>) -> ModalResult<(Kind, &'a str)> {
 }
 
 fn name<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
-    (
-        one_of(|c: char| c.is_alphabetic() || c == '_'),
-        take_while(0.., |c: char| c.is_alphanumeric() || c == '_'),
-    )
+    (one_of(|c: char| c.is_alphabetic() || c == '_'), take_while(0.., |c: char| c.is_alphanumeric() || c == '_'))
         .take()
         .parse_next(input)
 }
@@ -78,66 +78,37 @@ fn digits<'a>(least: usize, most: usize, input: &mut Input<'a>) -> ModalResult<&
 
 fn moment<'a>(input: &mut Input<'a>) -> ModalResult<(Kind, &'a str)> {
     let date = |input: &mut Input<'a>| -> ModalResult<()> {
-        (
-            |i: &mut _| digits(4, 4, i),
-            '-',
-            |i: &mut _| digits(2, 2, i),
-            '-',
-            |i: &mut _| digits(2, 2, i),
-        )
+        (|i: &mut _| digits(4, 4, i), '-', |i: &mut _| digits(2, 2, i), '-', |i: &mut _| digits(2, 2, i))
             .void()
             .parse_next(input)
     };
-    let time = (
-        one_of(['T', 't']),
-        take_while(1.., |c: char| c.is_ascii_digit() || c == ':' || c == '.'),
-        opt(zone),
-    );
+    let time = (one_of(['T', 't']), take_while(1.., |c: char| c.is_ascii_digit() || c == ':' || c == '.'), opt(zone));
     (date, opt(time))
         .with_taken()
-        .map(|((_, time), text)| {
-            (
-                if time.is_some() {
-                    Kind::DateTime
-                } else {
-                    Kind::Date
-                },
-                text,
-            )
-        })
+        .map(|((_, time), text)| (if time.is_some() { Kind::DateTime } else { Kind::Date }, text))
         .parse_next(input)
+}
+
+fn clock<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+    let rest = take_while(2.., |c: char| c.is_ascii_digit() || c == ':' || c == '.');
+    (|i: &mut _| digits(2, 2, i), ':', rest, opt(one_of(['Z', 'z']))).take().parse_next(input)
 }
 
 fn zone<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
     alt((
         one_of(['Z', 'z']).take(),
-        (
-            one_of(['+', '-']),
-            take_while(2..=5, |c: char| c.is_ascii_digit() || c == ':'),
-        )
-            .take(),
+        (one_of(['+', '-']), take_while(2..=5, |c: char| c.is_ascii_digit() || c == ':')).take(),
     ))
     .parse_next(input)
 }
 
 fn number<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
     let whole = |i: &mut Input<'a>| -> ModalResult<()> {
-        (
-            |i: &mut _| digits(1, 400, i),
-            opt(preceded('.', |i: &mut _| digits(0, 400, i))),
-        )
-            .void()
-            .parse_next(i)
+        (|i: &mut _| digits(1, 400, i), opt(preceded('.', |i: &mut _| digits(0, 400, i)))).void().parse_next(i)
     };
-    let part = |i: &mut Input<'a>| -> ModalResult<()> {
-        ('.', |i: &mut _| digits(1, 400, i)).void().parse_next(i)
-    };
-    let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), |i: &mut _| {
-        digits(1, 4, i)
-    });
-    (opt(one_of(['+', '-'])), alt((whole, part)), opt(exponent))
-        .take()
-        .parse_next(input)
+    let part = |i: &mut Input<'a>| -> ModalResult<()> { ('.', |i: &mut _| digits(1, 400, i)).void().parse_next(i) };
+    let exponent = (one_of(['e', 'E']), opt(one_of(['+', '-'])), |i: &mut _| digits(1, 4, i));
+    (opt(one_of(['+', '-'])), alt((whole, part)), opt(exponent)).take().parse_next(input)
 }
 
 /// The text between single quotes; a backslash takes the next character with it.
@@ -149,8 +120,7 @@ fn text<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
         match c {
             '\'' if !escaped => {
                 let inside =
-                    winnow::token::take(rest.get(..index).map_or(0, |s| s.chars().count()))
-                        .parse_next(input)?;
+                    winnow::token::take(rest.get(..index).map_or(0, |s| s.chars().count())).parse_next(input)?;
                 '\''.parse_next(input)?;
                 return Ok(inside);
             }
@@ -162,12 +132,5 @@ fn text<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
 }
 
 fn sign<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
-    alt((
-        "!=",
-        "<>",
-        "<=",
-        ">=",
-        one_of(['=', '<', '>', '(', ')', ',', '.', ':']).take(),
-    ))
-    .parse_next(input)
+    alt(("!=", "<>", "<=", ">=", one_of(['=', '<', '>', '(', ')', ',', '.', ':']).take())).parse_next(input)
 }

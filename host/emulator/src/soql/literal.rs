@@ -35,15 +35,7 @@ const RELATIVE: [&str; 23] = [
     "LAST_90_DAYS",
     "NEXT_90_DAYS",
 ];
-const UNITS: [&str; 7] = [
-    "DAYS",
-    "WEEKS",
-    "MONTHS",
-    "QUARTERS",
-    "YEARS",
-    "FISCAL_QUARTERS",
-    "FISCAL_YEARS",
-];
+const UNITS: [&str; 7] = ["DAYS", "WEEKS", "MONTHS", "QUARTERS", "YEARS", "FISCAL_QUARTERS", "FISCAL_YEARS"];
 /// Length of an ISO 4217 code in front of an amount.
 const CURRENCY_CODE_CHARS: usize = 3;
 
@@ -56,6 +48,7 @@ pub(super) fn literal(input: &mut Tokens<'_, '_>, pattern: bool) -> Parsed<Liter
         Kind::Number => Literal::Number(next.text.to_owned()),
         Kind::Date => Literal::Date(next.text.to_owned()),
         Kind::DateTime => Literal::DateTime(next.text.to_owned()),
+        Kind::Time => Literal::Time(next.text.to_owned()),
         Kind::Text => string(input, next.text, pattern)?,
         Kind::Name => return word(input, next.text),
         Kind::Sign | Kind::Bad => return Err(Syntax::from_input(input)),
@@ -66,22 +59,11 @@ pub(super) fn literal(input: &mut Tokens<'_, '_>, pattern: bool) -> Parsed<Liter
 
 fn string(input: &Tokens<'_, '_>, raw: &str, pattern: bool) -> Parsed<Literal> {
     if raw.chars().count() > STRING_LIMIT_CHARS {
-        return Err(Syntax::new(
-            input,
-            format!("string literal is longer than {STRING_LIMIT_CHARS} characters"),
-        ));
+        return Err(Syntax::new(input, format!("string literal is longer than {STRING_LIMIT_CHARS} characters")));
     }
-    let resolved = unescape(raw, pattern).ok_or_else(|| {
-        Syntax::new(
-            input,
-            format!("Invalid string literal '{raw}'. Illegal character sequence"),
-        )
-    })?;
-    Ok(if pattern {
-        Literal::Pattern(resolved)
-    } else {
-        Literal::Text(resolved)
-    })
+    let resolved = unescape(raw, pattern)
+        .ok_or_else(|| Syntax::new(input, format!("Invalid string literal '{raw}'. Illegal character sequence")))?;
+    Ok(if pattern { Literal::Pattern(resolved) } else { Literal::Text(resolved) })
 }
 
 /// Resolves escapes; `None` for a backslash in front of anything that is not one.
@@ -144,12 +126,8 @@ fn word(input: &mut Tokens<'_, '_>, text: &str) -> Parsed<Literal> {
 }
 
 fn is_counted(name: &str) -> bool {
-    let unit = name
-        .strip_prefix("LAST_N_")
-        .or_else(|| name.strip_prefix("NEXT_N_"));
-    let ago = name
-        .strip_prefix("N_")
-        .and_then(|rest| rest.strip_suffix("_AGO"));
+    let unit = name.strip_prefix("LAST_N_").or_else(|| name.strip_prefix("NEXT_N_"));
+    let ago = name.strip_prefix("N_").and_then(|rest| rest.strip_suffix("_AGO"));
     unit.or(ago).is_some_and(|unit| UNITS.contains(&unit))
 }
 
@@ -158,10 +136,7 @@ fn counted(input: &mut Tokens<'_, '_>, name: String) -> Parsed<Option<Literal>> 
         return Err(Syntax::from_input(input));
     }
     let here = *input;
-    let count = token(input, Kind::Number)?
-        .text
-        .parse()
-        .map_err(|_| Syntax::from_input(&here))?;
+    let count = token(input, Kind::Number)?.text.parse().map_err(|_| Syntax::from_input(&here))?;
     Ok(Some(Literal::Relative(name, Some(count))))
 }
 
@@ -170,17 +145,13 @@ fn money(input: &mut Tokens<'_, '_>, upper: &str) -> Parsed<Option<Literal>> {
     let Some((code, amount)) = upper.split_at_checked(CURRENCY_CODE_CHARS) else {
         return Ok(None);
     };
-    if amount.is_empty()
-        || !code.bytes().all(|b| b.is_ascii_uppercase())
-        || !amount.bytes().all(|b| b.is_ascii_digit())
+    if amount.is_empty() || !code.bytes().all(|b| b.is_ascii_uppercase()) || !amount.bytes().all(|b| b.is_ascii_digit())
     {
         return Ok(None);
     }
     let mut amount = amount.to_owned();
-    if let Some(next) = input
-        .peek_token()
-        .copied()
-        .filter(|next| next.kind == Kind::Number && next.text.starts_with('.'))
+    if let Some(next) =
+        input.peek_token().copied().filter(|next| next.kind == Kind::Number && next.text.starts_with('.'))
     {
         amount.push_str(next.text);
         let _ = input.next_token();

@@ -6,9 +6,7 @@ use winnow::prelude::*;
 use winnow::stream::{Stream, TokenSlice};
 use winnow::token::any;
 
-use super::ast::{
-    Comparison, Condition, Expression, FieldGroup, Item, Order, Path, Statement, TypeOf,
-};
+use super::ast::{Comparison, Condition, Expression, FieldGroup, Item, Order, Path, Statement, TypeOf};
 use super::error::SoqlError;
 use super::lexer::{Kind, Token, tokens};
 use super::literal::literal;
@@ -19,8 +17,8 @@ const STATEMENT_LIMIT_CHARS: usize = 100_000;
 const NESTING_LIMIT: usize = 64;
 /// Words that cannot be an alias or begin a field name (SOQL reference, "Alias notation").
 const RESERVED: [&str; 20] = [
-    "AND", "ASC", "DESC", "EXCLUDES", "FIRST", "FROM", "GROUP", "HAVING", "IN", "INCLUDES", "LAST",
-    "LIKE", "LIMIT", "NOT", "NULL", "NULLS", "OR", "SELECT", "WHERE", "WITH",
+    "AND", "ASC", "DESC", "EXCLUDES", "FIRST", "FROM", "GROUP", "HAVING", "IN", "INCLUDES", "LAST", "LIKE", "LIMIT",
+    "NOT", "NULL", "NULLS", "OR", "SELECT", "WHERE", "WITH",
 ];
 /// Words that end the FROM clause although they may be names elsewhere.
 const CLAUSES: [&str; 7] = ["ALL", "FOR", "OFFSET", "ORDER", "TYPEOF", "UPDATE", "USING"];
@@ -37,10 +35,7 @@ pub(super) struct Syntax {
 
 impl Syntax {
     pub(super) fn new(input: &Tokens<'_, '_>, message: impl Into<String>) -> Syntax {
-        Syntax {
-            rest: input.eof_offset(),
-            message: Some(message.into()),
-        }
+        Syntax { rest: input.eof_offset(), message: Some(message.into()) }
     }
 }
 
@@ -48,10 +43,7 @@ impl ParserError<Tokens<'_, '_>> for Syntax {
     type Inner = Self;
 
     fn from_input(input: &Tokens<'_, '_>) -> Self {
-        Syntax {
-            rest: input.eof_offset(),
-            message: None,
-        }
+        Syntax { rest: input.eof_offset(), message: None }
     }
 
     fn into_inner(self) -> Result<Self, Self> {
@@ -70,9 +62,7 @@ impl ParserError<Tokens<'_, '_>> for Syntax {
 /// `MALFORMED_QUERY` with the words of the REST API.
 pub fn parse(statement: &str) -> Result<Statement, SoqlError> {
     if statement.trim().is_empty() {
-        return Err(SoqlError::malformed(
-            "SOQL statements cannot be empty or null",
-        ));
+        return Err(SoqlError::malformed("SOQL statements cannot be empty or null"));
     }
     if statement.chars().count() > STATEMENT_LIMIT_CHARS {
         return Err(SoqlError::malformed(format!(
@@ -83,25 +73,17 @@ pub fn parse(statement: &str) -> Result<Statement, SoqlError> {
     let mut input = Tokens::new(&lexed);
     let found = select(&mut input, 0).and_then(|found| end(&mut input).map(|()| found));
     found.map_err(|syntax| {
-        let token = lexed
-            .len()
-            .checked_sub(syntax.rest)
-            .and_then(|index| lexed.get(index));
-        SoqlError::malformed(syntax.message.unwrap_or_else(|| {
-            format!(
-                "unexpected token: {}",
-                token.map_or("<EOF>", |token| token.text)
-            )
-        }))
+        let token = lexed.len().checked_sub(syntax.rest).and_then(|index| lexed.get(index));
+        SoqlError::malformed(
+            syntax
+                .message
+                .unwrap_or_else(|| format!("unexpected token: {}", token.map_or("<EOF>", |token| token.text))),
+        )
     })
 }
 
 fn end(input: &mut Tokens<'_, '_>) -> Parsed<()> {
-    if input.eof_offset() == 0 {
-        Ok(())
-    } else {
-        Err(Syntax::from_input(input))
-    }
+    if input.eof_offset() == 0 { Ok(()) } else { Err(Syntax::from_input(input)) }
 }
 
 fn next<'s>(input: &Tokens<'_, 's>) -> Option<Token<'s>> {
@@ -109,9 +91,7 @@ fn next<'s>(input: &Tokens<'_, 's>) -> Option<Token<'s>> {
 }
 
 pub(super) fn token<'s>(input: &mut Tokens<'_, 's>, kind: Kind) -> Parsed<Token<'s>> {
-    any.verify(|token: &Token<'s>| token.kind == kind)
-        .parse_next(input)
-        .copied()
+    any.verify(|token: &Token<'s>| token.kind == kind).parse_next(input).copied()
 }
 
 fn is_word(token: &Token<'_>, word: &str) -> bool {
@@ -119,9 +99,7 @@ fn is_word(token: &Token<'_>, word: &str) -> bool {
 }
 
 fn sees(input: &Tokens<'_, '_>, word: &str) -> bool {
-    next(input).is_some_and(|token| {
-        is_word(&token, word) || (token.kind == Kind::Sign && token.text == word)
-    })
+    next(input).is_some_and(|token| is_word(&token, word) || (token.kind == Kind::Sign && token.text == word))
 }
 
 /// Takes the word or sign when it is next.
@@ -134,21 +112,14 @@ pub(super) fn takes(input: &mut Tokens<'_, '_>, word: &str) -> bool {
 }
 
 pub(super) fn expect(input: &mut Tokens<'_, '_>, word: &str) -> Parsed<()> {
-    if takes(input, word) {
-        Ok(())
-    } else {
-        Err(Syntax::from_input(input))
-    }
+    if takes(input, word) { Ok(()) } else { Err(Syntax::from_input(input)) }
 }
 
 fn deeper(input: &Tokens<'_, '_>, depth: usize) -> Parsed<usize> {
     if depth < NESTING_LIMIT {
         Ok(depth + 1)
     } else {
-        Err(Syntax::new(
-            input,
-            format!("statement is nested more than {NESTING_LIMIT} levels deep"),
-        ))
+        Err(Syntax::new(input, format!("statement is nested more than {NESTING_LIMIT} levels deep")))
     }
 }
 
@@ -170,8 +141,7 @@ fn select(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Statement> {
     grouping(input, &mut found, depth)?;
     if takes(input, "ORDER") {
         expect(input, "BY")?;
-        found.order_by =
-            separated(1.., |i: &mut Tokens<'_, '_>| order(i, depth), comma).parse_next(input)?;
+        found.order_by = separated(1.., |i: &mut Tokens<'_, '_>| order(i, depth), comma).parse_next(input)?;
     }
     tail(input, &mut found)?;
     Ok(found)
@@ -201,9 +171,7 @@ fn from(input: &mut Tokens<'_, '_>, found: &mut Statement) -> Parsed<()> {
 /// `WITH SECURITY_ENFORCED`, `WITH USER_MODE`, `WITH DATA CATEGORY …`: kept as words, they change nothing here.
 fn with(input: &mut Tokens<'_, '_>) -> Parsed<String> {
     let mut words = vec![token(input, Kind::Name)?.text.to_owned()];
-    while let Some(token) =
-        next(input).filter(|token| token.kind == Kind::Name && !ends_with_clause(token))
-    {
+    while let Some(token) = next(input).filter(|token| token.kind == Kind::Name && !ends_with_clause(token)) {
         words.push(token.text.to_owned());
         let _ = input.next_token();
     }
@@ -211,18 +179,13 @@ fn with(input: &mut Tokens<'_, '_>) -> Parsed<String> {
 }
 
 fn ends_with_clause(token: &Token<'_>) -> bool {
-    [
-        "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR", "UPDATE",
-    ]
-    .iter()
-    .any(|word| is_word(token, word))
+    ["GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR", "UPDATE"].iter().any(|word| is_word(token, word))
 }
 
 fn grouping(input: &mut Tokens<'_, '_>, found: &mut Statement, depth: usize) -> Parsed<()> {
     if takes(input, "GROUP") {
         expect(input, "BY")?;
-        found.group_by = separated(1.., |i: &mut Tokens<'_, '_>| expression(i, depth), comma)
-            .parse_next(input)?;
+        found.group_by = separated(1.., |i: &mut Tokens<'_, '_>| expression(i, depth), comma).parse_next(input)?;
     }
     if takes(input, "HAVING") {
         found.having = Some(logical(input, depth)?);
@@ -246,21 +209,15 @@ fn tail(input: &mut Tokens<'_, '_>, found: &mut Statement) -> Parsed<()> {
         found.purposes.push(word);
     }
     if takes(input, "UPDATE") {
-        let word = |i: &mut Tokens<'_, '_>| {
-            token(i, Kind::Name).map(|word| word.text.to_ascii_uppercase())
-        };
+        let word = |i: &mut Tokens<'_, '_>| token(i, Kind::Name).map(|word| word.text.to_ascii_uppercase());
         found.updates = separated(1.., word, comma).parse_next(input)?;
     }
     Ok(())
 }
 
 fn whole(input: &mut Tokens<'_, '_>) -> Parsed<u64> {
-    any.verify_map(|token: &Token<'_>| {
-        (token.kind == Kind::Number)
-            .then(|| token.text.parse().ok())
-            .flatten()
-    })
-    .parse_next(input)
+    any.verify_map(|token: &Token<'_>| (token.kind == Kind::Number).then(|| token.text.parse().ok()).flatten())
+        .parse_next(input)
 }
 
 fn alias(input: &mut Tokens<'_, '_>, clauses_end: bool) -> Parsed<Option<String>> {
@@ -285,10 +242,7 @@ fn path_of(input: &mut Tokens<'_, '_>, reserved: bool) -> Parsed<Path> {
     let dot = |i: &mut Tokens<'_, '_>| expect(i, ".");
     let name = |i: &mut Tokens<'_, '_>| token(i, Kind::Name).map(|name| name.text.to_owned());
     let parts = separated(1.., name, dot).parse_next(input)?;
-    Ok(Path {
-        parts,
-        at: first.at,
-    })
+    Ok(Path { parts, at: first.at })
 }
 
 fn item(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Item> {
@@ -302,19 +256,13 @@ fn item(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Item> {
     }
     let found = expression(input, depth)?;
     if let Some(group) = field_group(&found) {
-        return group
-            .map(Item::Fields)
-            .ok_or_else(|| Syntax::from_input(input));
+        return group.map(Item::Fields).ok_or_else(|| Syntax::from_input(input));
     }
     Ok(Item::Expression(found, alias(input, false)?))
 }
 
 fn field_group(found: &Expression) -> Option<Option<FieldGroup>> {
-    let Expression::Call {
-        name,
-        argument: Some(argument),
-    } = found
-    else {
+    let Expression::Call { name, argument: Some(argument) } = found else {
         return None;
     };
     let Expression::Field(argument) = argument.as_ref() else {
@@ -333,14 +281,8 @@ fn field_group(found: &Expression) -> Option<Option<FieldGroup>> {
 
 fn type_of(input: &mut Tokens<'_, '_>) -> Parsed<Item> {
     expect(input, "TYPEOF")?;
-    let paths = |i: &mut Tokens<'_, '_>| {
-        separated(1.., |i: &mut Tokens<'_, '_>| path_of(i, true), comma).parse_next(i)
-    };
-    let mut found = TypeOf {
-        path: path_of(input, true)?,
-        branches: Vec::new(),
-        otherwise: Vec::new(),
-    };
+    let paths = |i: &mut Tokens<'_, '_>| separated(1.., |i: &mut Tokens<'_, '_>| path_of(i, true), comma).parse_next(i);
+    let mut found = TypeOf { path: path_of(input, true)?, branches: Vec::new(), otherwise: Vec::new() };
     while takes(input, "WHEN") {
         let object = token(input, Kind::Name)?.text.to_owned();
         expect(input, "THEN")?;
@@ -360,17 +302,11 @@ fn expression(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Expression> {
         return Ok(Expression::Field(path));
     }
     if takes(input, ")") {
-        return Ok(Expression::Call {
-            name: path,
-            argument: None,
-        });
+        return Ok(Expression::Call { name: path, argument: None });
     }
     let argument = Some(Box::new(expression(input, depth)?));
     expect(input, ")")?;
-    Ok(Expression::Call {
-        name: path,
-        argument,
-    })
+    Ok(Expression::Call { name: path, argument })
 }
 
 fn order(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Order> {
@@ -384,11 +320,7 @@ fn order(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Order> {
         expect(input, "LAST")?;
         Some(false)
     };
-    Ok(Order {
-        by,
-        descending,
-        nulls_first,
-    })
+    Ok(Order { by, descending, nulls_first })
 }
 
 /// One level of conditions: AND and OR do not mix, and NOT stands alone (grammar of Salesforce's apex-parser).
@@ -407,11 +339,7 @@ fn logical(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Condition> {
     while takes(input, word) {
         parts.push(simple(input, depth)?);
     }
-    Ok(if word == "AND" {
-        Condition::And(parts)
-    } else {
-        Condition::Or(parts)
-    })
+    Ok(if word == "AND" { Condition::And(parts) } else { Condition::Or(parts) })
 }
 
 fn simple(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Condition> {
@@ -435,11 +363,7 @@ fn simple(input: &mut Tokens<'_, '_>, depth: usize) -> Parsed<Condition> {
         return Ok(Condition::Includes(left, false, values(input)?));
     }
     let operator = comparison(input)?;
-    Ok(Condition::Compare(
-        left,
-        operator,
-        literal(input, operator == Comparison::Like)?,
-    ))
+    Ok(Condition::Compare(left, operator, literal(input, operator == Comparison::Like)?))
 }
 
 fn comparison(input: &mut Tokens<'_, '_>) -> Parsed<Comparison> {
@@ -455,12 +379,7 @@ fn comparison(input: &mut Tokens<'_, '_>) -> Parsed<Comparison> {
     .parse_next(input)
 }
 
-fn membership(
-    input: &mut Tokens<'_, '_>,
-    left: Expression,
-    positive: bool,
-    depth: usize,
-) -> Parsed<Condition> {
+fn membership(input: &mut Tokens<'_, '_>, left: Expression, positive: bool, depth: usize) -> Parsed<Condition> {
     let mut ahead = *input;
     if takes(&mut ahead, "(") && sees(&ahead, "SELECT") {
         *input = ahead;
@@ -473,8 +392,7 @@ fn membership(
 
 fn values(input: &mut Tokens<'_, '_>) -> Parsed<Vec<super::ast::Literal>> {
     expect(input, "(")?;
-    let found =
-        separated(1.., |i: &mut Tokens<'_, '_>| literal(i, false), comma).parse_next(input)?;
+    let found = separated(1.., |i: &mut Tokens<'_, '_>| literal(i, false), comma).parse_next(input)?;
     expect(input, ")")?;
     Ok(found)
 }

@@ -2,9 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result, Write as _};
 
-use super::ast::{
-    Comparison, Condition, Expression, FieldGroup, Item, Literal, Order, Path, Statement, TypeOf,
-};
+use super::ast::{Comparison, Condition, Expression, FieldGroup, Item, Literal, Order, Path, Statement, TypeOf};
 
 fn list<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> Result {
     for (index, item) in items.iter().enumerate() {
@@ -112,14 +110,8 @@ impl Display for Expression {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Expression::Field(path) => path.fmt(f),
-            Expression::Call {
-                name,
-                argument: None,
-            } => write!(f, "{name}()"),
-            Expression::Call {
-                name,
-                argument: Some(argument),
-            } => write!(f, "{name}({argument})"),
+            Expression::Call { name, argument: None } => write!(f, "{name}()"),
+            Expression::Call { name, argument: Some(argument) } => write!(f, "{name}({argument})"),
         }
     }
 }
@@ -140,17 +132,11 @@ impl Display for Condition {
                 write!(f, "{left} {} ", if *positive { "IN" } else { "NOT IN" })?;
                 values(f, right)
             }
-            Condition::InSelect(left, positive, right) => write!(
-                f,
-                "{left} {} ({right})",
-                if *positive { "IN" } else { "NOT IN" }
-            ),
+            Condition::InSelect(left, positive, right) => {
+                write!(f, "{left} {} ({right})", if *positive { "IN" } else { "NOT IN" })
+            }
             Condition::Includes(left, positive, right) => {
-                write!(
-                    f,
-                    "{left} {} ",
-                    if *positive { "INCLUDES" } else { "EXCLUDES" }
-                )?;
+                write!(f, "{left} {} ", if *positive { "INCLUDES" } else { "EXCLUDES" })?;
                 values(f, right)
             }
         }
@@ -189,7 +175,7 @@ impl Display for Literal {
         match self {
             Literal::Null => f.write_str("null"),
             Literal::Boolean(value) => value.fmt(f),
-            Literal::Number(text) | Literal::Date(text) | Literal::DateTime(text) => {
+            Literal::Number(text) | Literal::Date(text) | Literal::DateTime(text) | Literal::Time(text) => {
                 f.write_str(text)
             }
             Literal::Text(text) => quoted(f, text, false),

@@ -2,9 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::ast::{
-    Comparison, Condition, Expression, FieldGroup, Item, Literal, Order, Path, Statement,
-};
+use super::ast::{Comparison, Condition, Expression, FieldGroup, Item, Literal, Order, Path, Statement};
 use super::parse;
 
 fn message(statement: &str) -> String {
@@ -31,11 +29,7 @@ fn statements_of_real_clients_parse() {
         "SELECT Id FROM X__c WHERE M__c INCLUDES ('A;B','C') AND A__c > USD5000.5 AND D__c = LAST_N_DAYS:30 ALL ROWS",
         "SELECT Id FROM Account WHERE (NOT Name LIKE 'a\\_%') AND AnnualRevenue > 1.5e6",
     ] {
-        assert!(
-            parse(statement).is_ok(),
-            "{statement}: {}",
-            message(statement)
-        );
+        assert!(parse(statement).is_ok(), "{statement}: {}", message(statement));
     }
 }
 
@@ -43,19 +37,10 @@ fn statements_of_real_clients_parse() {
 fn refusals_name_the_token() {
     assert_eq!(message("SELECT Id FROM"), "unexpected token: <EOF>");
     assert_eq!(message("SELECT FROM Account"), "unexpected token: FROM");
-    assert_eq!(
-        message("SELECT Id FROM Account WHERE Name IS NULL"),
-        "unexpected token: IS"
-    );
-    assert_eq!(
-        message("SELECT Id FROM Account WHERE A = 1 AND B = 2 OR C = 3"),
-        "unexpected token: OR"
-    );
+    assert_eq!(message("SELECT Id FROM Account WHERE Name IS NULL"), "unexpected token: IS");
+    assert_eq!(message("SELECT Id FROM Account WHERE A = 1 AND B = 2 OR C = 3"), "unexpected token: OR");
     assert_eq!(message("SELECT * FROM Account"), "unexpected token: *");
-    assert_eq!(
-        message("SELECT Id FROM Account WHERE Name = \"x\""),
-        "unexpected token: \""
-    );
+    assert_eq!(message("SELECT Id FROM Account WHERE Name = \"x\""), "unexpected token: \"");
     assert_eq!(message("q"), "unexpected token: q");
     assert_eq!(message(""), "SOQL statements cannot be empty or null");
     assert!(message("SELECT Id FROM A WHERE N = 'a\\qb'").contains("Illegal character sequence"));
@@ -64,17 +49,10 @@ fn refusals_name_the_token() {
 
 #[test]
 fn escapes_resolve() {
-    let found = parse(r"SELECT Id FROM A WHERE N = 'a\'b\\c\nd\u00e9\uD83D\uDE00'")
-        .map(|found| found.filter);
+    let found = parse(r"SELECT Id FROM A WHERE N = 'a\'b\\c\nd\u00e9\uD83D\uDE00'").map(|found| found.filter);
     let text = Literal::Text("a'b\\c\ndé😀".to_owned());
-    let field = Expression::Field(Path {
-        parts: vec!["N".to_owned()],
-        at: 0,
-    });
-    assert_eq!(
-        found,
-        Ok(Some(Condition::Compare(field, Comparison::Equal, text)))
-    );
+    let field = Expression::Field(Path { parts: vec!["N".to_owned()], at: 0 });
+    assert_eq!(found, Ok(Some(Condition::Compare(field, Comparison::Equal, text))));
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -102,8 +80,8 @@ fn value() -> impl Strategy<Value = Literal> {
         "-?[0-9]{1,9}(\\.[0-9]{1,4})?(e-?[0-9]{1,2})?".prop_map(Literal::Number),
         any::<String>().prop_map(Literal::Text),
         "[12][0-9]{3}-[01][0-9]-[0-3][0-9]".prop_map(Literal::Date),
-        "[12][0-9]{3}-[01][0-9]-[0-3][0-9]T10:00:00(\\.000)?(Z|[+-]0[0-9]:00)"
-            .prop_map(Literal::DateTime),
+        "[12][0-9]{3}-[01][0-9]-[0-3][0-9]T10:00:00(\\.000)?(Z|[+-]0[0-9]:00)".prop_map(Literal::DateTime),
+        "[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.000)?Z".prop_map(Literal::Time),
         Just(Literal::Relative("TODAY".to_owned(), None)),
         any::<u32>().prop_map(|count| Literal::Relative("LAST_N_DAYS".to_owned(), Some(count))),
         "[0-9]{1,6}(\\.[0-9]{1,2})?".prop_map(|amount| Literal::Money("USD".to_owned(), amount)),
@@ -120,22 +98,12 @@ fn simple() -> impl Strategy<Value = Condition> {
         Just(Comparison::GreaterOrEqual)
     ];
     prop_oneof![
-        (expression(), operator, value())
-            .prop_map(|(left, operator, right)| Condition::Compare(left, operator, right)),
-        (expression(), "([a-z%_' é]|\\\\%|\\\\_|\\\\\\\\){0,9}").prop_map(|(left, right)| {
-            Condition::Compare(left, Comparison::Like, Literal::Pattern(right))
-        }),
-        (
-            expression(),
-            any::<bool>(),
-            proptest::collection::vec(value(), 1..4)
-        )
+        (expression(), operator, value()).prop_map(|(left, operator, right)| Condition::Compare(left, operator, right)),
+        (expression(), "([a-z%_' é]|\\\\%|\\\\_|\\\\\\\\){0,9}")
+            .prop_map(|(left, right)| { Condition::Compare(left, Comparison::Like, Literal::Pattern(right)) }),
+        (expression(), any::<bool>(), proptest::collection::vec(value(), 1..4))
             .prop_map(|(l, p, r)| Condition::In(l, p, r)),
-        (
-            expression(),
-            any::<bool>(),
-            proptest::collection::vec(value(), 1..4)
-        )
+        (expression(), any::<bool>(), proptest::collection::vec(value(), 1..4))
             .prop_map(|(l, p, r)| Condition::Includes(l, p, r)),
     ]
 }
@@ -155,13 +123,11 @@ fn statement() -> impl Strategy<Value = Statement> {
         6 => (expression(), proptest::option::of(name())).prop_map(|(expression, alias)| Item::Expression(expression, alias)),
         1 => Just(Item::Fields(FieldGroup::Standard)),
     ];
-    let order = (expression(), any::<bool>(), any::<Option<bool>>()).prop_map(
-        |(by, descending, nulls_first)| Order {
-            by,
-            descending,
-            nulls_first,
-        },
-    );
+    let order = (expression(), any::<bool>(), any::<Option<bool>>()).prop_map(|(by, descending, nulls_first)| Order {
+        by,
+        descending,
+        nulls_first,
+    });
     (
         proptest::collection::vec(item, 1..5),
         path(),
@@ -172,19 +138,17 @@ fn statement() -> impl Strategy<Value = Statement> {
         any::<Option<u32>>(),
         any::<bool>(),
     )
-        .prop_map(
-            |(items, from, alias, filter, order_by, limit, offset, all_rows)| Statement {
-                items,
-                from,
-                alias,
-                filter,
-                order_by,
-                limit: limit.map(u64::from),
-                offset: offset.map(u64::from),
-                all_rows,
-                ..Statement::default()
-            },
-        )
+        .prop_map(|(items, from, alias, filter, order_by, limit, offset, all_rows)| Statement {
+            items,
+            from,
+            alias,
+            filter,
+            order_by,
+            limit: limit.map(u64::from),
+            offset: offset.map(u64::from),
+            all_rows,
+            ..Statement::default()
+        })
 }
 
 proptest! {

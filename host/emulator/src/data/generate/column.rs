@@ -52,9 +52,14 @@ pub enum Kind {
     Id([u8; 3]),
     /// One of the pool, chosen by the group's seed.
     Pick(Pool),
-    /// The pool's value at the row's number modulo its length, then a number.
-    Numbered { head: &'static str, width: usize },
-    Boolean { trues: u64 },
+    /// The row's number behind a word.
+    Numbered {
+        head: &'static str,
+        width: usize,
+    },
+    Boolean {
+        trues: u64,
+    },
     Company,
     PersonName,
     FirstName,
@@ -64,15 +69,26 @@ pub enum Kind {
     Url,
     Street,
     Words,
-    Prose { most: u64 },
-    Decimal { digits: u32, scale: u32, negatives: bool },
-    Whole { below: u64 },
+    Prose {
+        most: u64,
+    },
+    Decimal {
+        digits: u32,
+        scale: u32,
+        negatives: bool,
+    },
+    Whole {
+        below: u64,
+    },
     Day,
     Moment,
     Created,
     Changed,
     Clock,
-    Reference { places: Vec<Place>, skew: bool },
+    Reference {
+        places: Vec<Place>,
+        skew: bool,
+    },
     /// A row of the same object with a lower number.
     Ancestor(Place),
 }
@@ -129,7 +145,9 @@ impl Column {
             Kind::Pick(pool) => sink.pooled(pool, self.choice(row, pool.len())),
             Kind::Boolean { trues } => sink.cell(if (hash >> 20) & 255 < *trues { b"true" } else { b"false" }),
             Kind::Decimal { digits, scale, negatives } => decimal(hash, *digits, *scale, *negatives, sink),
-            Kind::Day => sink.cell(&calendar::day((FIRST_SECOND + below(hash, CREATED_SECONDS + CHANGED_SECONDS)) / 86_400)),
+            Kind::Day => {
+                sink.cell(&calendar::day((FIRST_SECOND + below(hash, CREATED_SECONDS + CHANGED_SECONDS)) / 86_400))
+            }
             Kind::Moment => sink.cell(&calendar::second(FIRST_SECOND + below(hash, CREATED_SECONDS + CHANGED_SECONDS))),
             Kind::Created => sink.cell(&calendar::second(self.created(row))),
             Kind::Changed => sink.cell(&calendar::second(self.created(row) + below(hash, CHANGED_SECONDS))),

@@ -21,7 +21,12 @@ const ROOTS: u64 = 200;
 const LONG_NULLS: u64 = 140;
 /// References that stay empty because nothing here was merged, converted or repeated.
 const NEVER: [&str; 7] = [
-    "MasterRecordId", "RecordTypeId", "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId", "RecurrenceActivityId",
+    "MasterRecordId",
+    "RecordTypeId",
+    "ConvertedAccountId",
+    "ConvertedContactId",
+    "ConvertedOpportunityId",
+    "RecurrenceActivityId",
     "Pricebook2Id",
 ];
 
@@ -47,7 +52,9 @@ struct Context<'a> {
 pub fn column(object: &ObjectDef, field: &FieldDef, rows: u64, seed: u64, targets: &[Target]) -> Column {
     let context = Context { object, field, rows, targets };
     let (kind, group) = kind(&context);
-    let own = named_seed(seed, &format!("{}.{}", object.name, field.name));
+    // A record's two dates of change are one.
+    let name = if matches!(kind, Kind::Changed) { "changed" } else { field.name.as_str() };
+    let own = named_seed(seed, &format!("{}.{name}", object.name));
     let group = named_seed(seed, &format!("{}:{}", object.name, group.unwrap_or(&field.name)));
     Column { seed: own, group, nulls: nulls(field, &kind), awkward: awkward_values(field, &kind), kind }
 }
@@ -57,7 +64,12 @@ fn nulls(field: &FieldDef, kind: &Kind) -> u64 {
         Kind::Ancestor(_) => ROOTS,
         Kind::Reference { .. } if field.nillable => ORPHANS,
         Kind::Prose { .. } => LONG_NULLS,
-        Kind::Id(_) | Kind::Null | Kind::Constant(_) | Kind::Boolean { .. } | Kind::Numbered { .. } | Kind::PersonName => 0,
+        Kind::Id(_)
+        | Kind::Null
+        | Kind::Constant(_)
+        | Kind::Boolean { .. }
+        | Kind::Numbered { .. }
+        | Kind::PersonName => 0,
         _ if field.nillable => USUAL_NULLS,
         _ => 0,
     }
@@ -74,11 +86,18 @@ fn awkward_values(field: &FieldDef, kind: &Kind) -> Pool {
         Kind::Decimal { .. } => Pool::decimals(awkward::NUMBERS.into_iter().filter(fits)),
         Kind::Day => Pool::texts(awkward::DATES.into_iter().filter(fits)),
         Kind::Moment => Pool::texts(awkward::MOMENTS.into_iter().filter(fits)),
-        Kind::Company | Kind::LastName | Kind::FirstName | Kind::Street | Kind::Words | Kind::Phone | Kind::Url if free => Pool::texts(awkward::TEXTS.into_iter().filter(fits)),
+        Kind::Company | Kind::LastName | Kind::FirstName | Kind::Street | Kind::Words | Kind::Phone | Kind::Url
+            if free =>
+        {
+            Pool::texts(awkward::TEXTS.into_iter().filter(fits))
+        }
         Kind::Prose { .. } => {
             let longest = awkward::long_text(usize::try_from(field.length).unwrap_or(usize::MAX));
             // One in so many awkward texts is as long as the field allows.
-            let usual = std::iter::repeat_n(awkward::TEXTS, awkward::TEXTS_PER_LONGEST).flatten().filter(fits).map(str::to_owned);
+            let usual = std::iter::repeat_n(awkward::TEXTS, awkward::TEXTS_PER_LONGEST)
+                .flatten()
+                .filter(fits)
+                .map(str::to_owned);
             Pool::texts(usual.chain([longest]))
         }
         _ => Pool::default(),
@@ -101,12 +120,16 @@ fn kind(context: &Context<'_>) -> Planned {
         FieldType::Picklist | FieldType::Combobox | FieldType::MultiPicklist if !field.picklist.is_empty() => {
             (Kind::Pick(Pool::texts(picks(field))), None)
         }
-        FieldType::Int | FieldType::Long => (Kind::Whole { below: words::POWERS[usize::from(field.digits.clamp(1, 6))] }, None),
+        FieldType::Int | FieldType::Long => {
+            (Kind::Whole { below: words::POWERS[usize::from(field.digits.clamp(1, 6))] }, None)
+        }
         FieldType::Double | FieldType::Currency | FieldType::Percent => (decimal(field), None),
         FieldType::Date => (Kind::Day, None),
         FieldType::DateTime => (Kind::Moment, None),
         FieldType::Time => (Kind::Clock, None),
-        FieldType::Address | FieldType::Location | FieldType::Base64 | FieldType::AnyType | FieldType::ComplexValue => (Kind::Null, None),
+        FieldType::Address | FieldType::Location | FieldType::Base64 | FieldType::AnyType | FieldType::ComplexValue => {
+            (Kind::Null, None)
+        }
         _ => text(context),
     }
 }
@@ -126,7 +149,9 @@ fn system(context: &Context<'_>) -> Option<Planned> {
         "IsDeleted" | "IsConverted" | "IsArchived" => (Kind::Constant(Pool::texts(["false"])), None),
         "CreatedDate" => (Kind::Created, Some("created")),
         "LastModifiedDate" | "SystemModstamp" => (Kind::Changed, Some("created")),
-        "LastViewedDate" | "LastReferencedDate" | "PhotoUrl" | "Jigsaw" | "JigsawCompanyId" | "JigsawContactId" => (Kind::Null, None),
+        "LastViewedDate" | "LastReferencedDate" | "PhotoUrl" | "Jigsaw" | "JigsawCompanyId" | "JigsawContactId" => {
+            (Kind::Null, None)
+        }
         "CreatedById" | "LastModifiedById" => (reference(context), None),
         _ if field.external_id => (Kind::Numbered { head: "EXT-", width: 9 }, None),
         _ if field.auto_number => (Kind::Numbered { head: "", width: 8 }, None),
@@ -169,7 +194,12 @@ fn reference(context: &Context<'_>) -> Kind {
     let mut places: Vec<Place> = Vec::new();
     for name in &field.references {
         if let Some(target) = targets.iter().find(|target| target.name == *name && target.rows > 0) {
-            places.push(Place { object: target.object, prefix: target.prefix, rows: target.rows, given: target.given.clone() });
+            places.push(Place {
+                object: target.object,
+                prefix: target.prefix,
+                rows: target.rows,
+                given: target.given.clone(),
+            });
         }
     }
     // Users before queues: most records belong to people.
@@ -222,7 +252,9 @@ fn shaped(field: &FieldDef) -> Kind {
         _ if name.ends_with("State") => pool(words::STATES),
         _ if name.ends_with("PostalCode") => pool(words::POSTAL_CODES),
         _ if name.ends_with("Country") => pool(words::COUNTRIES),
-        _ if field.length > 0 && field.length < 30 => Kind::Whole { below: words::POWERS[(field.length as usize).clamp(1, 8)] },
+        _ if field.length > 0 && field.length < 30 => {
+            Kind::Whole { below: words::POWERS[(field.length as usize).clamp(1, 8)] }
+        }
         _ => Kind::Words,
     }
 }

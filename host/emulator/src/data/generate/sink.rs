@@ -184,7 +184,12 @@ mod tests {
             TextSink(&mut text).decimal(negative, mantissa, scale);
             java_double(&text, &mut slow);
             slow.push(b'"');
-            assert_eq!(String::from_utf8_lossy(&fast), String::from_utf8_lossy(&slow), "{}", String::from_utf8_lossy(&text));
+            assert_eq!(
+                String::from_utf8_lossy(&fast),
+                String::from_utf8_lossy(&slow),
+                "{}",
+                String::from_utf8_lossy(&text)
+            );
         }
     }
 }

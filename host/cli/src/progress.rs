@@ -150,6 +150,9 @@ impl State {
     }
 
     fn figures(&self, now: Instant) -> String {
+        if let (0, Some(rows)) = (self.rows, self.announced) {
+            return format!("moving {}", several(rows, "row"));
+        }
         let of = self.announced.map_or(String::new(), |rows| format!(" of {}", count(rows)));
         let seconds = (now - self.moving_since.unwrap_or(self.started)).as_secs_f64();
         let rate = if self.rows == 0 { String::new() } else { format!(", {}", rate(self.rows, seconds)) };

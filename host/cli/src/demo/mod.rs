@@ -102,6 +102,8 @@ fn shown(part: &Head) -> String {
         let lines = part.rows.iter().flatten().flatten();
         return lines.map(|line| table::line(line, width)).collect::<Vec<_>>().join("\n");
     }
-    let cells = |row: &Vec<Option<String>>| row.iter().map(|cell| cell.clone().unwrap_or_else(|| NULL_TEXT.to_owned())).collect();
+    let cells = |row: &Vec<Option<String>>| {
+        row.iter().map(|cell| cell.clone().unwrap_or_else(|| NULL_TEXT.to_owned())).collect()
+    };
     table::cut(&part.columns, &part.rows.iter().map(cells).collect::<Vec<_>>(), width)
 }

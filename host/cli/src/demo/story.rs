@@ -1,6 +1,6 @@
 //! The demo's steps and the words between them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use console::style;
 
@@ -70,14 +70,23 @@ pub fn first_rows(title: &str) -> String {
 
 /// Where things lie and what to try next.
 pub fn closing(dir: &Path) -> String {
-    let dir = dir.display();
+    let (program, dir) = (program(), dir.display());
     format!(
         "
 results lie in {dir}/results, the pipelines beside them. Try next:
-  forcepump plan {dir}/accounts.toml           what would be sent, and what each plugin does
-  forcepump preview {dir}/contacts.toml -n 5   rows before and after each transform
-  edit {dir}/accounts.toml, then
-  forcepump run {dir}/accounts.toml            the demo org starts by itself for the run
-  swap a destination: change `plugin = \"csv\"` to \"jsonl\" or \"parquet\" in {dir}/opportunities.toml"
+  {program} plan {dir}/accounts.toml
+      what would be sent, and what each plugin does
+  {program} preview {dir}/contacts.toml -n 5
+      rows before and after each transform
+  {program} run {dir}/opportunities.toml
+      after an edit, such as plugin = \"parquet\"; the demo org starts by itself for the run"
     )
+}
+
+/// This program as the operator can type it: `cargo run` puts nothing on the search path.
+fn program() -> String {
+    let typed = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let here = std::env::current_dir().unwrap_or_default();
+    let short = typed.strip_prefix(&here).unwrap_or(&typed);
+    if short.components().count() < 2 { "forcepump".to_owned() } else { clean(&short.display().to_string()) }
 }

@@ -91,7 +91,12 @@ fn columns(columns: &[PlanColumn]) -> String {
         .iter()
         .map(|column| {
             let nullable = if column.nullable { "yes" } else { "no" };
-            vec![column.name.clone(), column.salesforce_type.clone().unwrap_or_default(), column.arrow_type.clone(), nullable.to_owned()]
+            vec![
+                column.name.clone(),
+                column.salesforce_type.clone().unwrap_or_default(),
+                column.arrow_type.clone(),
+                nullable.to_owned(),
+            ]
         })
         .collect();
     table::whole(&["column", "salesforce type", "arrow type", "nullable"], &rows)

@@ -104,7 +104,9 @@ mod tests {
         let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)));
         let batch = batch.expect("the columns have one length");
         let rejected = vec![PreviewReject { row: 3, code: "BAD\u{1b}".to_owned(), reason: "no number".to_owned() }];
-        Preview { stages: vec![PreviewStage { label: "Account".to_owned(), batches: vec![batch], rejected, filtered: 2 }] }
+        Preview {
+            stages: vec![PreviewStage { label: "Account".to_owned(), batches: vec![batch], rejected, filtered: 2 }],
+        }
     }
 
     #[test]

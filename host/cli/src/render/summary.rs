@@ -7,8 +7,6 @@ use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
 use crate::output::clean;
 
-/// Files of a folder that are listed by name.
-const LISTED_FILES: usize = 5;
 /// Fields left out of the query that are listed by name.
 const LISTED_FIELDS: usize = 10;
 
@@ -89,14 +87,11 @@ fn retries(retries: u64) -> String {
 pub fn place_text(place: &ResultPlace) -> String {
     match place {
         ResultPlace::Sqlite { path } => path.clone(),
-        ResultPlace::Folder { path, files } => {
-            let listed = files.iter().take(LISTED_FILES).cloned().collect::<Vec<_>>().join(", ");
-            match files.len() {
-                0 => format!("{path} (no files)"),
-                n if n > LISTED_FILES => format!("{path}: {listed} and {} more", n - LISTED_FILES),
-                _ => format!("{path}: {listed}"),
-            }
-        }
+        ResultPlace::Folder { path, files } => match files.as_slice() {
+            [] => format!("{path}, no files"),
+            [file] => format!("{path}/{file}"),
+            [first, ..] => format!("{path}, {} files: {first}, …", count(files.len() as u64)),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tables that fit the terminal: narrow cells, and wide tables cut with the number of columns left out.
 
-use comfy_table::{LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use console::{Term, measure_text_width, truncate_str};
 
 use crate::output::clean;
@@ -73,12 +73,22 @@ fn left_out(names: &[String]) -> String {
     format!(" … {} more {columns}: {listed}{more}", names.len())
 }
 
+/// Numbers, with or without a unit, line up on the right; a null has no say.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    text == "null" || (!digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.')))
+}
+
 fn draw<'a>(header: &[String], rows: impl Iterator<Item = &'a [String]>) -> String {
     let mut table = Table::new();
     table.load_style(STYLE).set_header(header.to_vec());
+    let mut all_numbers = vec![true; header.len()];
     for row in rows {
+        all_numbers.iter_mut().zip(row).for_each(|(all, text)| *all &= is_number(text));
         table.add_row(row.to_vec());
     }
+    let numbers = table.column_iter_mut().zip(all_numbers).filter(|(_, all)| *all);
+    numbers.for_each(|(column, _)| column.set_cell_alignment(CellAlignment::Right));
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 

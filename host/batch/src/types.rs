@@ -7,7 +7,7 @@
 //! | `boolean` | `Boolean` | |
 //! | `int` | `Int32` | |
 //! | `long` | `Int64` | |
-//! | `double`, `currency`, `percent` | `Decimal128(max(precision, 18), scale)` | precision up to 38, all digits kept |
+//! | `double`, `currency`, `percent` | `Decimal128(max(precision, 18) + 1, scale)` | up to 38 digits, all kept; one more than describe says, because 18 nines come as `1.0E18` |
 //! | `date` | `Date32` | years 0001 to 9999 |
 //! | `datetime` | `Timestamp(Microsecond, "UTC")` | |
 //! | `time` | `Time64(Microsecond)` | |
@@ -223,7 +223,8 @@ fn decimal_type(spec: &FieldSpec) -> Result<DataType, TypeError> {
     let Some(scale) = scale else {
         return Err(TypeError::Scale { field: spec.name.clone(), scale: spec.scale });
     };
-    let precision = spec.precision.max(MIN_DECIMAL_PRECISION).max(scale);
+    // A double of 18 nines is written as 1.0E18 (Java's Double.toString), which has 19 digits.
+    let precision = spec.precision.max(MIN_DECIMAL_PRECISION).max(scale) + 1;
     Ok(DataType::Decimal128(precision.min(MAX_DECIMAL_PRECISION), spec.scale))
 }
 
@@ -259,7 +260,7 @@ mod tests {
         let mut spec = FieldSpec::new("Amount", T::Currency);
         (spec.precision, spec.scale) = (16, 2);
         let field = arrow_field(&spec).unwrap();
-        assert_eq!(field.data_type(), &DataType::Decimal128(18, 2));
+        assert_eq!(field.data_type(), &DataType::Decimal128(19, 2));
         assert_eq!(field.metadata()["sf.precision"], "16");
         (spec.precision, spec.scale) = (60, 20);
         assert_eq!(arrow_field(&spec).unwrap().data_type(), &DataType::Decimal128(38, 20));

@@ -5,11 +5,13 @@ mod commands;
 mod demo;
 mod exit;
 mod interrupt;
+mod memory;
 mod org;
 mod output;
 mod progress;
 mod render;
 
 fn main() -> std::process::ExitCode {
+    memory::share_arenas();
     commands::main(std::env::args_os())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use forcepump_salesforce::{Client, ClientOptions, ResolvedConnection, ResolvedQuery, Select};
+use forcepump_salesforce::{Client, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
 
 use crate::cancel::Cancel;
@@ -76,7 +76,7 @@ impl Session {
             None => resolved,
         };
         let org = resolved.host().to_owned();
-        let client = Client::new(resolved, ClientOptions::default())?;
+        let client = Client::new(resolved, config.http.options())?;
         Ok(Self { host: host.clone(), pipeline, client, connection: name, org })
     }
 

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use super::failure::Failure;
 use super::pages::PageQueue;
 
-/// Decoded batches that wait for the plugins; more would only hold memory.
-const BATCHES_AHEAD: usize = 2;
+/// Decoded batches that wait for the plugins, beside the one being filled and the one being worked on.
+const BATCHES_AHEAD: usize = 1;
 
 /// What a page gives, in this order.
 pub(crate) enum Piece {

@@ -24,7 +24,7 @@ use crate::session::Session;
 /// Rows asked of a transform's `finish` at a time.
 pub(crate) const FINISH_ROWS: u32 = 8_192;
 /// CSV bytes of a batch at most, so that memory stays flat with very wide rows.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 /// Workers at most, whatever a destination can take: each holds instances, buffers and a connection.
 const MAX_LANES: u32 = 4;
 

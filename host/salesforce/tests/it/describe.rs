@@ -69,7 +69,7 @@ async fn every_readable_field_and_what_is_left_out() {
     let skipped: Vec<_> = query.skipped.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(skipped, ["MailingAddress", "Photo__c", "Odd"]);
     assert!(query.skipped[0].reason.contains("MailingCity"));
-    assert_eq!(query.schema.field(4).data_type(), &DataType::Decimal128(18, 2));
+    assert_eq!(query.schema.field(4).data_type(), &DataType::Decimal128(19, 2));
     assert!(!query.schema.field(0).is_nullable() && query.schema.field(1).is_nullable());
 }
 

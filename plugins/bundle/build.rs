@@ -119,7 +119,7 @@ fn rustc() -> OsString {
 /// Compiles the plugins with one cargo; gives the folder of the core modules.
 fn compile(root: &Path, target_dir: &Path, plugins: &[&Plugin]) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo.current_dir(root).args(["build", "--quiet", "--lib", "--target", TARGET, "--profile", PROFILE]);
     cargo.arg("--target-dir").arg(target_dir);
     for plugin in plugins {
         cargo.args(["-p", plugin.package]);

@@ -72,7 +72,7 @@ impl sql::Database for InMemory {
 impl InMemory {
     fn rows(&self, statement: &str, params: &[Value]) -> rusqlite::Result<Table> {
         let mut prepared = self.0.prepare(statement)?;
-        let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
         let mut columns = vec![Vec::new(); names.len()];
         let mut rows = prepared.query(rusqlite::params_from_iter(params.iter().map(stored)))?;
         while let Some(row) = rows.next()? {

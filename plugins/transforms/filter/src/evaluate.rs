@@ -179,10 +179,10 @@ impl Test {
                 Bitmap::from_fn(rows, |row| text.get(row).is_some_and(|found| pattern.matches(found)))
             }
             (Test::Exact(op, bound), Values::Exact { values, .. }) => {
-                each_width!(values, column => test_all(column, |value| bound.holds(*op, i128::from(value))))
+                each_width!(values, column => test_all(column, |value| bound.holds(*op, wide(value))))
             }
             (Test::ExactIn(wanted), Values::Exact { values, .. }) => {
-                each_width!(values, column => test_all(column, |value| wanted.contains(&i128::from(value))))
+                each_width!(values, column => test_all(column, |value| wanted.contains(&wide(value))))
             }
             (Test::Float(op, wanted), Values::Float(floats)) => {
                 floats.test(|found| found.partial_cmp(wanted).is_some_and(|order| op.holds(order)))
@@ -197,6 +197,11 @@ impl Test {
 fn test_all<T: Primitive>(column: &PrimitiveColumn<T>, test: impl Fn(T) -> bool) -> Bitmap {
     let values = column.values();
     Bitmap::from_fn(values.len(), |row| test(values[row]))
+}
+
+/// Every integer as the widest one.
+fn wide(value: impl Into<i128>) -> i128 {
+    value.into()
 }
 
 impl Floats {
@@ -271,6 +276,6 @@ impl Values {
 
 impl Integers {
     fn get(&self, row: usize) -> Option<i128> {
-        each_width!(self, column => column.get(row).map(i128::from))
+        each_width!(self, column => column.get(row).map(wide))
     }
 }

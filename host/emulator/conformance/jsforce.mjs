@@ -25,7 +25,7 @@ await byClient.authorize({ grant_type: 'client_credentials' });
 const described = await bySoap.describe('Account');
 const rest = await bySoap.query(soql, { autoFetch: true, maxFetch: 1e6 });
 bySoap.bulk2.pollInterval = 50;
-bySoap.bulk2.pollTimeout = 60000;
+bySoap.bulk2.pollTimeout = 600000;
 const bulk = await (await bySoap.bulk2.query(soql)).toArray();
 const count = await byClient.query('SELECT COUNT() FROM Account');
 

@@ -229,6 +229,17 @@ fn entity(name: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_passed_over(text in "(<|>|/|:|&|;|#|login|username|é|\\s|.){0,40}") {
+            if let Some(login) = element(&text, "login") {
+                let _ = element(login, "username").map(unescape);
+            }
+            prop_assert_eq!(unescape(&escape(&text)), text);
+        }
+    }
 
     #[test]
     fn elements_are_found_whatever_their_prefix() {

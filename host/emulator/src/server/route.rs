@@ -189,6 +189,14 @@ impl Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_path_names_something(path in "(/|services|data|v62\\.0|jobs|query|%|%2F|é|.){0,20}") {
+            let _ = Route::parse(&path).methods();
+        }
+    }
 
     #[test]
     fn paths_name_resources() {

@@ -29,10 +29,10 @@ impl Sweep {
     /// None when the new file is no manifest (no `files` list): then it is a file like any other.
     pub(crate) fn prepare(root: &Root, new: &Aside) -> Result<Option<Self>, FileError> {
         let path = new.path();
-        let Some(named) = new.read_back(MANIFEST_MAX_BYTES)?.and_then(|text| files_of(path, &text)) else {
+        let Some(manifest) = new.read_back(MANIFEST_MAX_BYTES)?.and_then(|text| Manifest::parse(path, &text)) else {
             return Ok(None);
         };
-        if let Some(old) = read(new.folder(), MANIFEST_NAME).filter(|text| files_of(path, text).is_some()) {
+        if let Some(old) = read(new.folder(), MANIFEST_NAME).filter(|text| Manifest::parse(path, text).is_some()) {
             let mut copy = root.aside(path.beside(REPLACED_MANIFEST_NAME)?)?;
             copy.write_all(&old).map_err(|e| FileError::io(&path.text(), &e))?;
             copy.keep()?;
@@ -40,13 +40,14 @@ impl Sweep {
         let mut stale = BTreeSet::new();
         let mut older = Vec::new();
         for name in adding_manifests(new.folder()) {
-            if let Some(files) = read(new.folder(), &name).and_then(|text| files_of(path, &text)) {
-                stale.extend(files);
+            let found = read(new.folder(), &name).and_then(|text| Manifest::parse(path, &text));
+            if let Some(found) = found.filter(|found| found.feed == manifest.feed) {
+                stale.extend(found.files);
                 older.push(path.beside(&name)?);
             }
         }
         let own = path.text();
-        let stale = stale.into_iter().filter(|file| !named.contains(file) && *file != own);
+        let stale = stale.into_iter().filter(|file| !manifest.files.contains(file) && *file != own);
         let stale = stale.filter_map(|file| GuestPath::parse(&file).ok()).collect();
         Ok(Some(Self { stale, older }))
     }
@@ -57,12 +58,24 @@ impl Sweep {
     }
 }
 
-/// The paths, from the root down, that the manifest `text` at `manifest` names.
-fn files_of(manifest: &GuestPath, text: &[u8]) -> Option<BTreeSet<String>> {
-    let parsed: serde_json::Value = serde_json::from_slice(text).ok()?;
-    let files = parsed.get("files")?.as_array()?;
-    let paths = files.iter().filter_map(|file| file.get("path")?.as_str());
-    Some(paths.filter_map(|path| Some(manifest.beside(path).ok()?.text())).collect())
+/// What counts in a manifest.
+struct Manifest {
+    /// Whose files they are.
+    feed: Option<String>,
+    /// Paths from the root down.
+    files: BTreeSet<String>,
+}
+
+impl Manifest {
+    /// Reads the manifest `text` that stands, or is to stand, at `at`; none when it has no list of files.
+    fn parse(at: &GuestPath, text: &[u8]) -> Option<Self> {
+        let parsed: serde_json::Value = serde_json::from_slice(text).ok()?;
+        let files = parsed.get("files")?.as_array()?;
+        let paths = files.iter().filter_map(|file| file.get("path")?.as_str());
+        let files = paths.filter_map(|path| Some(at.beside(path).ok()?.text())).collect();
+        let feed = parsed.get("feed").and_then(serde_json::Value::as_str).map(str::to_owned);
+        Some(Self { feed, files })
+    }
 }
 
 fn adding_manifests(folder: &Dir) -> Vec<String> {

@@ -8,11 +8,11 @@
 //!   committed twice replaces its own file. Where unit ids repeat from run to run, the name carries
 //!   the run id as well, or a later run would replace files that an earlier one still counts on.
 //! * **A manifest names the files that count**, with paths relative to its own folder:
-//!   `{"files": [{"path": "p0001.csv", …}, …]}`, written as `raw` in `conclude`. Other members are the
-//!   plugin's own. Sub-folders and `..` are allowed as in any sink's path: the former yes, the latter no.
+//!   `{"feed": "Account", "files": [{"path": "p0001.csv", …}, …]}`, written as `raw` in `conclude`. Other
+//!   members are the plugin's own.
 //! * **`append`** writes `manifest-<run id>.json`: it adds to the folder and takes nothing away.
 //! * **`overwrite`** writes `manifest.json` ([`MANIFEST_NAME`]): once it stands, the host removes
-//!   every file that an older manifest of the same folder (`manifest.json`, `manifest-*.json`) named
+//!   every file that an older manifest of the same folder and feed (`manifest.json`, `manifest-*.json`) named
 //!   and the new one does not, and then those older manifests. The older `manifest.json` is kept aside
 //!   as [`REPLACED_MANIFEST_NAME`] until the sweep is done, so that a crash in between loses nothing:
 //!   finishing the manifest again sweeps again. Files that no manifest ever named are not touched.

@@ -62,6 +62,8 @@ impl SqlError {
                 Self::Retryable(format!("another writer holds the database: {text}"))
             }
             (ErrorCode::TooBig, _) => Self::TooLarge(super::connection::VALUE_MAX_BYTES),
+            // rusqlite steps a statement that SQLite found nothing in.
+            (ErrorCode::ApiMisuse, _) => Self::database("42601", "there is no statement in the text"),
             (ErrorCode::AuthorizationForStatementDenied, _) => Self::Denied(text),
             (code, extended) => Self::database(state_of(code, extended, message), text),
         }

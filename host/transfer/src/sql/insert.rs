@@ -1,5 +1,7 @@
 //! Many rows into one table by one prepared statement.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use arrow_array::RecordBatch;
 use forcepump_batch::RowReject;
 use rusqlite::Statement;
@@ -97,10 +99,9 @@ impl<'a> Plan<'a> {
             let text = format!("the batch has {} columns, but {} names were given", batch.num_columns(), names.len());
             return Err(SqlError::database("42601", text));
         }
-        for (at, name) in names.iter().enumerate() {
-            if names.iter().take(at).any(|earlier| earlier.eq_ignore_ascii_case(name)) {
-                return Err(SqlError::database("42701", format!("the column \"{name}\" is named twice")));
-            }
+        let mut seen = BTreeSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(name.to_ascii_lowercase())) {
+            return Err(SqlError::database("42701", format!("the column \"{name}\" is named twice")));
         }
         let position = |key: &String| names.iter().position(|name| name.eq_ignore_ascii_case(key));
         let missing =
@@ -118,8 +119,7 @@ impl<'a> Plan<'a> {
     fn resolve<'b>(&self, connection: &Connection, batch: &'b RecordBatch) -> Result<Vec<Column<'b>>, SqlError> {
         let declared = declared_columns(connection, self.table)?;
         let columns = self.names.iter().zip(batch.columns()).map(|(name, array)| {
-            let found = declared.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-            let affinity = found.map_or(Affinity::None, |(_, affinity)| *affinity);
+            let affinity = declared.get(&name.to_ascii_lowercase()).copied().unwrap_or(Affinity::None);
             Column::new(array.as_ref(), affinity).ok_or_else(|| {
                 let text = format!(
                     "the column \"{name}\" has the type {}, which sqlite cannot hold; cast it or leave it out",
@@ -165,15 +165,15 @@ fn quoted(name: &str) -> Result<String, SqlError> {
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
-/// Names and affinities of the table's columns; none when there is no such table, which the insert itself will tell.
-fn declared_columns(connection: &Connection, table: &str) -> Result<Vec<(String, Affinity)>, SqlError> {
+/// Names, in lower case, and affinities of the table's columns; none when there is no such table, which the insert itself will tell.
+fn declared_columns(connection: &Connection, table: &str) -> Result<BTreeMap<String, Affinity>, SqlError> {
     connection.as_host(|db| {
         let mut strict = db.prepare_cached("SELECT strict FROM pragma_table_list(?1) WHERE schema = 'main'")?;
         let strict = strict.query_row([table], |row| row.get(0)).unwrap_or(false);
         let mut columns = db.prepare_cached("SELECT name, type FROM pragma_table_xinfo(?1, 'main')")?;
         let declared = columns.query_map([table], |row| {
-            let kind: String = row.get(1)?;
-            Ok((row.get(0)?, Affinity::of(&kind, strict)))
+            let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((name.to_ascii_lowercase(), Affinity::of(&kind, strict)))
         })?;
         declared.collect()
     })

@@ -1,0 +1,8 @@
+//! Drives the crate as the pipeline does, and reads everything back with readers of others.
+
+mod folders;
+mod formats;
+mod guard;
+mod inserts;
+mod rows;
+mod statements;

@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn keep_last_counts_characters_and_leaves_nulls() -> Result<(), PluginError> {
         let out = masked(json!({"columns": {"Phone": {"keep_last": 4}}}))?;
-        assert_eq!(texts(&out, "Phone"), ["*******1234", "∅", "ü1"]);
+        assert_eq!(texts(&out, "Phone"), ["*******1234", "∅", "**"]);
         let out = masked(json!({"columns": {"Phone": {"keep_last": 1}}}))?;
         assert_eq!(texts(&out, "Phone"), ["**********4", "∅", "*1"]);
         Ok(())

@@ -101,7 +101,9 @@ impl Rule {
 }
 
 fn append_stars(value: &str, kept: usize, out: &mut String) {
-    let hidden = value.chars().count().saturating_sub(kept);
+    let count = value.chars().count();
+    // A value no longer than what may be seen would be seen whole: all of it is hidden instead.
+    let hidden = if count > kept { count - kept } else { count };
     for (index, character) in value.chars().enumerate() {
         out.push(if index < hidden { '*' } else { character });
     }

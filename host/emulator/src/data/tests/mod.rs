@@ -121,7 +121,7 @@ fn records_have_the_rest_shape() {
         Some((&Value::Null, &Value::Null))
     );
     let place = records(&org, "SELECT Place__c FROM Awkward__c WHERE Case__c = 'place'");
-    assert_eq!(place[0]["Place__c"], serde_json::json!({"latitude": 37.774929500000001, "longitude": -122.4194155}));
+    assert_eq!(place[0]["Place__c"], serde_json::json!({"latitude": 37.7749295, "longitude": -122.4194155}));
 }
 
 #[test]

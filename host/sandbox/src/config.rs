@@ -25,6 +25,7 @@ const MAX_MESSAGE_BYTES: usize = 512;
 /// A compiled configuration schema.
 pub(crate) struct ConfigSchema {
     validator: Validator,
+    schema: Value,
 }
 
 impl ConfigSchema {
@@ -41,7 +42,7 @@ impl ConfigSchema {
             .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
             .build(&schema)
             .map_err(|error| format!("config-schema is no JSON Schema: {}", one_line(&error)))?;
-        Ok(ConfigSchema { validator })
+        Ok(ConfigSchema { validator, schema })
     }
 
     /// All that is wrong with a configuration, without its values.
@@ -50,10 +51,22 @@ impl ConfigSchema {
         let problems: Vec<ConfigProblem> = errors
             .map(|error| ConfigProblem {
                 pointer: error.instance_path().to_string(),
-                message: clean(&error.masked().to_string(), MAX_MESSAGE_BYTES),
+                message: clean(&self.explain(&error), MAX_MESSAGE_BYTES),
             })
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// The broken rule, and what the plugin's author wrote of the place: "oneOf" alone helps nobody.
+    fn explain(&self, error: &jsonschema::ValidationError<'_>) -> String {
+        let rule = error.masked().to_string();
+        let path = error.schema_path().to_string();
+        let place = path.rsplit_once('/').map_or("", |(place, _)| place);
+        let described = self.schema.pointer(place).and_then(|schema| schema.get("description")?.as_str());
+        match described {
+            Some(text) => format!("{rule}; expected: {text}"),
+            None => rule,
+        }
     }
 }
 
@@ -169,6 +182,15 @@ mod tests {
         assert_eq!(problems[0].pointer, "/salt");
         assert!(!problems[0].message.contains("hush"), "{}", problems[0].message);
         assert!(schema.check(&json!({ "other": 1 })).is_err());
+    }
+
+    #[test]
+    fn a_choice_that_fails_is_explained_in_the_authors_words() {
+        let choice = json!({ "description": "red or a number", "oneOf": [{ "const": "red" }, { "type": "integer" }] });
+        let schema = json!({ "type": "object", "additionalProperties": choice });
+        let schema = ConfigSchema::compile(&schema.to_string()).expect("compiles");
+        let problems = schema.check(&json!({ "x": "blue" })).expect_err("no such choice");
+        assert!(problems[0].message.ends_with("expected: red or a number"), "{}", problems[0].message);
     }
 
     #[test]

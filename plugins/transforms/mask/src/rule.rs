@@ -190,7 +190,7 @@ mod tests {
             out
         };
         assert_eq!(cut("Zoë", 1), "**ë");
-        assert_eq!(cut("ab", 5), "ab");
+        assert_eq!(cut("ab", 5), "**");
         assert_eq!(cut("", 0), "");
         assert_eq!(cut("abc", 0), "***");
     }

@@ -117,7 +117,7 @@ pub fn paragraph(text: &str) -> String {
     let mut safe = clean(lines.next().unwrap_or_default());
     for line in lines {
         safe.push('\n');
-        match line.strip_prefix("hint:") {
+        match line.trim_start().strip_prefix("hint:") {
             Some(hint) => safe.push_str(&format!("{}{}", style("hint:").for_stderr().cyan().bold(), clean(hint))),
             None => safe.push_str(&format!("  {}", clean(line.trim_start()))),
         }
@@ -167,6 +167,6 @@ mod tests {
     #[test]
     fn later_lines_are_indented_but_hints_are_not() {
         console::set_colors_enabled_stderr(false);
-        assert_eq!(paragraph("one\n  two\nerror: three\nhint: four\n"), "one\n  two\n  error: three\nhint: four");
+        assert_eq!(paragraph("one\n  two\nerror: three\n  hint: four\n"), "one\n  two\n  error: three\nhint: four");
     }
 }

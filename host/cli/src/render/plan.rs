@@ -22,12 +22,14 @@ pub fn plan(plan: &Plan) -> String {
     for field in &plan.skipped_fields {
         text.line("skipped", &format!("{}: {}", field.name, field.reason));
     }
+    let mut before = &plan.columns;
     for (index, transform) in plan.transforms.iter().enumerate() {
         text.heading(&format!("transform {}: {} {}", index + 1, transform.plugin, transform.version));
-        step(&mut text, transform);
+        step(&mut text, transform, before);
+        before = &transform.output;
     }
     text.heading(&format!("destination: {} {}", plan.destination.plugin, plan.destination.version));
-    step(&mut text, &plan.destination);
+    step(&mut text, &plan.destination, before);
     for note in &plan.notes {
         text.line("note", note);
     }
@@ -47,7 +49,8 @@ pub fn checked(plan: &Plan) -> String {
     )
 }
 
-fn step(text: &mut Text, step: &PlanStep) {
+/// One plugin; columns that come out as they went in are not listed again.
+fn step(text: &mut Text, step: &PlanStep, before: &[PlanColumn]) {
     text.line("digest", &step.digest);
     text.list("reads", &step.reads);
     text.list("keeps", &step.keeps);
@@ -62,7 +65,9 @@ fn step(text: &mut Text, step: &PlanStep) {
     text.list("asks", &step.asks);
     text.list("grants", &step.grants);
     text.line("limits", &limits(&step.limits));
-    if !step.output.is_empty() {
+    if rows(&step.output) == rows(before) {
+        text.line("output", &format!("the same {} columns", before.len()));
+    } else {
         text.line("output", &format!("{} columns", step.output.len()));
         text.block(&columns(&step.output));
     }
@@ -83,23 +88,20 @@ fn limits(limits: &PluginLimits) -> String {
         limits.output_mib.map(|mib| format!("output {mib} MiB")),
     ];
     let given: Vec<String> = given.into_iter().flatten().collect();
-    if given.is_empty() { "default: memory 256 MiB, call 10000 ms, output 64 MiB".to_owned() } else { given.join(", ") }
+    if given.is_empty() { "default".to_owned() } else { given.join(", ") }
 }
 
 fn columns(columns: &[PlanColumn]) -> String {
-    let rows: Vec<Vec<String>> = columns
-        .iter()
-        .map(|column| {
-            let nullable = if column.nullable { "yes" } else { "no" };
-            vec![
-                column.name.clone(),
-                column.salesforce_type.clone().unwrap_or_default(),
-                column.arrow_type.clone(),
-                nullable.to_owned(),
-            ]
-        })
-        .collect();
-    table::whole(&["column", "salesforce type", "arrow type", "nullable"], &rows)
+    table::whole(&["column", "salesforce type", "arrow type", "nullable"], &rows(columns))
+}
+
+fn rows(columns: &[PlanColumn]) -> Vec<Vec<String>> {
+    let row = |column: &PlanColumn| {
+        let nullable = if column.nullable { "yes" } else { "no" };
+        let salesforce_type = column.salesforce_type.clone().unwrap_or_default();
+        vec![column.name.clone(), salesforce_type, column.arrow_type.clone(), nullable.to_owned()]
+    };
+    columns.iter().map(row).collect()
 }
 
 #[derive(Default)]

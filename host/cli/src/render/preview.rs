@@ -15,13 +15,15 @@ pub const NULL_TEXT: &str = "null";
 
 /// One table a stage.
 pub fn preview(preview: &Preview, width: usize) -> Result<String, String> {
-    let stages: Result<Vec<String>, String> = preview.stages.iter().map(|s| stage(s, width)).collect();
+    let stages: Result<Vec<String>, String> =
+        preview.stages.iter().enumerate().map(|(index, stage)| words(index, stage, width)).collect();
     Ok(stages?.join("\n\n"))
 }
 
-fn stage(stage: &PreviewStage, width: usize) -> Result<String, String> {
+fn words(index: usize, stage: &PreviewStage, width: usize) -> Result<String, String> {
     let (columns, rows) = cells(&stage.batches)?;
-    let mut text = format!("{}, {}", style(clean(&stage.label)).bold(), rows_text(rows.len() as u64));
+    let label = if index == 0 { clean(&stage.label) } else { format!("after {}", clean(&stage.label)) };
+    let mut text = format!("{}, {}", style(label).bold(), rows_text(rows.len() as u64));
     if stage.filtered > 0 {
         text.push_str(&format!(", {} filtered", stage.filtered));
     }

@@ -86,13 +86,18 @@ fn retries(retries: u64) -> String {
 /// Where results lie, in words.
 pub fn place_text(place: &ResultPlace) -> String {
     match place {
-        ResultPlace::Sqlite { path } => path.clone(),
+        ResultPlace::Sqlite { path } => here(path).to_owned(),
         ResultPlace::Folder { path, files } => match files.as_slice() {
-            [] => format!("{path}, no files"),
-            [file] => format!("{path}/{file}"),
-            [first, ..] => format!("{path}, {} files: {first}, …", count(files.len() as u64)),
+            [] => format!("{}, no files", here(path)),
+            [file] => format!("{}/{file}", here(path)),
+            [first, ..] => format!("{}, {} files: {first}, …", here(path), count(files.len() as u64)),
         },
     }
+}
+
+/// A path in the current folder without the dot that says so.
+fn here(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 fn reject_codes(report: &RunReport) -> String {

@@ -73,9 +73,11 @@ fn left_out(names: &[String]) -> String {
     format!(" … {} more {columns}: {listed}{more}", names.len())
 }
 
-/// Numbers, with or without a unit, line up on the right; a null has no say.
+/// Numbers and byte sizes line up on the right; a null has no say.
 fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text).trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    const UNITS: [&str; 5] = [" B", " KiB", " MiB", " GiB", " TiB"];
+    let digits = UNITS.iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(text);
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
     text == "null" || (!digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.')))
 }
 
@@ -116,6 +118,14 @@ mod tests {
         let text = cut(&texts(&["long", "wild"]), &rows, 80);
         assert!(text.contains(&format!("{}…", "x".repeat(27))), "{text}");
         assert!(text.contains("a\\u{1b}[31mb") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn numbers_stand_on_the_right_and_names_with_digits_do_not() {
+        let rows = vec![texts(&["3i", "7"]), texts(&["x", "-1,200.5"]), texts(&["y", "null"])];
+        let text = cut(&texts(&["name", "number"]), &rows, 80);
+        assert!(text.contains("\n 3i            7"), "{text}");
+        assert!(is_number("208.2 KiB") && !is_number("3i") && !is_number(""));
     }
 
     #[test]

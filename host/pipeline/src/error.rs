@@ -59,6 +59,14 @@ pub enum Error {
         /// the plugin's or the target's own words
         message: String,
     },
+    /// The place that a destination is granted cannot be opened.
+    #[error("{key}: {message}")]
+    Place {
+        /// the grant, for example `destination.grant.files.out`
+        key: String,
+        /// the place, and what the operating system said
+        message: String,
+    },
     /// A plugin broke.
     #[error("plugin `{plugin}` failed in {call}: {message}")]
     Plugin {
@@ -90,7 +98,7 @@ impl Error {
             Self::File(_) | Self::Input(_) => ErrorClass::Input,
             Self::Source(error) if crate::source::is_input_fault(error) => ErrorClass::Input,
             Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
-            Self::Destination { .. } => ErrorClass::Destination,
+            Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,
             Self::Plugin { .. } => ErrorClass::Plugin,
             Self::Interrupted => ErrorClass::Interrupted,
             Self::Host { .. } => ErrorClass::Host,

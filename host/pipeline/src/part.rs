@@ -16,21 +16,41 @@ use crate::host::Host;
 pub(crate) struct Step<'a> {
     /// where it stands in the file, for messages: `transform[0]`, `destination`
     pub key: String,
+    role: Role,
     pub plugin: &'a str,
     pub config: &'a toml::Table,
     pub grant: &'a Grant,
     pub limits: &'a PluginLimits,
 }
 
+/// What a step needs its plugin to be.
+#[derive(Clone, Copy)]
+enum Role {
+    Transform,
+    Destination,
+}
+
 impl<'a> Step<'a> {
     pub(crate) fn transform(index: usize, step: &'a TransformStep) -> Self {
         let TransformStep { plugin, config, grant, limits } = step;
-        Self { key: format!("transform[{index}]"), plugin, config, grant, limits }
+        Self { key: format!("transform[{index}]"), role: Role::Transform, plugin, config, grant, limits }
     }
 
     pub(crate) fn destination(step: &'a DestinationStep) -> Self {
         let DestinationStep { plugin, config, grant, limits, .. } = step;
-        Self { key: "destination".to_owned(), plugin, config, grant, limits }
+        Self { key: "destination".to_owned(), role: Role::Destination, plugin, config, grant, limits }
+    }
+
+    /// A plugin in the wrong place is told before its configuration is: that would only mislead.
+    fn check_role(&self, plugin: &Plugin) -> Result<(), Error> {
+        let (fits, role) = match self.role {
+            Role::Transform => (plugin.is_transform(), "transform"),
+            Role::Destination => (plugin.is_destination(), "destination"),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Error::input(format!("{}.plugin", self.key), format!("plugin `{}` is no {role}", self.plugin)))
     }
 }
 
@@ -51,6 +71,7 @@ impl Part {
     /// Loads the plugin, checks its configuration against its schema, and what it asks for against the grants.
     pub(crate) fn load(host: &Host, step: &Step<'_>, folder: &Path) -> Result<Self, Error> {
         let plugin = host.load_plugin(&format!("{}.plugin", step.key), step.plugin, folder)?;
+        step.check_role(&plugin)?;
         let shown_config = json_of(step.config);
         let config = ConfigSecrets::resolve(&shown_config, folder)
             .map_err(|error| Error::input(format!("{}.config{}", step.key, dotted(&error.pointer)), error.message))?;

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::options::HttpSettings;
 use crate::place::{environment_url, my_domain_url, parse_url};
 use crate::secret::SecretRef;
 
@@ -52,6 +53,9 @@ pub struct ConnectionConfig {
     /// API version, default "62.0"
     #[serde(default)]
     pub api_version: Option<String>,
+    /// time-outs, retries and packing of the requests
+    #[serde(default)]
+    pub http: HttpSettings,
 }
 
 /// Well-known places of orgs.

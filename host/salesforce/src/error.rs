@@ -88,7 +88,7 @@ pub enum Error {
     },
     /// The server sent nothing for too long.
     #[error(
-        "{what}: nothing received for {:.1} s; the server or the network stalls, ask again or raise the stall timeout",
+        "{what}: nothing received for {:.1} s; the server or the network stalls, ask again, or raise the time-outs under `http` of the connection",
         waited.as_secs_f64()
     )]
     Stalled {

@@ -39,7 +39,7 @@ pub use connection::{AuthMethod, ConnectionConfig, DEFAULT_API_VERSION, Environm
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};
 pub use error::{Error, ErrorKind, Result};
 pub use limits::{ApiVersion, Limit, Limits};
-pub use options::ClientOptions;
+pub use options::{ClientOptions, HttpSettings};
 pub use schema::{ResolvedQuery, SkippedField, resolve};
 pub use secret::SecretRef;
 pub use soql::{FieldPath, Select};

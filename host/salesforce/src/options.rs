@@ -1,8 +1,41 @@
 //! Time-outs, retries and polling of a client.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// How the requests to one org are made, as written in the connections file; what is left out keeps its default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSettings {
+    /// ask for gzip, default: unless the org is on loopback
+    pub gzip: Option<bool>,
+    /// longest wait for the head of an answer, in milliseconds, default 120000
+    pub first_byte_timeout_ms: Option<NonZeroU32>,
+    /// longest silence inside an answer, in milliseconds, default 60000
+    pub stall_timeout_ms: Option<NonZeroU32>,
+    /// how often one request is sent at most, default 6
+    pub max_attempts: Option<NonZeroU32>,
+}
+
+impl HttpSettings {
+    /// The options of a client that follows these settings.
+    #[must_use]
+    pub fn options(&self) -> ClientOptions {
+        let millis = |given: Option<NonZeroU32>, default| given.map_or(default, |ms| Duration::from_millis(ms.get().into()));
+        let base = ClientOptions::default();
+        ClientOptions {
+            gzip: self.gzip,
+            first_byte_timeout: millis(self.first_byte_timeout_ms, base.first_byte_timeout),
+            stall_timeout: millis(self.stall_timeout_ms, base.stall_timeout),
+            max_attempts: self.max_attempts.map_or(base.max_attempts, |times| times.get() as usize),
+            ..base
+        }
+    }
+}
 
 /// Time-outs, retries, and polling. The defaults suit production; tests make them small.
 #[derive(Debug, Clone)]
@@ -59,5 +92,20 @@ impl ClientOptions {
             .with_max_delay(self.retry_max_delay)
             .with_max_times(self.max_attempts.saturating_sub(1))
             .with_jitter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_change_what_they_name_and_nothing_else() {
+        let settings: HttpSettings = toml::from_str("gzip = true\nstall_timeout_ms = 50\nmax_attempts = 1").unwrap();
+        let options = settings.options();
+        assert_eq!((options.gzip, options.stall_timeout, options.max_attempts), (Some(true), Duration::from_millis(50), 1));
+        assert_eq!(options.first_byte_timeout, ClientOptions::default().first_byte_timeout);
+        assert!(toml::from_str::<HttpSettings>("max_attempts = 0").is_err());
+        assert!(toml::from_str::<HttpSettings>("stall_ms = 1").is_err());
     }
 }

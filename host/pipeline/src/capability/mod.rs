@@ -23,13 +23,13 @@ const MIB: usize = 1 << 20;
 /// What the host opens for a plugin; nothing is created on disk before [`open`] is called.
 ///
 /// # Errors
-/// [`Error::Input`] when a grant is malformed, [`Error::Host`] when a folder cannot be opened.
+/// [`Error::Input`] when a grant is malformed, [`Error::Place`] when a folder cannot be opened.
 pub fn open(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
     let mut files: BTreeMap<String, Arc<dyn FileProvider>> = BTreeMap::new();
     for (name, path) in &grant.files {
-        let root = Root::open(&folder.join(path)).map_err(|error| Error::Host {
-            what: format!("{key}.grant.files.{name}"),
-            error: std::io::Error::other(error.to_string()),
+        let root = Root::open(&folder.join(path)).map_err(|error| Error::Place {
+            key: format!("{key}.grant.files.{name}"),
+            message: error.to_string(),
         })?;
         files.insert(name.clone(), Arc::new(files::Folder(root)));
     }

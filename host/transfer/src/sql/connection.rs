@@ -15,8 +15,9 @@ use super::{InsertOptions, Inserted, Rows, SqlError, Value, insert, query};
 
 /// Scheme of the only kind of DSN so far.
 const SQLITE_SCHEME: &str = "sqlite:";
-/// How long a call waits for another writer.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// How long a call waits for another writer; well under the ten seconds that a plugin's call has, so that the answer
+/// is who holds the database and not that the plugin took too long.
+const BUSY_WAIT: Duration = Duration::from_secs(3);
 /// How long one call may compute, unless set otherwise.
 const CALL_MAX_DURATION: Duration = Duration::from_secs(60);
 /// SQLite's virtual machine steps between two looks at the clock: well under a millisecond.

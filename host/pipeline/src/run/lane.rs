@@ -13,13 +13,9 @@ use super::unit::{self, Lane, Unit};
 use super::{retry, shared::Shared};
 use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::session::Session;
-
-
-
 
 /// Moves every page of a complete job into the destination.
-pub(crate) async fn move_pages(session: &Session, ready: &Ready, job: &QueryJob, cancel: &Cancel) -> Result<(), Error> {
+pub(crate) async fn move_pages(ready: &Ready, job: &QueryJob, cancel: &Cancel) -> Result<(), Error> {
     let reading = Arc::new(Reading {
         job: job.clone(),
         pages: PageQueue::new(job.pages()),
@@ -31,7 +27,6 @@ pub(crate) async fn move_pages(session: &Session, ready: &Ready, job: &QueryJob,
         let lane = ready.lane(number).await?;
         workers.spawn(work(lane, Arc::clone(&ready.shared), Arc::clone(&reading), cancel.clone(), ready.stateful));
     }
-    let _ = session;
     let mut first_error = None;
     while let Some(joined) = workers.join_next().await {
         if let Err(error) = joined.unwrap_or_else(|panic| Err(worker_died(&panic))) {

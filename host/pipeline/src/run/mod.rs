@@ -59,17 +59,16 @@ async fn attempt(
     progress.skipped = ready.skipped.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
     let moved = match cancel.race(start::create_job(session, &ready)).await {
-        Some(Ok(job)) => with_job(session, &ready, job, cancel, progress).await,
+        Some(Ok(job)) => with_job(&ready, job, cancel, progress).await,
         Some(Err(error)) => Err(error),
         None => Err(Error::Interrupted),
     };
-    let concluded = conclude(session, &ready, &moved).await;
+    let concluded = conclude(&ready, &moved).await;
     moved.and(concluded)
 }
 
 /// Waits for the job, moves its rows, and leaves no job behind in the org.
 async fn with_job(
-    session: &Session,
     ready: &start::Ready,
     job: QueryJob,
     cancel: &Cancel,
@@ -78,7 +77,7 @@ async fn with_job(
     progress.job_id = Some(job.id().to_owned());
     let observer = &ready.shared.observer;
     observer.event(Event::JobCreated { id: job.id().to_owned() });
-    let moved = wait_and_move(session, ready, &job, cancel, progress).await;
+    let moved = wait_and_move(ready, &job, cancel, progress).await;
     if moved.is_err() {
         // What cannot be aborted has ended already; either way the results are of no use to anyone.
         let _ = job.abort().await;
@@ -90,7 +89,6 @@ async fn with_job(
 }
 
 async fn wait_and_move(
-    session: &Session,
     ready: &start::Ready,
     job: &QueryJob,
     cancel: &Cancel,
@@ -108,7 +106,7 @@ async fn wait_and_move(
         observer.event(Event::Announced { rows });
     }
     observer.event(Event::Phase(Phase::Moving));
-    lane::move_pages(session, ready, job, cancel).await?;
+    lane::move_pages(ready, job, cancel).await?;
     check_total(job, info.number_records_processed, &ready.shared)
 }
 
@@ -131,7 +129,7 @@ fn check_total(job: &QueryJob, announced: Option<u64>, shared: &Shared) -> Resul
     }
 }
 
-async fn conclude(session: &Session, ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
+async fn conclude(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
     ready.shared.observer.event(Event::Phase(Phase::Concluding));
     let how = match moved {
         Ok(()) => Ending::Complete,
@@ -142,7 +140,6 @@ async fn conclude(session: &Session, ready: &start::Ready, moved: &Result<(), Er
     let tokens = ready.shared.ledger().tokens.clone();
     let mut instance = ready.destination().await?;
     let done = instance.conclude(&ready.shared.target, how, &tokens).await;
-    let _ = session;
     done.map_err(|error| part.destination_error(&error))
 }
 

@@ -170,11 +170,11 @@ fn live_line(name: &str) -> ProgressBar {
 }
 
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix}: {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn with_length() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {percent:>3}% {msg}")
+    ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {percent:>3}% {wide_msg}")
         .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "))
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
@@ -13,6 +14,8 @@ use crate::text::clean;
 
 /// Subschemas that one validation may visit, references followed.
 const MAX_SCHEMA_COST: u64 = 100_000;
+/// Steps that one pattern counts for: a compiled one may take [`MAX_PATTERN_BYTES`] of memory.
+const PATTERN_COST: u64 = 1_000;
 /// Depth of nested subschemas and references.
 const MAX_SCHEMA_DEPTH: usize = 200;
 /// Size of one compiled pattern.
@@ -59,14 +62,25 @@ impl ConfigSchema {
 
     /// The broken rule, and what the plugin's author wrote of the place: "oneOf" alone helps nobody.
     fn explain(&self, error: &jsonschema::ValidationError<'_>) -> String {
-        let rule = error.masked().to_string();
         let path = error.schema_path().to_string();
         let place = path.rsplit_once('/').map_or("", |(place, _)| place);
+        if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+            return self.unknown_keys(unexpected, place);
+        }
+        let rule = error.masked().to_string();
         let described = self.schema.pointer(place).and_then(|schema| schema.get("description")?.as_str());
         match described {
             Some(text) => format!("{rule}; expected: {text}"),
             None => rule,
         }
+    }
+
+    /// The keys that are not known, and those that are.
+    fn unknown_keys(&self, unexpected: &[String], place: &str) -> String {
+        let known = self.schema.pointer(place).and_then(|schema| schema.get("properties")?.as_object());
+        let known: Vec<&str> = known.into_iter().flat_map(|known| known.keys().map(String::as_str)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("unknown key `{}`; known keys here: {known}", unexpected.join("`, `"))
     }
 }
 
@@ -146,6 +160,11 @@ impl<'a> Guard<'a> {
                 let target = self.resolve(target)?;
                 self.cost(target, depth + 1)
             }
+            ("pattern", Value::String(_)) => Ok(PATTERN_COST),
+            ("patternProperties", Value::Object(members)) => {
+                let patterns = PATTERN_COST.saturating_mul(members.len() as u64);
+                self.cost(value, depth + 1).map(|cost| cost.saturating_add(patterns))
+            }
             // Definitions cost where they are referred to.
             ("$defs" | "definitions", Value::Object(_)) => self.cost(value, depth + 1).map(|_| 1),
             _ => self.cost(value, depth + 1),
@@ -181,7 +200,8 @@ mod tests {
         let problems = schema.check(&json!({ "salt": "hush" })).expect_err("wrong type");
         assert_eq!(problems[0].pointer, "/salt");
         assert!(!problems[0].message.contains("hush"), "{}", problems[0].message);
-        assert!(schema.check(&json!({ "other": 1 })).is_err());
+        let problems = schema.check(&json!({ "slat": 1 })).expect_err("an unknown key");
+        assert_eq!(problems[0].message, "unknown key `slat`; known keys here: salt");
     }
 
     #[test]

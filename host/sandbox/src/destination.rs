@@ -182,6 +182,7 @@ impl DestinationInstance {
     /// A [`CallError`]; after [`CallError::Plugin`] the instance can be called again.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<WriteOutcome, CallError> {
         const CALL: &str = "write";
+        self.session.check_alive()?;
         let Some(unit) = &self.unit else {
             return Err(self.session.misuse(CALL, "no unit has begun"));
         };
@@ -213,6 +214,7 @@ impl DestinationInstance {
     /// # Errors
     /// A [`CallError`]; after [`CallError::Plugin`] the instance can be called again.
     pub async fn commit(&mut self) -> Result<String, CallError> {
+        self.session.check_alive()?;
         if self.unit.is_none() {
             return Err(self.session.misuse("commit", "no unit has begun"));
         }
@@ -269,6 +271,7 @@ impl DestinationInstance {
     }
 
     fn bind(&mut self, target: &Target, call: &'static str) -> Result<(), CallError> {
+        self.session.check_alive()?;
         let columns = target.input.fields().len();
         if let Some(key) = target.keys.iter().find(|key| **key as usize >= columns) {
             let reason = format!("column {key} is a key, the input has {columns}");

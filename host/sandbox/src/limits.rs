@@ -32,6 +32,11 @@ pub const MAX_CORE_ITEMS: usize = 64;
 /// Open connections, sinks and other things of one instance.
 pub const MAX_OPEN_RESOURCES: usize = 1_024;
 
+/// Files that one instance may write side by side: each holds an encoder with a row group of some MiB.
+pub const MAX_OPEN_SINKS: usize = 16;
+/// Database connections that one instance may have open: each holds a page cache of some MiB.
+pub const MAX_OPEN_CONNECTIONS: usize = 8;
+
 /// Columns that a guest may make within one call.
 pub const MAX_COLUMNS_PER_CALL: usize = 4_096;
 /// Batches that a guest may hold at once, within a call and retained.

@@ -41,7 +41,8 @@ macro_rules! guest_call {
             Err(error) => Err(error),
             Ok(limit) => {
                 let $store = &mut session.store;
-                let outcome = tokio::time::timeout(limit, $work).await;
+                let work = $work;
+                let outcome = tokio::time::timeout(limit, work).await;
                 session.leave($call, outcome)
             }
         }
@@ -70,15 +71,20 @@ impl Session {
         Ok(Session { store, instance, plugin, ended: None, running: None })
     }
 
-    /// Starts a call: refuses a dead instance, numbers the columns, sets the clock.
-    pub(crate) fn enter(&mut self, call: &'static str, sheet: Option<Sheet>) -> Result<std::time::Duration, CallError> {
+    /// Refuses an instance that ended. Asked before anything that the host itself may do wrong.
+    pub(crate) fn check_alive(&mut self) -> Result<(), CallError> {
         if let Some(cut) = self.running.take() {
             self.ended.get_or_insert(format!("the host gave up on it in `{cut}`"));
         }
-        if let Some(reason) = &self.ended {
-            let (plugin, reason) = (self.plugin.clone(), reason.clone());
-            return Err(CallError::Dead { plugin, reason });
+        match &self.ended {
+            Some(reason) => Err(CallError::Dead { plugin: self.plugin.clone(), reason: reason.clone() }),
+            None => Ok(()),
         }
+    }
+
+    /// Starts a call: refuses a dead instance, numbers the columns, sets the clock.
+    pub(crate) fn enter(&mut self, call: &'static str, sheet: Option<Sheet>) -> Result<std::time::Duration, CallError> {
+        self.check_alive()?;
         self.running = Some(call);
         let limit = self.store.data().limits.call;
         start_clock(&mut self.store, limit);

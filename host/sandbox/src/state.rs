@@ -26,6 +26,10 @@ pub struct HostState {
     pub metrics: Metrics,
     pub counters: Counters,
     pub random: RandomSource,
+    /// Files being written.
+    pub open_sinks: usize,
+    /// Database connections.
+    pub open_connections: usize,
     /// When the running call must be over.
     pub deadline: Instant,
 }
@@ -47,6 +51,8 @@ impl HostState {
             metrics: Metrics::new(description),
             counters: Counters::default(),
             random: RandomSource::new(settings.grants.random),
+            open_sinks: 0,
+            open_connections: 0,
             deadline: Instant::now(),
         }
     }

@@ -3,8 +3,8 @@
 pub mod kernel;
 
 use forcepump_plugin_sdk::{
-    Batch, DataType, Derived, Description, OpenRequest, Opened, Outcome, OutputField, PluginError, Selection, Transform,
-    export_transform,
+    Batch, DataType, Derived, Description, OpenRequest, Opened, Outcome, OutputField, PluginError, Selection,
+    Transform, export_transform,
 };
 
 /// What the instance was told to do.

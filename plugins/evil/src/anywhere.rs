@@ -119,7 +119,9 @@ pub fn describe(mode: &str) -> Description {
         "circle-schema" => honest.config_schema(r##"{"allOf": [{"$ref": "#"}]}"##),
         "remote-schema" => honest.config_schema(r#"{"$ref": "file:///etc/passwd"}"#),
         "unknown-need" => honest.needs("root", "x", "why not"),
-        "many-metrics" => Description { metrics: (0..300).map(|number| metric(&number.to_string())).collect(), ..honest },
+        "many-metrics" => {
+            Description { metrics: (0..300).map(|number| metric(&number.to_string())).collect(), ..honest }
+        }
         "same-metric" => Description { metrics: vec![metric("same"), metric("same")], ..honest },
         _ => honest,
     }

@@ -135,11 +135,7 @@ impl destination::Guest for Evil {
         attack("abandon").map(drop)
     }
 
-    fn conclude(
-        of: destination::Target,
-        _how: destination::Ending,
-        _tokens: Vec<String>,
-    ) -> Result<(), PluginError> {
+    fn conclude(of: destination::Target, _how: destination::Ending, _tokens: Vec<String>) -> Result<(), PluginError> {
         enlist("conclude", &of.config).map(drop)
     }
 }

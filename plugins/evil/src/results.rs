@@ -1,9 +1,7 @@
 //! Lies in what `process` and `finish` answer.
 
 use forcepump_plugin_sdk::bindings::imports::forcepump::plugin::data;
-use forcepump_plugin_sdk::{
-    Buffers, Column, DataType, Derived, Emitted, Outcome, PluginError, Reject, Selection,
-};
+use forcepump_plugin_sdk::{Buffers, Column, DataType, Derived, Emitted, Outcome, PluginError, Reject, Selection};
 
 /// Attacks of `process` by its result.
 pub const MODES: &[&str] = &[

@@ -2,9 +2,7 @@
 
 use forcepump_plugin_sdk::bindings::imports::forcepump::plugin::data;
 use forcepump_plugin_sdk::bindings::imports::forcepump::plugin::types::RowRange;
-use forcepump_plugin_sdk::{
-    Buffers, Column, DataType, Field, OnCastError, PluginError, Schema, Selection, TimeUnit,
-};
+use forcepump_plugin_sdk::{Buffers, Column, DataType, Field, OnCastError, PluginError, Schema, Selection, TimeUnit};
 
 /// Attacks of `process` by `data` calls. Each answers with what the host said.
 pub const MODES: &[&str] = &[
@@ -42,7 +40,13 @@ pub const MODES: &[&str] = &[
     "columns-unknown",
 ];
 
-fn write(data_type: &DataType, rows: u32, validity: Option<&[u8]>, offsets: &[i32], values: &[u8]) -> Result<(), String> {
+fn write(
+    data_type: &DataType,
+    rows: u32,
+    validity: Option<&[u8]>,
+    offsets: &[i32],
+    values: &[u8],
+) -> Result<(), String> {
     let offsets = offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect();
     let parts = Buffers { validity: validity.map(<[u8]>::to_vec), offsets, values: values.to_vec() };
     data::write(data_type, rows, &parts).map(drop)
@@ -74,9 +78,7 @@ fn bad_write(mode: &str) -> Result<(), String> {
         "write-offsets-negative" => write(&text, 1, None, &[0, -1], b""),
         "write-not-utf8" => write(&text, 1, None, &[0, 2], &[b'a', 0xff]),
         "write-split-character" => write(&text, 2, None, &[0, 1, 2], "é".as_bytes()),
-        "write-decimal-range" => {
-            write(&DataType::decimal(5, 2), 1, None, &[], &100_000i128.to_le_bytes())
-        }
+        "write-decimal-range" => write(&DataType::decimal(5, 2), 1, None, &[], &100_000i128.to_le_bytes()),
         "write-date-range" => write(&DataType::Date32, 1, None, &[], &i32::MIN.to_le_bytes()),
         "write-time-range" => {
             write(&DataType::Time64(TimeUnit::Microsecond), 1, None, &[], &86_400_000_000i64.to_le_bytes())
@@ -109,10 +111,9 @@ fn bad_call(mode: &str, rows: u32) -> Result<(), String> {
         "select-bomb" => {
             // Each selection is as long as the cap allows, from the last one's result.
             let mut column = 1;
-            (0..10).try_for_each(|_| {
+            for _ in 0..10 {
                 column = data::select(column, &Selection::Take(vec![0; rows as usize * 60]))?;
-                Ok(())
-            })?;
+            }
             (0..100_000).try_for_each(|_| data::select(column, &Selection::Take(vec![0; 500])).map(drop))
         }
         "assemble-unknown" => data::assemble(&shape(DataType::Int32), &[UNKNOWN]).map(drop),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{DataType, SchemaRef};
 
 use crate::bindings::forcepump::plugin::data::OnCastError;
 use crate::bindings::forcepump::plugin::types as wit;
@@ -18,6 +18,8 @@ use crate::limits::{Limits, MAX_BATCHES, MAX_COLUMNS_PER_CALL};
 use lend::{Lent, lend};
 use selection::Chosen;
 
+/// Bytes that a field of a schema takes beside its name and metadata, near enough for a cap.
+const FIELD_BYTES: usize = 256;
 /// Numbers from here on are retained batches.
 const FIRST_RETAINED: u32 = 1 << 31;
 
@@ -42,7 +44,8 @@ pub struct Column {
 }
 
 impl Column {
-    fn readable(&self) -> Result<&Self, String> {
+    /// The column, unless its bytes are closed to the guest.
+    pub fn readable(&self) -> Result<&Self, String> {
         match self.access {
             Access::Open => Ok(self),
             Access::Undeclared => Err("the plugin did not list this column under `reads`".into()),
@@ -76,7 +79,8 @@ impl Sheet {
     }
 
     fn bytes(&self) -> usize {
-        self.columns.iter().map(|column| column.array.get_array_memory_size()).sum()
+        let arrays: usize = self.columns.iter().map(|column| column.array.get_array_memory_size()).sum();
+        arrays + schema_bytes(&self.schema)
     }
 }
 
@@ -169,12 +173,17 @@ impl Border {
         found.ok_or_else(|| format!("batch {number} is not known"))
     }
 
-    fn charge(&mut self, bytes: usize) -> Result<(), String> {
-        let total = self.made_bytes.saturating_add(bytes);
-        if total > self.output_bytes {
+    /// Books bytes that the host is about to make for the call.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), String> {
+        self.room_for(bytes)?;
+        self.made_bytes += bytes;
+        Ok(())
+    }
+
+    fn room_for(&self, bytes: usize) -> Result<(), String> {
+        if self.made_bytes.saturating_add(bytes) > self.output_bytes {
             return Err(format!("the call makes more than its {} bytes", self.output_bytes));
         }
-        self.made_bytes = total;
         Ok(())
     }
 
@@ -226,6 +235,9 @@ impl Border {
         if is_opaque(&to) {
             return Err("a column cannot be cast to an opaque type".into());
         }
+        // The least that comes out, before it is made: a column of nulls or bits costs next to nothing until then.
+        let width = if to == DataType::Boolean { 0 } else { to.primitive_width().unwrap_or(size_of::<i32>()) };
+        self.room_for(array.len().saturating_mul(width))?;
         let array = cast::cast(&array, &to, on_error, access == Access::Open)?;
         self.charge(array.get_array_memory_size())?;
         self.push(Column { array, access })
@@ -268,6 +280,8 @@ impl Border {
         for (field, column) in schema.fields().iter().zip(&columns) {
             check_column(field, &column.array, rows)?;
         }
+        // The arrays are there already; names and metadata are the guest's to choose.
+        self.charge(schema_bytes(&schema))?;
         self.add_sheet(Sheet { schema, columns, rows })
     }
 
@@ -322,6 +336,15 @@ impl Border {
         let columns = self.sheet(of)?.columns.clone();
         columns.into_iter().map(|column| self.push(column)).collect()
     }
+}
+
+/// Bytes of names and metadata, near enough for a cap.
+fn schema_bytes(schema: &SchemaRef) -> usize {
+    let texts = |metadata: &arrow_schema::Metadata| -> usize {
+        metadata.iter().map(|(key, value)| key.len() + value.len() + FIELD_BYTES).sum()
+    };
+    let fields = schema.fields().iter().map(|field| FIELD_BYTES + field.name().len() + texts(field.metadata()));
+    fields.sum::<usize>() + texts(schema.metadata())
 }
 
 /// A column fits a field: type, length, and no null where none may be.

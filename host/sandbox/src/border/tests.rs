@@ -1,7 +1,7 @@
 //! Numbers of columns and batches, and whose bytes may be read.
 
 use arrow_array::{Int32Array, StringArray};
-use arrow_schema::Field;
+use arrow_schema::{Field, Schema};
 
 use super::*;
 

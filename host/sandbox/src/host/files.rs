@@ -6,6 +6,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::forcepump::plugin::files;
 use crate::host::blocking;
+use crate::limits::MAX_OPEN_SINKS;
 use crate::provider::{FileCompression, FileError, FileFormat, FileSink};
 use crate::state::HostState;
 use crate::text::clean;
@@ -66,8 +67,16 @@ impl files::HostSink for HostState {
             let root = clean(&root, MAX_SHOWN_BYTES);
             return Ok(Err(files::FileError::Denied(format!("no root `{root}` is granted"))));
         };
+        if self.open_sinks >= MAX_OPEN_SINKS {
+            let text = format!("more than {MAX_OPEN_SINKS} files are open at once; finish one first");
+            return Ok(Err(files::FileError::Denied(text)));
+        }
         match blocking(|| provider.create(&path, format.into(), compression.into())) {
-            Ok(sink) => Ok(Ok(self.table.push(OpenSink(sink))?)),
+            Ok(sink) => {
+                let sink = self.table.push(OpenSink(sink))?;
+                self.open_sinks += 1;
+                Ok(Ok(sink))
+            }
             Err(error) => Ok(Err(error.into())),
         }
     }
@@ -88,6 +97,7 @@ impl files::HostSink for HostState {
 
     fn finish(&mut self, sink: Resource<OpenSink>) -> Answer<files::Written> {
         let sink = self.table.delete(sink)?;
+        self.open_sinks = self.open_sinks.saturating_sub(1);
         let written = blocking(|| sink.0.finish());
         Ok(written.map_err(Into::into).map(|written| files::Written {
             path: written.path,
@@ -99,6 +109,7 @@ impl files::HostSink for HostState {
 
     fn drop(&mut self, sink: Resource<OpenSink>) -> wasmtime::Result<()> {
         let sink = self.table.delete(sink)?;
+        self.open_sinks = self.open_sinks.saturating_sub(1);
         blocking(|| drop(sink));
         Ok(())
     }

@@ -7,7 +7,7 @@ use wasmtime::component::Resource;
 use crate::bindings::forcepump::plugin::{sql, types};
 use crate::convert::{rejects_to_wit, value_from_wit};
 use crate::host::blocking;
-use crate::limits::{MAX_QUERY_ROWS, MAX_ROWS};
+use crate::limits::{MAX_OPEN_CONNECTIONS, MAX_QUERY_ROWS, MAX_ROWS};
 use crate::provider::{InsertMode, InsertOptions, SqlConnection, SqlError, Value};
 use crate::state::HostState;
 
@@ -60,8 +60,16 @@ impl sql::HostConnection for HostState {
         let Some(provider) = self.grants.sql.get(&name).map(Arc::clone) else {
             return Ok(Err(sql::SqlError::UnknownConnection));
         };
+        if self.open_connections >= MAX_OPEN_CONNECTIONS {
+            let text = format!("more than {MAX_OPEN_CONNECTIONS} connections are open at once; drop one first");
+            return Ok(Err(rule(text)));
+        }
         match blocking(|| provider.open()) {
-            Ok(connection) => Ok(Ok(self.table.push(OpenConnection(connection))?)),
+            Ok(connection) => {
+                let connection = self.table.push(OpenConnection(connection))?;
+                self.open_connections += 1;
+                Ok(Ok(connection))
+            }
             Err(error) => Ok(Err(error.into())),
         }
     }
@@ -135,6 +143,7 @@ impl sql::HostConnection for HostState {
 
     fn drop(&mut self, of: Resource<OpenConnection>) -> wasmtime::Result<()> {
         let connection = self.table.delete(of)?;
+        self.open_connections = self.open_connections.saturating_sub(1);
         blocking(|| drop(connection));
         Ok(())
     }

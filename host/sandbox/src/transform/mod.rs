@@ -119,6 +119,7 @@ impl TransformInstance {
     /// # Errors
     /// A [`CallError`]; [`CallError::Plugin`] when the plugin refuses the configuration or schema.
     pub async fn open(&mut self, request: OpenRequest) -> Result<Opened, CallError> {
+        self.session.check_alive()?;
         if self.output.is_some() {
             return Err(self.session.misuse("open", "the instance is open already"));
         }
@@ -152,6 +153,7 @@ impl TransformInstance {
     /// A [`CallError`]; after [`CallError::Plugin`] the instance can be called again.
     pub async fn process(&mut self, batch: RecordBatch, first_row: u64) -> Result<Processed, CallError> {
         const CALL: &str = "process";
+        self.session.check_alive()?;
         let Some(output) = self.output.as_mut() else {
             return Err(self.session.misuse(CALL, "the instance is not open"));
         };
@@ -182,6 +184,7 @@ impl TransformInstance {
     /// A [`CallError`]; after [`CallError::Plugin`] the instance can be called again.
     pub async fn finish(&mut self, max_rows: u32) -> Result<Option<RecordBatch>, CallError> {
         const CALL: &str = "finish";
+        self.session.check_alive()?;
         let Some(output) = self.output.as_ref() else {
             return Err(self.session.misuse(CALL, "the instance is not open"));
         };

@@ -1,9 +1,11 @@
 //! What `process` and `finish` answered, checked and made into batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_buffer::BooleanBuffer;
+use arrow_schema::Field;
 use forcepump_batch::RowReject;
 
 use super::Processed;
@@ -73,7 +75,7 @@ fn derived_columns(
     input: &Sheet,
     computed: &[u32],
     chosen: &Chosen,
-    border: &Border,
+    border: &mut Border,
 ) -> Result<Vec<ArrayRef>, String> {
     if computed.len() != output.computed {
         let settled = output.computed;
@@ -82,22 +84,50 @@ fn derived_columns(
     let rows = chosen.count(input.rows);
     let mut computed = computed.iter();
     let mut columns = Vec::with_capacity(output.origins.len());
+    let mut made = BTreeMap::new();
     for number in 0..output.origins.len() {
         columns.push(match &output.origins[number] {
-            Origin::Keep(kept) => {
-                let kept = input.columns.get(*kept).ok_or("a kept column is missing")?;
-                chosen.apply(&kept.array)?
+            Origin::Keep(kept) => keep(*kept, input, chosen, border, &mut made)?,
+            Origin::Constant(_) => {
+                border.charge(output.constant_bytes(number, rows))?;
+                output.constant(number, rows)?
             }
-            Origin::Constant(_) => output.constant(number, rows)?,
             Origin::Computed => {
                 let given = computed.next().ok_or("a computed column is missing")?;
-                let array = &border.column(*given)?.array;
-                check_column(output.schema.field(number), array, rows)?;
-                Arc::clone(array)
+                delivered(*given, output.schema.field(number), rows, border)?
             }
         });
     }
     Ok(columns)
+}
+
+/// The chosen rows of a kept column, made once however often it is kept. What a `take` multiplies is charged: the
+/// cap on rows alone would let the longest value of a batch be repeated.
+fn keep(
+    kept: usize,
+    input: &Sheet,
+    chosen: &Chosen,
+    border: &mut Border,
+    made: &mut BTreeMap<usize, ArrayRef>,
+) -> Result<ArrayRef, String> {
+    if let Some(array) = made.get(&kept) {
+        return Ok(Arc::clone(array));
+    }
+    let column = &input.columns.get(kept).ok_or("a kept column is missing")?.array;
+    if let Chosen::Take(_) = chosen {
+        border.charge(chosen.bytes(column))?;
+    }
+    let array = chosen.apply(column)?;
+    made.insert(kept, Arc::clone(&array));
+    Ok(array)
+}
+
+/// A column that the guest delivers. It is made of what the guest may read: a column that `reads` leaves out may not
+/// have been fetched, and its stand-in of nulls must not become data.
+fn delivered(given: u32, field: &Field, rows: usize, border: &Border) -> Result<ArrayRef, String> {
+    let column = border.column(given)?.readable().map_err(|rule| format!("the column `{}`: {rule}", field.name()))?;
+    check_column(field, &column.array, rows)?;
+    Ok(Arc::clone(&column.array))
 }
 
 fn check_replaced(
@@ -135,11 +165,7 @@ pub(super) fn emitted(
         let (given, settled) = (emitted.columns.len(), fields.len());
         return Err(format!("{given} columns are given, the output has {settled}"));
     }
-    let columns = fields.iter().zip(&emitted.columns).map(|(field, number)| {
-        let array = &border.column(*number)?.array;
-        check_column(field, array, rows)?;
-        Ok(Arc::clone(array))
-    });
+    let columns = fields.iter().zip(&emitted.columns).map(|(field, number)| delivered(*number, field, rows, border));
     let columns = columns.collect::<Result<Vec<_>, String>>()?;
     batch(output, columns, rows)
 }

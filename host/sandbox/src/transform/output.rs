@@ -106,6 +106,14 @@ impl Output {
         if same { Ok(()) } else { Err("the batch has another schema than the settled input".into()) }
     }
 
+    /// Bytes that [`Output::constant`] is about to make; 0 when the column is long enough already.
+    pub(super) fn constant_bytes(&self, column: usize, rows: usize) -> usize {
+        match self.origins.get(column) {
+            Some(Origin::Constant(array)) if array.len() < rows => bytes_repeated(array, rows.max(CONSTANT_ROWS)),
+            _ => 0,
+        }
+    }
+
     /// The constant column of that number, `rows` long.
     pub(super) fn constant(&mut self, column: usize, rows: usize) -> Result<ArrayRef, String> {
         let Some(Origin::Constant(array)) = self.origins.get_mut(column) else {
@@ -123,12 +131,16 @@ fn repeated(array: &ArrayRef, rows: usize) -> Result<ArrayRef, String> {
     if first.null_count() == 1 || first.data_type().is_null() {
         return Ok(new_null_array(first.data_type(), rows));
     }
-    let bytes = first.to_data().get_slice_memory_size().unwrap_or(usize::MAX).saturating_mul(rows);
+    let bytes = bytes_repeated(array, rows);
     if bytes > i32::MAX as usize {
         return Err(format!("a constant column of {rows} rows would have {bytes} bytes"));
     }
     let zeros = UInt32Array::from(vec![0u32; rows]);
     take(&first, &zeros, None).map_err(|error| error.to_string())
+}
+
+fn bytes_repeated(array: &ArrayRef, rows: usize) -> usize {
+    array.slice(0, 1).to_data().get_slice_memory_size().unwrap_or(usize::MAX).saturating_mul(rows)
 }
 
 fn check_reads(reads: Vec<u32>, input: &Schema) -> Result<Vec<u32>, String> {

@@ -1,6 +1,6 @@
 //! What honest plugins get: their rows, their columns in their order, and nothing that is withheld.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -18,12 +18,9 @@ const ROWS: usize = 1_000;
 
 /// Three columns, of which the plugin reads the first two.
 fn three_columns() -> RecordBatch {
-    let text = Field::new("text", DataType::Utf8, true).with_metadata([("sf.type".into(), "string".into())].into());
-    let fields = vec![
-        text.clone(),
-        Field::new("number", DataType::Float64, true),
-        text.with_name("kept"),
-    ];
+    let metadata = HashMap::from([("sf.type".to_owned(), "string".to_owned())]);
+    let text = Field::new("text", DataType::Utf8, true).with_metadata(metadata);
+    let fields = vec![text.clone(), Field::new("number", DataType::Float64, true), text.with_name("kept")];
     let texts = (0..ROWS).map(|row| (row % 7 != 0).then(|| format!("straße {row}")));
     let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
     let numbers: ArrayRef = Arc::new(Float64Array::from_iter_values((0..ROWS).map(|row| row as f64)));

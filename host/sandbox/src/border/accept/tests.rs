@@ -18,6 +18,7 @@ fn each_rule_is_named() {
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let late = 253_402_300_800_000_000i64.to_le_bytes();
     let decimal = 100_000i128.to_le_bytes();
+    let [none, one, shrinking, long, split] = [&[0][..], &[1, 1], &[0, 2, 1], &[0, 2], &[0, 1, 2]].map(offsets);
     let cases: &[(DataType, u32, Parts<'_>, &str)] = &[
         (DataType::Int8, MAX_ROWS + 1, parts(None, &[], &[]), "rows are more than"),
         (DataType::Int8, 9, parts(Some(&[255]), &[], &[0; 9]), "validity has 1 bytes, 9 rows need 2"),
@@ -26,12 +27,12 @@ fn each_rule_is_named() {
         (DataType::Int32, 1, parts(None, &[0], &[0; 4]), "this type has none"),
         (DataType::Boolean, 9, parts(None, &[], &[0]), "values has 1 bytes, 9 rows need 2"),
         (DataType::Null, 1, parts(Some(&[1]), &[], &[]), "a row that is not null"),
-        (DataType::Utf8, 1, parts(None, &offsets(&[0]), b""), "offsets has 4 bytes"),
-        (DataType::Utf8, 1, parts(None, &offsets(&[1, 1]), b"a"), "the first offset is 1"),
-        (DataType::Utf8, 2, parts(None, &offsets(&[0, 2, 1]), b"a"), "the offsets shrink at row 1"),
-        (DataType::Utf8, 1, parts(None, &offsets(&[0, 2]), b"a"), "the last offset is 2"),
-        (DataType::Utf8, 1, parts(None, &offsets(&[0, 2]), b"a\xff"), "not UTF-8 at byte 1"),
-        (DataType::Utf8, 2, parts(None, &offsets(&[0, 1, 2]), "é".as_bytes()), "row 1 lies within"),
+        (DataType::Utf8, 1, parts(None, &none, b""), "offsets has 4 bytes"),
+        (DataType::Utf8, 1, parts(None, &one, b"a"), "the first offset is 1"),
+        (DataType::Utf8, 2, parts(None, &shrinking, b"a"), "the offsets shrink at row 1"),
+        (DataType::Utf8, 1, parts(None, &long, b"a"), "the last offset is 2"),
+        (DataType::Utf8, 1, parts(None, &long, b"a\xff"), "not UTF-8 at byte 1"),
+        (DataType::Utf8, 2, parts(None, &split, "é".as_bytes()), "row 1 lies within"),
         (DataType::Decimal128(5, 2), 1, parts(None, &[], &decimal), "the value of row 0 is out of range"),
         (DataType::Date32, 1, parts(None, &[], &[255, 255, 255, 127]), "row 0 is out of range"),
         (utc, 1, parts(None, &[], &late), "row 0 is out of range"),

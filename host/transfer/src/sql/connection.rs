@@ -26,6 +26,8 @@ const STEPS_PER_CLOCK_LOOK: i32 = 10_000;
 pub(crate) const VALUE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Longest statement.
 const STATEMENT_MAX_BYTES: i32 = 1024 * 1024;
+/// Memory of all of SQLite in this process: a guest's statement that wants more fails, and the host lives on.
+const HEAP_MAX_BYTES: i64 = 256 * 1024 * 1024;
 /// Page cache, in the KiB that SQLite counts as negative pages.
 const CACHE_KIB: i32 = 8 * 1024;
 
@@ -69,6 +71,8 @@ impl Connection {
         // EXTRA: a commit is on the disk when it returns, the removal of the journal included.
         db.pragma_update(None, "synchronous", "EXTRA")?;
         db.pragma_update(None, "foreign_keys", true)?;
+        // Gives the limit that is in force as a row.
+        db.query_row(&format!("PRAGMA hard_heap_limit = {HEAP_MAX_BYTES}"), [], |_| Ok(()))?;
         db.pragma_update(None, "cache_size", -CACHE_KIB)?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

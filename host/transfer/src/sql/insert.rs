@@ -60,8 +60,9 @@ pub(crate) fn bulk_insert(
     let result = insert_rows(connection, &plan, &columns, batch.num_rows());
     match result {
         Ok(inserted) => {
-            connection.host(&if inside { format!("RELEASE {SAVEPOINT}") } else { "COMMIT".to_owned() })?;
-            Ok(inserted)
+            let kept = connection.host(&if inside { format!("RELEASE {SAVEPOINT}") } else { "COMMIT".to_owned() });
+            // A commit that a reader stands in the way of leaves the transaction open.
+            kept.inspect_err(|_| take_back(connection, inside)).map(|()| inserted)
         }
         Err(error) => {
             take_back(connection, inside);
@@ -198,6 +199,11 @@ fn insert_rows(
             Err(failure) => failure,
         };
         let reject = reject_of(connection, plan, row, failure)?;
+        if !connection.in_transaction() {
+            // `ON CONFLICT ROLLBACK` or `RAISE(ROLLBACK)`: the rows before are gone, those after would go in one by one.
+            let text = format!("row {row} ended the transaction: {}", reject.reason);
+            return Err(SqlError::database("40000", text));
+        }
         if !plan.collect_rejects {
             return Err(SqlError::database(state_of(&reject.code), format!("row {row}: {}", reject.reason)));
         }

@@ -11,7 +11,7 @@ use super::SqlError;
 /// Bytes of values that one query may give.
 const RESULT_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes that a value takes beside its text.
-const CELL_BYTES: u64 = 8;
+const CELL_BYTES: u64 = size_of::<Stored>() as u64;
 /// Largest whole number up to which a double holds every whole number.
 const DOUBLE_WHOLE_LIMIT: u64 = 1 << 53;
 
@@ -60,11 +60,12 @@ pub(crate) fn collect(
             let value: Stored = row.get_ref(number)?.try_into().unwrap_or(Stored::Null);
             bytes += size_of_value(&value);
             column.push(value);
+            // After each cell: one row may have thousands, each as large as a value may be.
+            if bytes > RESULT_MAX_BYTES {
+                return Ok(Err(SqlError::TooLarge(RESULT_MAX_BYTES)));
+            }
         }
         table.rows += 1;
-        if bytes > RESULT_MAX_BYTES {
-            return Ok(Err(SqlError::TooLarge(RESULT_MAX_BYTES)));
-        }
     }
     Ok(Ok(table))
 }

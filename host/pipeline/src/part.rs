@@ -77,7 +77,7 @@ impl Part {
             .map_err(|error| Error::input(format!("{}.config{}", step.key, dotted(&error.pointer)), error.message))?;
         plugin.check_config(&config).map_err(|problems| config_problems(&step.key, &problems))?;
         let settings = Settings {
-            grants: capability::dry(&step.key, step.grant, folder)?,
+            grants: capability::dry(&step.key, step.grant, step.limits, folder)?,
             limits: capability::limits(step.limits),
             ..Settings::default()
         };

@@ -24,7 +24,7 @@ const MIB: usize = 1 << 20;
 ///
 /// # Errors
 /// [`Error::Input`] when a grant is malformed, [`Error::Place`] when a folder cannot be opened.
-pub fn open(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
+pub fn open(key: &str, grant: &Grant, limits: &PluginLimits, folder: &Path) -> Result<Grants, Error> {
     let mut files: BTreeMap<String, Arc<dyn FileProvider>> = BTreeMap::new();
     for (name, path) in &grant.files {
         let root = Root::open(&folder.join(path)).map_err(|error| Error::Place {
@@ -33,18 +33,19 @@ pub fn open(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
         })?;
         files.insert(name.clone(), Arc::new(files::Folder(root)));
     }
-    Ok(Grants { files, ..Grants::clone(&dry(key, grant, folder)?) })
+    Ok(Grants { files, ..Grants::clone(&dry(key, grant, limits, folder)?) })
 }
 
 /// The grants without any folder behind them: enough to check what a plugin asks for and to open a transform.
 ///
 /// # Errors
 /// [`Error::Input`] when a grant is malformed.
-pub fn dry(key: &str, grant: &Grant, folder: &Path) -> Result<Grants, Error> {
+pub fn dry(key: &str, grant: &Grant, limits: &PluginLimits, folder: &Path) -> Result<Grants, Error> {
+    let call_limit = self::limits(limits).call;
     let mut sql: BTreeMap<String, Arc<dyn SqlProvider>> = BTreeMap::new();
     for (name, dsn) in &grant.sql {
         let path = sqlite_path(dsn, folder).map_err(|text| Error::input(format!("{key}.grant.sql.{name}"), text))?;
-        sql.insert(name.clone(), Arc::new(sql::Database(path)));
+        sql.insert(name.clone(), Arc::new(sql::Database { path, call_limit }));
     }
     let files = grant
         .files
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn a_dsn_of_another_kind_is_refused_by_name() {
         let grant = Grant { sql: BTreeMap::from([("db".into(), "postgres://x".into())]), ..Grant::default() };
-        let text = dry("destination", &grant, Path::new(".")).unwrap_err().to_string();
+        let text = dry("destination", &grant, &PluginLimits::default(), Path::new(".")).unwrap_err().to_string();
         assert!(text.contains("destination.grant.sql.db") && text.contains("sqlite:PATH"), "{text}");
     }
 
@@ -119,9 +120,9 @@ mod tests {
     fn a_dry_grant_makes_no_folder() {
         let folder = tempfile::tempdir().unwrap();
         let grant = Grant { files: BTreeMap::from([("out".into(), "results".into())]), ..Grant::default() };
-        dry("destination", &grant, folder.path()).unwrap();
+        dry("destination", &grant, &PluginLimits::default(), folder.path()).unwrap();
         assert!(!folder.path().join("results").exists());
-        open("destination", &grant, folder.path()).unwrap();
+        open("destination", &grant, &PluginLimits::default(), folder.path()).unwrap();
         assert!(folder.path().join("results").exists());
     }
 

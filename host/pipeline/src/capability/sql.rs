@@ -1,18 +1,24 @@
 //! SQL connections of the transfer crate, offered to the sandbox.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use forcepump_sandbox as sandbox;
 use forcepump_transfer::sql;
 
 /// A granted SQLite file, opened when the plugin asks for it.
-pub struct Database(pub PathBuf);
+pub struct Database {
+    pub path: PathBuf,
+    /// a statement may compute for as long as a call of the plugin may take: the sandbox cannot end it
+    pub call_limit: Duration,
+}
 
 impl sandbox::SqlProvider for Database {
     fn open(&self) -> Result<Box<dyn sandbox::SqlConnection>, sandbox::SqlError> {
-        let dsn = format!("sqlite:{}", self.0.display());
-        Ok(Box::new(Open(sql::Connection::open(&dsn).map_err(refusal)?)))
+        let dsn = format!("sqlite:{}", self.path.display());
+        let connection = sql::Connection::open(&dsn).map_err(refusal)?;
+        Ok(Box::new(Open(connection.with_call_limit(self.call_limit))))
     }
 }
 

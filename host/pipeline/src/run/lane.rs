@@ -55,7 +55,7 @@ async fn work(
             Some(page) => move_page(&mut lane, &shared, &reading, page, &cancel, stateful).await?,
         }
     }
-    cancel.race(flush(&mut lane, &shared)).await.ok_or(Error::Interrupted)?.map_err(|failure| failure.error)
+    flush(&mut lane, &shared, &cancel).await.map_err(|failure| failure.error)
 }
 
 /// A page, tried again from its start as long as the fault is the source's and worth it.
@@ -68,9 +68,7 @@ async fn move_page(
     stateful: bool,
 ) -> Result<(), Error> {
     for tried in 1.. {
-        let Some(done) = cancel.race(unit::run_page(lane, shared, reading, page.clone())).await else {
-            return Err(Error::Interrupted);
-        };
+        let done = unit::run_page(lane, shared, reading, page.clone(), cancel).await;
         let Err(failure) = done else { return Ok(()) };
         // A stateful transform has seen the rows already: giving them again would count them twice.
         if !failure.again || stateful || tried >= retry::MAX_TRIES {
@@ -83,29 +81,38 @@ async fn move_page(
 }
 
 /// What stateful transforms still hold becomes a last unit of its own.
-async fn flush(lane: &mut Lane, shared: &Shared) -> Result<(), Failure> {
+async fn flush(lane: &mut Lane, shared: &Shared, cancel: &Cancel) -> Result<(), Failure> {
     let id = format!("final-{}", lane.number);
     let mut unit: Option<Unit<'_>> = None;
+    let drained = cancel.race(drain(lane, shared, &id, &mut unit)).await;
+    let drained = drained.unwrap_or_else(|| Err(Error::Interrupted.into()));
+    match unit {
+        Some(unit) => {
+            let whole = drained.and_then(|()| unit.tally.check(&id, None).map_err(Failure::source_data));
+            unit::finish(lane, unit, whole).await
+        }
+        None => drained,
+    }
+}
+
+/// Takes what the transforms give at their end, into a unit that is begun with the first of it.
+async fn drain<'a>(
+    lane: &mut Lane,
+    shared: &'a Shared,
+    id: &'a str,
+    unit: &mut Option<Unit<'a>>,
+) -> Result<(), Failure> {
     for stage in 0..lane.links.len() {
         while let Some(batch) = finish_stage(lane, shared, stage).await? {
             if unit.is_none() {
-                unit::begin(lane, shared, &id).await?;
+                unit::begin(lane, shared, id).await?;
             }
-            let open = unit.get_or_insert_with(|| Unit::new(&id, shared, lane.links.len()));
+            let open = unit.get_or_insert_with(|| Unit::new(id, shared, lane.links.len()));
             open.tally.added += batch.num_rows() as u64;
-            if let Err(failure) = open.pass(lane, stage + 1, batch).await {
-                let _ = lane.destination.abandon().await;
-                return Err(failure);
-            }
+            open.pass(lane, stage + 1, batch).await?;
         }
     }
-    match unit {
-        Some(unit) => {
-            let whole = unit.tally.check(&id, None).map_err(Failure::source_data);
-            unit::finish(lane, unit, whole).await
-        }
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 async fn finish_stage(

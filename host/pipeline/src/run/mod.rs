@@ -1,5 +1,6 @@
 //! A run: job, workers, commits, the destination's last step, and the report of it all.
 
+mod empty;
 mod failure;
 mod lane;
 mod pages;
@@ -13,7 +14,7 @@ mod tally;
 mod unit;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use forcepump_sandbox::Ending;
 use forcepump_salesforce::{Client, QueryJob};
@@ -28,6 +29,9 @@ use shared::Shared;
 pub(crate) use reader::{Columns, Piece, Reading, read};
 pub(crate) use refuse::cell;
 pub(crate) use pages::PageQueue;
+
+/// How long an interrupted run waits for the answer to the creation of its job.
+const CREATION_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the pipeline once; whatever happens is in the report.
 pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
@@ -58,13 +62,26 @@ async fn attempt(
     let ready = cancel.race(start::prepare(session, observer, &progress.run_id)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
-    let moved = match cancel.race(start::create_job(session, &ready)).await {
-        Some(Ok(job)) => with_job(&ready, job, cancel, progress).await,
-        Some(Err(error)) => Err(error),
-        None => Err(Error::Interrupted),
+    let moved = match create_job(session, &ready, cancel).await {
+        Ok(job) => with_job(&ready, job, cancel, progress).await,
+        Err(error) => Err(error),
     };
     let concluded = conclude(&ready, &moved).await;
     moved.and(concluded)
+}
+
+/// Creates the job. A creation that is on its way when the operator interrupts is waited for: without its id the job
+/// could not be aborted and would stay in the org.
+async fn create_job(session: &Session, ready: &start::Ready, cancel: &Cancel) -> Result<QueryJob, Error> {
+    if cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
+    let creating = start::create_job(session, ready);
+    tokio::pin!(creating);
+    match cancel.race(&mut creating).await {
+        Some(created) => created,
+        None => tokio::time::timeout(CREATION_GRACE, creating).await.unwrap_or(Err(Error::Interrupted)),
+    }
 }
 
 /// Waits for the job, moves its rows, and leaves no job behind in the org.
@@ -107,7 +124,8 @@ async fn wait_and_move(
     }
     observer.event(Event::Phase(Phase::Moving));
     lane::move_pages(ready, job, cancel).await?;
-    check_total(job, info.number_records_processed, &ready.shared)
+    check_total(job, info.number_records_processed, &ready.shared)?;
+    empty::write_columns(ready).await
 }
 
 fn interrupted_or_source(error: forcepump_salesforce::Error) -> Error {

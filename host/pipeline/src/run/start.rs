@@ -51,7 +51,8 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
     let links = chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
     let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
     let target = target(session, &parts.destination, &output, &opening)?;
-    let grants = capability::open("destination", &parts.destination.grant, session.pipeline().folder())?;
+    let Part { grant, limits, .. } = &parts.destination;
+    let grants = capability::open("destination", grant, limits, session.pipeline().folder())?;
     let settings = parts.destination.live_settings(grants.clone(), observer);
     let prepared = prepare_destination(&parts.destination, &settings, &target).await?;
     let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();

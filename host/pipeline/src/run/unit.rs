@@ -13,6 +13,7 @@ use super::refuse::Refuser;
 use super::rejects::RejectLine;
 use super::shared::Shared;
 use super::tally::UnitTally;
+use crate::cancel::Cancel;
 use crate::chain::Link;
 use crate::event::Event;
 
@@ -109,16 +110,18 @@ impl<'a> Unit<'a> {
         let rows = batch.num_rows() as u64;
         self.seen[stage] += rows;
         let done = lane.links[stage].instance.process(batch.clone(), first_row).await;
-        let Processed { batches, rejects, .. } = done.map_err(|error| part.transform_error(&error))?;
+        let Processed { batches, rejects, filtered, replaced, .. } = done.map_err(|error| part.transform_error(&error))?;
         let out: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let refused = rejects.len() as u64;
-        self.tally.filtered += rows.saturating_sub(out + refused);
-        self.tally.added += (out + refused).saturating_sub(rows);
+        // A row that is left out stays filtered, also where another one is taken twice.
+        let filtered = if replaced { rows.saturating_sub(out + refused) } else { filtered };
+        self.tally.filtered += filtered;
+        self.tally.added += (out + refused + filtered).saturating_sub(rows);
         self.refuse(Some(stage), &batch, first_row, &rejects);
         Ok(batches)
     }
 
-    async fn write(&mut self, lane: &mut Lane, batch: RecordBatch) -> Result<(), Failure> {
+    pub(crate) async fn write(&mut self, lane: &mut Lane, batch: RecordBatch) -> Result<(), Failure> {
         let stage = self.seen.len() - 1;
         let first_row = self.seen[stage];
         let rows = batch.num_rows() as u64;
@@ -164,20 +167,22 @@ impl<'a> Unit<'a> {
     }
 }
 
-/// Reads a page into the destination and commits it.
+/// Reads a page into the destination and commits it. An interruption ends the reading and never the commit: a unit
+/// that is durable is always in the ledger too.
 pub(crate) async fn run_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
     page: forcepump_salesforce::PageRef,
+    cancel: &Cancel,
 ) -> Result<(), Failure> {
     let id = unit_id(page.index);
     let mut unit = Unit::new(&id, shared, lane.links.len());
     begin(lane, shared, &id).await?;
     let mut pieces = super::reader::read(reading, page);
-    let taken = unit.take_page(lane, reading, &mut pieces).await;
+    let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;
     drop(pieces);
-    finish(lane, unit, taken).await
+    finish(lane, unit, taken.unwrap_or_else(|| Err(crate::Error::Interrupted.into()))).await
 }
 
 /// Commits a unit whose rows are all written, or abandons it.
@@ -185,7 +190,9 @@ pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Fa
     let part = &unit.shared.parts.destination;
     if let Err(failure) = taken {
         // The first failure is what the operator needs; abandoning is the destination's chance to tidy.
-        let _ = lane.destination.abandon().await;
+        let tidy = lane.destination.abandon().await.is_ok();
+        // What may have stayed in the destination must not be written a second time.
+        let failure = Failure { again: failure.again && tidy, ..failure };
         if failure.again {
             let (rows, bytes, reason) = (unit.tally.read, unit.tally.bytes, failure.error.to_string());
             unit.shared.observer.event(Event::UnitRetried { unit: unit.id.to_owned(), rows, bytes, reason });

@@ -29,14 +29,14 @@ impl Settings {
         Ok(Settings { table })
     }
 
-    /// The table that an overwriting run fills.
+    /// The table that an overwriting run fills. Its name is reserved: it is dropped without asking whose it is.
     pub(crate) fn side_table(&self) -> String {
-        format!("{}__new", self.table)
+        format!("_forcepump_new_{}", self.table)
     }
 
     /// The table that holds a batch of an updating or deleting unit.
     pub(crate) fn stage_table(&self) -> String {
-        format!("{}__stage", self.table)
+        format!("_forcepump_stage_{}", self.table)
     }
 }
 

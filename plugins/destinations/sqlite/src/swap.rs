@@ -21,6 +21,7 @@ pub(crate) fn prepare(connection: &Connection, target: &Target, settings: &Setti
             target.run_id
         )));
     }
+    refuse_followed(connection, &settings.table)?;
     let side = settings.side_table();
     if ledger.has_units(connection)? {
         return ddl::create_or_widen(connection, &side, &target.input.fields);
@@ -28,6 +29,23 @@ pub(crate) fn prepare(connection: &Connection, target: &Target, settings: &Setti
     // What is there was left by another run, which can no longer end.
     ddl::drop(connection, &side)?;
     ddl::create(connection, &side, &target.input.fields)
+}
+
+/// Dropping a table carries out the actions of the foreign keys that name it: with `ON DELETE CASCADE` the rows of
+/// other tables would go with the old ones (<https://sqlite.org/foreignkeys.html>, section 5).
+fn refuse_followed(connection: &Connection, table: &str) -> Result<(), PluginError> {
+    let statement = "SELECT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f \
+                     WHERE m.type = 'table' AND m.name <> ?1 COLLATE NOCASE AND f.\"table\" = ?1 COLLATE NOCASE \
+                     AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT')";
+    let found = query_texts(connection, statement, &[Value::Text(table.to_owned())], 1)?;
+    let Some(Some(follower)) = found.into_iter().next().and_then(|row| row.into_iter().next()) else {
+        return Ok(());
+    };
+    let message = format!(
+        "overwriting \"{table}\" would change rows of \"{follower}\", whose foreign key follows deletions; \
+         use the mode merge, or another table"
+    );
+    Err(PluginError::config("", message))
 }
 
 /// Swaps the side table in, or drops it. The caller holds a transaction.

@@ -193,6 +193,15 @@ fn overwriting_shows_the_new_rows_only_at_the_end() -> Outcome {
 }
 
 #[test]
+fn overwriting_takes_no_rows_of_other_tables() {
+    let db = Database::new();
+    db.run("CREATE TABLE t (Id TEXT PRIMARY KEY, Name TEXT)");
+    db.run("CREATE TABLE child (t TEXT REFERENCES T (Id) ON DELETE CASCADE)");
+    let refused = prepare(WriteMode::Overwrite, &[]).err().map(|error| format!("{error:?}")).unwrap_or_default();
+    assert!(refused.contains("\\\"child\\\""), "{refused}");
+}
+
+#[test]
 fn a_failed_overwrite_leaves_the_old_rows_and_nothing_else() -> Outcome {
     let db = Database::new();
     db.run("CREATE TABLE t (Id TEXT, Name TEXT); INSERT INTO t VALUES ('old', 'o')");
@@ -200,7 +209,7 @@ fn a_failed_overwrite_leaves_the_old_rows_and_nothing_else() -> Outcome {
     run.unit("0", &[people(&[("a", None)])])?;
     run.conclude(Ending::Failed)?;
     assert_eq!(db.rows(ALL), ["old|o"]);
-    assert!(db.rows("SELECT 1 FROM sqlite_master WHERE name = 't__new'").is_empty());
+    assert!(db.rows("SELECT 1 FROM sqlite_master WHERE name = '_forcepump_new_t'").is_empty());
     assert!(matches!(prepare(WriteMode::Overwrite, &[]), Err(PluginError::Fatal(_))));
     prepare_as("next", WriteMode::Overwrite)?.conclude(Ending::Complete)
 }

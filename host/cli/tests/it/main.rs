@@ -2,11 +2,13 @@
 
 mod demo;
 mod evil;
+mod examples;
 mod faults;
 mod files;
 mod harness;
 mod interrupt;
 mod orgs;
+mod outcome;
 mod pipelines;
 mod tables;
 mod words;

@@ -151,7 +151,7 @@ fn batch_of(rows: &[Row]) -> RecordBatch {
         Arc::new(rows.iter().map(|row| row.0.2).collect::<BooleanArray>()),
         Arc::new(rows.iter().map(|row| row.0.3).collect::<Int32Array>()),
         Arc::new(rows.iter().map(|row| row.1.0).collect::<Int64Array>()),
-        Arc::new(decimals.with_precision_and_scale(18, 4).expect("within 18 digits")),
+        Arc::new(decimals.with_precision_and_scale(19, 4).expect("within 19 digits")),
         Arc::new(rows.iter().map(|row| row.1.2).collect::<Date32Array>()),
         Arc::new(instants.with_timezone("UTC")),
         Arc::new(rows.iter().map(|row| row.1.4).collect::<Time64MicrosecondArray>()),

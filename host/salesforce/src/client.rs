@@ -307,5 +307,8 @@ pub(crate) fn parse_json<T: DeserializeOwned>(what: &str, reply: &Reply) -> Resu
 
 fn transport_error(what: &str, error: reqwest::Error) -> Error {
     let executed_for_sure_not = error.is_connect() || error.is_builder();
-    Error::Transport { what: what.to_owned(), detail: crate::http::describe_error(error), executed_for_sure_not }
+    // The query of the URL may hold data; the host says which machine to look for.
+    let host = error.url().and_then(|url| url.host_str()).map_or_else(String::new, |host| format!("{host}: "));
+    let detail = format!("{host}{}", crate::http::describe_error(error));
+    Error::Transport { what: what.to_owned(), detail, executed_for_sure_not }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub struct ConnectionConfig {
     /// how to log in
     #[serde(default)]
     pub auth: Option<AuthMethod>,
-    /// consumer key of the external client app or connected app
+    /// consumer key of the external client app or connected app, as it is or by reference
     #[serde(default)]
     pub client_id: Option<String>,
     /// consumer secret, by reference
@@ -201,16 +201,27 @@ impl ConnectionConfig {
         Err(Error::config(format!("{}{also}: exactly one says where the org is, keep one", named.join(" and "))))
     }
 
+    /// No secret, so it may stand there as it is; a reference is followed all the same.
+    fn client_id(&self, auth: AuthMethod, folder: &Path) -> Result<String> {
+        let given = self.client_id.as_deref().unwrap_or_default().trim();
+        if given.is_empty() {
+            return Err(Error::config(format!(
+                "auth = \"{}\" needs client_id (the app's consumer key)",
+                auth.as_str()
+            )));
+        }
+        match given.starts_with("env:") || given.starts_with("file:") {
+            true => Ok(SecretRef::parse(given).resolve("client_id", folder)?.expose_secret().to_owned()),
+            false => Ok(given.to_owned()),
+        }
+    }
+
     fn credentials(&self, auth: AuthMethod, folder: &Path) -> Result<Credentials> {
         let need = |name: &str, secret: &Option<SecretRef>| -> Result<SecretString> {
             let missing = || Error::config(format!("auth = \"{}\" needs {name} = \"env:NAME\"", auth.as_str()));
             secret.as_ref().ok_or_else(missing)?.resolve(name, folder)
         };
-        let client_id = || {
-            self.client_id.clone().filter(|id| !id.trim().is_empty()).ok_or_else(|| {
-                Error::config(format!("auth = \"{}\" needs client_id (the app's consumer key)", auth.as_str()))
-            })
-        };
+        let client_id = || self.client_id(auth, folder);
         Ok(match auth {
             AuthMethod::ClientCredentials => Credentials::ClientPair {
                 client_id: client_id()?,
@@ -315,6 +326,10 @@ mod tests {
             ("auth = 'client-credentials'\nmy_domain = 'a'\nurl = 'https://b'", "keep one"),
             ("auth = 'client-credentials'\nmy_domain = 'a'", "needs client_id"),
             ("auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'", "needs client_secret"),
+            (
+                "auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'env:FORCEPUMP_NO_SUCH'",
+                "client_id refers to the environment variable FORCEPUMP_NO_SUCH, which is not set",
+            ),
             ("auth = 'client-credentials'\nmy_domain = 'a'\nclient_id = 'x'\nclient_secret = 's3cr3t'", "plain text"),
             ("auth = 'access-token'\nmy_domain = 'a'\nclient_id = 'x'", "no use"),
             ("auth = 'access-token'\nmy_domain = 'a'\ninstance_url = 'https://b'\naccess_token = 'env:X'", "beside"),

@@ -72,12 +72,7 @@ pub(super) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let (line, column) = position(text, start);
-        FileError::Syntax {
-            path: path.to_owned(),
-            line,
-            column,
-            message: explain(error.message()),
-        }
+        FileError::Syntax { path: path.to_owned(), line, column, message: explain(error.message()) }
     })
 }
 
@@ -88,20 +83,33 @@ fn position(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// Turns serde's "unknown field `x`, expected one of `a`, `b`" into a sentence with the nearest name.
+/// What serde calls things, and what they are in TOML.
+const TOML_WORDS: [(&str, &str); 3] = [
+    ("expected a sequence", "expected a list, for example [\"Id\", \"Name\"]"),
+    ("expected a map", "expected a table, for example { name = \"value\" }"),
+    ("missing field ", "missing key "),
+];
+
+/// Turns serde's words into TOML's, and an unknown name into a sentence with the nearest one.
 fn explain(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field ") else {
-        return message.trim_end().to_owned();
-    };
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return unknown("key", "keys", rest);
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return unknown("value", "values", rest);
+    }
+    TOML_WORDS.iter().fold(message.trim_end().to_owned(), |text, (serde, toml)| text.replace(serde, toml))
+}
+
+/// From "`x`, expected one of `a`, `b`".
+fn unknown(one: &str, many: &str, rest: &str) -> String {
     let mut names = rest.split('`').skip(1).step_by(2);
-    let Some(unknown) = names.next() else {
-        return message.to_owned();
-    };
+    let wrong = names.next().unwrap_or_default();
     let known: Vec<&str> = names.collect();
     let list = known.join(", ");
-    match nearest(unknown, known.iter().copied()) {
-        Some(near) => format!("unknown key `{unknown}`; did you mean `{near}`? known keys here: {list}"),
-        None => format!("unknown key `{unknown}`; known keys here: {list}"),
+    match nearest(wrong, known.iter().copied()) {
+        Some(near) => format!("unknown {one} `{wrong}`; did you mean `{near}`? known {many} here: {list}"),
+        None => format!("unknown {one} `{wrong}`; known {many} here: {list}"),
     }
 }
 
@@ -140,14 +148,21 @@ mod tests {
     #[test]
     fn a_missing_table_is_named() {
         let error = parse_pipeline("name = 'a'\n", Path::new("p.toml")).unwrap_err().to_string();
-        assert!(error.contains("missing field `source`"), "{error}");
+        assert!(error.contains("missing key `source`"), "{error}");
     }
 
     #[test]
     fn a_wrong_value_of_a_choice_lists_the_choices() {
         let text = GOOD.replace("plugin = 'csv'", "plugin = 'csv'\nmode = 'replace'");
         let error = parse_pipeline(&text, Path::new("p.toml")).unwrap_err().to_string();
-        assert!(error.contains("overwrite"), "{error}");
+        assert!(error.contains("unknown value `replace`; known values here: append, overwrite"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_told_in_words_of_toml() {
+        let text = GOOD.replace("object = 'Account'", "object = 'Account'\nfields = 'Id'");
+        let error = parse_pipeline(&text, Path::new("p.toml")).unwrap_err().to_string();
+        assert!(error.contains("expected a list, for example"), "{error}");
     }
 
     #[test]

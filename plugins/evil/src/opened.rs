@@ -43,7 +43,7 @@ pub fn open(mode: &str, request: &OpenRequest) -> Result<Opened, PluginError> {
         "keep-retyped" => opened.output[0].field.data_type = DataType::Binary,
         "no-columns" => opened.output.clear(),
         "many-columns" => {
-            let field = |number: u32| Field::new(&format!("c{number}"), DataType::Int32, true);
+            let field = |number: u32| Field::new(format!("c{number}"), DataType::Int32, true);
             opened.output.extend((0..5_000).map(|number| OutputField::computed(field(number))));
         }
         "huge-metadata" => opened.output[last].field.metadata = vec![("k".to_owned(), "v".repeat(2 << 20))],

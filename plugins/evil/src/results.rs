@@ -98,7 +98,7 @@ fn rejecting(rejects: Vec<Reject>) -> Derived {
 /// Even rows go on, the first odd one is refused, the other odd ones are filtered.
 fn half(rows: u32) -> Derived {
     let mut mask = vec![0x55; rows.div_ceil(8) as usize];
-    if let Some(last) = mask.last_mut().filter(|_| rows % 8 != 0) {
+    if let Some(last) = mask.last_mut().filter(|_| !rows.is_multiple_of(8)) {
         *last &= (1 << (rows % 8)) - 1;
     }
     Derived { rejects: vec![reject(1)], ..derived(Selection::Mask(mask), rows.div_ceil(2)) }

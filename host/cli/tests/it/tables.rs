@@ -35,11 +35,16 @@ impl Table {
 
     /// The same table with numbers of one column in plain notation, as many decimals as the scale.
     pub fn plain(mut self, column: &str, scale: usize) -> Self {
+        self.edit(column, |text| plain(text, scale));
+        self
+    }
+
+    /// Changes each text of one column.
+    pub fn edit(&mut self, column: &str, change: impl Fn(&str) -> String) {
         let at = self.columns.iter().position(|name| name == column).expect("the column");
         for row in &mut self.rows {
-            row[at] = row[at].as_deref().map(|text| plain(text, scale));
+            row[at] = row[at].as_deref().map(&change);
         }
-        self
     }
 }
 
@@ -170,7 +175,7 @@ fn cell(column: &ColumnText<'_>, row: usize) -> Cell {
 pub fn sqlite(path: &Path, table: &str) -> Table {
     let db = rusqlite::Connection::open(path).expect("a database");
     let mut statement = db.prepare(&format!("SELECT * FROM \"{table}\"")).expect("a table");
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let rows = statement
         .query_map([], |row| (0..width).map(|at| row.get_ref(at).map(sql_cell)).collect())

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, against an emulator on loopback.
 
+mod columns;
 mod demo;
 mod evil;
 mod examples;
@@ -10,6 +11,7 @@ mod interrupt;
 mod orgs;
 mod outcome;
 mod pipelines;
+mod shapes;
 mod tables;
 mod words;
 mod wrong;

@@ -208,7 +208,7 @@ fn add_ledger(report: &mut RunReport, shared: &Shared) {
     }
     for place in &mut report.results {
         if let ResultPlace::Folder { files, .. } = place {
-            *files = ledger.tokens.iter().map(|token| file_of(token)).collect();
+            *files = ledger.tokens.iter().filter(|token| !token.is_empty()).map(|token| file_of(token)).collect();
         }
     }
 }

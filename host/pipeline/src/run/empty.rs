@@ -1,0 +1,26 @@
+//! A result without rows still has columns: a unit of its own hands them to the destination.
+
+use arrow_array::RecordBatch;
+use std::sync::Arc;
+
+use super::start::Ready;
+use super::unit::{self, Lane, Unit};
+use crate::error::Error;
+
+/// Id of the unit; pages have numbers, so no page is named so.
+const UNIT_ID: &str = "empty";
+
+/// When nothing was written: gives the destination one batch without rows, so that there is a file with the header
+/// or the types, and not nothing, which nobody can tell from a run that never was.
+pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
+    let shared = &ready.shared;
+    if shared.ledger().rows.written > 0 {
+        return Ok(());
+    }
+    let mut lane = Lane { number: 0, links: Vec::new(), destination: ready.destination().await? };
+    let mut unit = Unit::new(UNIT_ID, shared, 0);
+    let begun = unit::begin(&mut lane, shared, UNIT_ID).await;
+    begun.map_err(|failure| failure.error)?;
+    let written = unit.write(&mut lane, RecordBatch::new_empty(Arc::clone(&shared.target.input))).await;
+    unit::finish(&mut lane, unit, written).await.map_err(|failure| failure.error)
+}

@@ -1,7 +1,8 @@
 //! Builds the first-party plugins for wasm and makes components of them.
 //!
 //! One cargo of its own, in a target folder of its own (so that it never waits for the lock of the
-//! cargo that runs this), with an environment that no flag of the outer build leaks into.
+//! cargo that runs this), with an environment that no flag of the outer build leaks into. All builds
+//! of one checkout share that folder.
 
 use std::env;
 use std::error::Error;
@@ -75,7 +76,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     watch(&root, test_guests);
     check_target()?;
     let all: Vec<&Plugin> = SHIPPED.iter().chain(test_guests).collect();
-    let modules = compile(&root, &out.join("guests"), &all)?;
+    let modules = compile(&root, &guests_folder(&out), &all)?;
     for plugin in &all {
         let module = modules.join(format!("{}.wasm", plugin.package.replace('-', "_")));
         let component =
@@ -84,6 +85,14 @@ fn build() -> Result<(), Box<dyn Error>> {
     }
     let table = format!("{}{}", table("SHIPPED", &SHIPPED)?, table("TEST_GUESTS", test_guests)?);
     write_if_changed(&out.join("plugins.rs"), table.as_bytes())
+}
+
+/// Beside the outer build's own folders, so that its profiles and feature sets share one build of the
+/// guests; below `out` where the layout is another one.
+fn guests_folder(out: &Path) -> PathBuf {
+    // target/<profile>/build/<package>-<hash>/out
+    let target = out.ancestors().nth(4).filter(|target| target.join("CACHEDIR.TAG").is_file());
+    target.map_or_else(|| out.join("guests"), |target| target.join("guests"))
 }
 
 /// Says what the components are made of, so that cargo runs this again when that changes.

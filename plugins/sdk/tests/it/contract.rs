@@ -55,7 +55,7 @@ fn a_change_of_the_contract_needs_a_new_version() {
         recorded,
         Some(line.as_str()),
         "wit/ is not what version {version} was recorded as. If it was changed on purpose, raise the version; \
-         then add this line to plugins/sdk/tests/contract.sha256: {line}"
+         then add this line to plugins/sdk/tests/it/contract.sha256: {line}"
     );
 }
 

@@ -1,0 +1,4 @@
+//! The kit as a plugin's author uses it, and the contract that it stands on.
+
+mod columns;
+mod contract;

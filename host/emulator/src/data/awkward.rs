@@ -20,7 +20,7 @@ pub const TEXTS: [&str; 40] = [
     "line one\nline two",
     "line one\r\nline two",
     "carriage\rreturn",
-    "trailing newline\n",
+    "\u{a0}no-break\u{a0}space\u{200b}",
     "\"quoted, with comma\"\nand newline",
     "tab\there",
     "naïve café",

@@ -39,6 +39,14 @@ fn text_of(cell: &[u8]) -> &str {
 }
 
 impl Operand {
+    /// The id that a value must be to compare as equal.
+    pub fn exact_id(&self) -> Option<Id> {
+        match self {
+            Operand::Id { ordering: [Ordering::Equal], id } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Whether the comparison holds for a value; an empty value is null.
     pub fn holds(&self, cell: &[u8]) -> bool {
         if cell.is_empty() {

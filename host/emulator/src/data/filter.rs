@@ -37,6 +37,27 @@ pub enum Test {
 }
 
 impl Test {
+    /// The only rows that can pass, in order, when the condition names them by id; `None` when any row can.
+    pub fn named_rows(&self, tables: &Tables, object: usize) -> Option<Vec<u64>> {
+        let rows_of = |ids: &mut dyn Iterator<Item = Id>| {
+            let mut rows: Vec<u64> =
+                ids.filter_map(|id| tables.find(&id)).filter(|at| at.0 == object).map(|at| at.1).collect();
+            rows.sort_unstable();
+            rows.dedup();
+            rows
+        };
+        let is_id = |path: &FieldPath| path.hops.is_empty() && path.kind == FieldType::Id;
+        match self {
+            Test::All(parts) => parts.iter().find_map(|part| part.named_rows(tables, object)),
+            Test::Field { path, negated: false, operands } if is_id(path) => {
+                let ids: Option<Vec<Id>> = operands.iter().map(Operand::exact_id).collect();
+                Some(rows_of(&mut ids?.into_iter()))
+            }
+            Test::Ids { path, negated: false, ids } if is_id(path) => Some(rows_of(&mut ids.iter().copied())),
+            _ => None,
+        }
+    }
+
     /// Whether the row passes. `scratch` is only there to be used again.
     pub fn holds(&self, tables: &Tables, row: u64, scratch: &mut Vec<u8>) -> bool {
         match self {

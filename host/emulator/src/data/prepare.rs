@@ -211,7 +211,12 @@ fn hidden_field(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &State
 fn scan(tables: &Tables, object: usize, test: Option<&Test>, hidden: Option<usize>, enough: u64) -> Vec<u64> {
     let mut scratch = Vec::new();
     let mut found = Vec::new();
-    for row in 0..tables.tables[object].rows() {
+    let named = test.and_then(|test| test.named_rows(tables, object));
+    let candidates = match named {
+        Some(named) => Rows::List(named),
+        None => Rows::Range(0..tables.tables[object].rows()),
+    };
+    for row in candidates.iter() {
         if found.len() as u64 >= enough {
             break;
         }

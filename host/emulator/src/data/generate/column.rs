@@ -253,8 +253,11 @@ fn prose<S: Sink>(hash: u64, most: u64, sink: &mut S) {
     sink.parts(|out| {
         let count = 1 + below(hash, most);
         let mut choice = hash;
-        for _ in 0..count {
+        for place in 0..count {
             choice = mix(choice);
+            if place > 0 {
+                out.push(b' ');
+            }
             out.extend_from_slice(words::sentence(choice));
         }
     });

@@ -22,6 +22,11 @@ fn conditions_select_what_soql_says() {
     assert_eq!(ask("Ext_Id__c NOT IN ('TICK-MMM-1')"), all - 1);
     assert_eq!(ask("Name LIKE '3_'"), 2);
     assert_eq!(ask("Id = '001gK0000000001'"), 1);
+    assert_eq!(
+        ask("Id IN ('001gK0000000002', '001gK0000000001QAA', '001gK0000000002', '003gK0000000001') AND Name = '3M'"),
+        1
+    );
+    assert_eq!(ask("Id != '001gK0000000001'"), all - 1);
     assert_eq!(ask("CreatedDate > 2000-01-01T00:00:00+00:00"), all);
     assert_eq!(ask("CreatedDate = TODAY"), 0);
     assert_eq!(

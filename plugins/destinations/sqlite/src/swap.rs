@@ -36,7 +36,7 @@ pub(crate) fn prepare(connection: &Connection, target: &Target, settings: &Setti
 fn refuse_followed(connection: &Connection, table: &str) -> Result<(), PluginError> {
     let statement = "SELECT m.name FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f \
                      WHERE m.type = 'table' AND m.name <> ?1 COLLATE NOCASE AND f.\"table\" = ?1 COLLATE NOCASE \
-                     AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT')";
+                     AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT') LIMIT 1";
     let found = query_texts(connection, statement, &[Value::Text(table.to_owned())], 1)?;
     let Some(Some(follower)) = found.into_iter().next().and_then(|row| row.into_iter().next()) else {
         return Ok(());

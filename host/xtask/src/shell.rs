@@ -12,6 +12,12 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }
 
+/// Where release builds lie.
+pub fn release_folder() -> PathBuf {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    root().join(target).join("release")
+}
+
 /// A program to be started at the root.
 pub fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::Figure;
-use crate::shell::{Outcome, cargo, shown};
+use crate::shell::{Outcome, cargo, command, release_folder, run};
 
 /// (a): batches in the sandbox against the same code native, and the cost of a call.
 pub fn border() -> Outcome<Vec<Figure>> {
@@ -42,19 +42,19 @@ fn bound(what: &str, goal: &str, found: String, reached: bool) -> Figure {
     Figure { what: what.to_owned(), goal: goal.to_owned(), found, reached }
 }
 
+/// Builds with the features of the whole workspace, as the tests do, so that no dependency is compiled twice.
 fn example(package: &str, name: &str) -> Outcome<Value> {
-    let mut command = cargo(&["run", "--release", "--quiet", "--package", package, "--example", name]);
-    let line = shown(&command);
-    eprintln!("$ {line}");
-    let output = command
+    run(cargo(&["build", "--release", "--workspace", "--example", name]))?;
+    let program = release_folder().join("examples").join(name).display().to_string();
+    let output = command(&program, &[])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("cannot start `{line}`: {error}"))?;
+        .map_err(|error| format!("cannot start {name} of {package}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().rev().find(|line| line.starts_with('{'));
-    let last = last.ok_or_else(|| format!("`{line}` printed no figures and ended with {}", output.status))?;
-    serde_json::from_str(last).map_err(|error| format!("`{line}` printed no JSON: {error}"))
+    let last = last.ok_or_else(|| format!("{name} of {package} printed no figures and ended with {}", output.status))?;
+    serde_json::from_str(last).map_err(|error| format!("{name} of {package} printed no JSON: {error}"))
 }
 
 fn number(found: &Value, key: &str) -> Outcome<f64> {

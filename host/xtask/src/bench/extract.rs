@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::Figure;
-use crate::shell::{Outcome, cargo, root, run};
+use crate::shell::{Outcome, cargo, release_folder, root, run};
 
 const FEW_ROWS: u64 = 500_000;
 const MANY_ROWS: u64 = 5_000_000;
@@ -19,7 +19,7 @@ const GOAL_GROWTH: f64 = 1.10;
 
 /// Measures both sizes and compares their peaks.
 pub fn extract() -> Outcome<Vec<Figure>> {
-    run(cargo(&["build", "--release", "--package", "forcepump"]))?;
+    run(cargo(&["build", "--release", "--workspace", "--bin", "forcepump"]))?;
     let few = one(FEW_ROWS)?;
     let many = one(MANY_ROWS)?;
     let growth = many.peak_mib / few.peak_mib;
@@ -140,6 +140,5 @@ fn write_pipeline(folder: &Path, access: &Value) -> Outcome {
 }
 
 fn forcepump() -> std::path::PathBuf {
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    root().join(target).join("release/forcepump")
+    release_folder().join("forcepump")
 }

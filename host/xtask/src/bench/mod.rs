@@ -80,9 +80,9 @@ fn table(figures: &[(&str, Figure)]) -> String {
 const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench` (one part: `cargo xtask bench a`). Each ratio compares two things measured \
                     alternately in one process on one machine; figures of different runs do not compare.\n\n";
 const FOOT: &str = "\
-(a) `cargo run --release -p forcepump-sandbox --example border`: a transform that upper-cases a text column and scales and
+(a) the example `border` of forcepump-sandbox: a transform that upper-cases a text column and scales and
 compares a number, on batches of 20 columns that are all filtered, in the sandbox and as the same Rust code compiled natively.
-(b) `cargo run --release -p forcepump-batch --example decode_vs_arrow_csv`: the same bytes to the same Arrow batches, compared for equality.
+(b) the example `decode_vs_arrow_csv` of forcepump-batch: the same bytes to the same Arrow batches, compared for equality.
 (c) an emulator process generates the rows; peak memory is the `forcepump run` process's own (VmHWM).
 (d) CPU time of `cargo build --release -p forcepump` into an empty target folder plus `forcepump demo`, downloads excluded.
 ";

@@ -25,7 +25,8 @@ impl HttpSettings {
     /// The options of a client that follows these settings.
     #[must_use]
     pub fn options(&self) -> ClientOptions {
-        let millis = |given: Option<NonZeroU32>, default| given.map_or(default, |ms| Duration::from_millis(ms.get().into()));
+        let millis =
+            |given: Option<NonZeroU32>, default| given.map_or(default, |ms| Duration::from_millis(ms.get().into()));
         let base = ClientOptions::default();
         ClientOptions {
             gzip: self.gzip,
@@ -103,7 +104,10 @@ mod tests {
     fn settings_change_what_they_name_and_nothing_else() {
         let settings: HttpSettings = toml::from_str("gzip = true\nstall_timeout_ms = 50\nmax_attempts = 1").unwrap();
         let options = settings.options();
-        assert_eq!((options.gzip, options.stall_timeout, options.max_attempts), (Some(true), Duration::from_millis(50), 1));
+        assert_eq!(
+            (options.gzip, options.stall_timeout, options.max_attempts),
+            (Some(true), Duration::from_millis(50), 1)
+        );
         assert_eq!(options.first_byte_timeout, ClientOptions::default().first_byte_timeout);
         assert!(toml::from_str::<HttpSettings>("max_attempts = 0").is_err());
         assert!(toml::from_str::<HttpSettings>("stall_ms = 1").is_err());

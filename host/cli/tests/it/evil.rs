@@ -7,8 +7,10 @@ use crate::harness::{Bench, Org};
 use crate::orgs;
 use crate::tables;
 
-const SOURCE: &str = "name = \"evil\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
-const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
+const SOURCE: &str =
+    "name = \"evil\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
+const CSV: &str =
+    "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";
 
 fn bench() -> (Org, Bench) {
@@ -19,7 +21,8 @@ fn bench() -> (Org, Bench) {
 }
 
 /// Everything that it asks for: what it does with that is not what is looked at here.
-const GRANTED: &str = "grant = { clock = true, random = true, files = { evil = \"evil\" }, sql = { evil = \"sqlite:evil.db\" } }\n";
+const GRANTED: &str =
+    "grant = { clock = true, random = true, files = { evil = \"evil\" }, sql = { evil = \"sqlite:evil.db\" } }\n";
 
 fn transform(call: &str, mode: &str) -> String {
     format!(
@@ -144,5 +147,8 @@ fn what_a_plugin_logs_steers_no_terminal() {
     let (_org, bench) = bench();
     bench.write("p.toml", &format!("{SOURCE}{}{CSV}", transform("process", "log-steer")));
     let ran = bench.run(&["run", "p.toml"]).ends(0);
-    assert!(ran.stderr.contains("evil") && !ran.stderr.contains('\u{1b}') && !ran.stderr.contains('\u{202e}'), "{ran:?}");
+    assert!(
+        ran.stderr.contains("evil") && !ran.stderr.contains('\u{1b}') && !ran.stderr.contains('\u{202e}'),
+        "{ran:?}"
+    );
 }

@@ -11,10 +11,12 @@ use crate::orgs::{self, SMALL_ROWS, script_of, wait_until};
 use crate::tables;
 
 const SOURCE: &str = "name = \"stopped\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
-const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
+const CSV: &str =
+    "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";
 /// The second page says nothing more after some rows.
-const STALLED_PAGE: &str = "[[fault]]\non = { route = \"bulk2-results\", nth = 2 }\ndo = { kind = \"stall\", after_bytes = 300 }\n";
+const STALLED_PAGE: &str =
+    "[[fault]]\non = { route = \"bulk2-results\", nth = 2 }\ndo = { kind = \"stall\", after_bytes = 300 }\n";
 /// The job stays in progress.
 const STUCK_JOB: &str = "[[fault]]\non = { route = \"bulk2-job\" }\ndo = { kind = \"job-stuck\" }\n";
 
@@ -87,7 +89,8 @@ fn an_overwriting_run_that_is_stopped_leaves_the_old_rows() {
     let org = stalled();
     let bench = Bench::on(&org);
     let db = rusqlite::Connection::open(bench.path("out.db")).expect("a database");
-    db.execute_batch("CREATE TABLE account (Id TEXT, Name TEXT); INSERT INTO account VALUES ('1', 'old')").expect("rows");
+    db.execute_batch("CREATE TABLE account (Id TEXT, Name TEXT); INSERT INTO account VALUES ('1', 'old')")
+        .expect("rows");
     drop(db);
     bench.write("p.toml", &format!("{SOURCE}{}", SQLITE.replace("append", "overwrite")));
     let child = start(&bench, &["run", "p.toml", "--json"]);
@@ -118,10 +121,14 @@ fn while_the_job_runs_it_is_aborted_and_deleted() {
 
 #[test]
 fn a_slow_wire_does_not_delay_the_end() {
-    let options = Options { generate: vec![("Contact".to_owned(), 20_000)], bandwidth: Some(200_000), ..Options::default() };
+    let options =
+        Options { generate: vec![("Contact".to_owned(), 20_000)], bandwidth: Some(200_000), ..Options::default() };
     let org = orgs::small(options);
     let bench = Bench::on(&org);
-    bench.write("p.toml", &format!("{SOURCE}{CSV}").replace("Account", "Contact").replace("\"Name\", \"AnnualRevenue\"", ""));
+    bench.write(
+        "p.toml",
+        &format!("{SOURCE}{CSV}").replace("Account", "Contact").replace("\"Name\", \"AnnualRevenue\"", ""),
+    );
     let child = start(&bench, &["run", "p.toml", "--json"]);
     wait_until("a page is asked for", || org.asked("/results") >= 1);
     signal(&child, "-TERM");
@@ -138,7 +145,8 @@ fn the_words_say_what_happens_and_a_second_signal_ends_at_once() {
     let bench = Bench::on(&org);
     bench.write("p.toml", &format!("{SOURCE}{CSV}"));
     let mut child = start(&bench, &["run", "p.toml"]);
-    let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines().map(|line| line.expect("text"));
+    let mut lines =
+        BufReader::new(child.stderr.take().expect("standard error")).lines().map(|line| line.expect("text"));
     wait_until("the job exists", || !org.emulator().jobs().is_empty());
     signal(&child, "-INT");
     let stopping = lines.find(|line| line.contains("stopping"));
@@ -150,7 +158,10 @@ fn the_words_say_what_happens_and_a_second_signal_ends_at_once() {
 
 #[test]
 fn check_plan_and_preview_end_too() {
-    let org = orgs::faulty("[[fault]]\non = { route = \"describe\", times = \"always\" }\ndo = { kind = \"stall\" }\n", false);
+    let org = orgs::faulty(
+        "[[fault]]\non = { route = \"describe\", times = \"always\" }\ndo = { kind = \"stall\" }\n",
+        false,
+    );
     let bench = Bench::on(&org);
     bench.write("p.toml", &format!("{SOURCE}{CSV}"));
     for (number, command) in ["check", "plan", "preview", "run"].into_iter().enumerate() {

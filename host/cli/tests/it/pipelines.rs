@@ -14,7 +14,8 @@ use crate::tables::{self, Cell, Table};
 const ACCOUNTS: &str = include_str!("../../src/demo/accounts.toml");
 const CONTACTS: &str = include_str!("../../src/demo/contacts.toml");
 const OPPORTUNITIES: &str = include_str!("../../src/demo/opportunities.toml");
-const OPPORTUNITY_SOQL: &str = "SELECT Id, Name, StageName, CloseDate, CreatedDate, Amount, Account.Name FROM Opportunity";
+const OPPORTUNITY_SOQL: &str =
+    "SELECT Id, Name, StageName, CloseDate, CreatedDate, Amount, Account.Name FROM Opportunity";
 
 /// A folder with a demo pipeline that leads to the org.
 fn bench(org: &Org, pipeline: &str) -> Bench {
@@ -62,7 +63,10 @@ fn accounts_are_masked_and_merged() {
     let org = Org::demo();
     let bench = bench(&org, ACCOUNTS);
     let report = run(&bench);
-    let held = truth("SELECT Id, Name, TickerSymbol, Website, NumberOfEmployees, Industry, BillingCity, BillingCountry FROM Account").sorted();
+    let held = truth(
+        "SELECT Id, Name, TickerSymbol, Website, NumberOfEmployees, Industry, BillingCity, BillingCountry FROM Account",
+    )
+    .sorted();
     let all = held.rows.len() as u64;
     assert_eq!(counts(&report), [all, all, 0, 0, all]);
     let found = tables::sqlite(&bench.path("results/accounts.db"), "account").sorted();
@@ -83,7 +87,11 @@ fn accounts_are_masked_and_merged() {
     }
     let again = run(&bench);
     assert_eq!(counts(&again), counts(&report));
-    assert_eq!(tables::sqlite(&bench.path("results/accounts.db"), "account").sorted(), found, "a second merge adds nothing");
+    assert_eq!(
+        tables::sqlite(&bench.path("results/accounts.db"), "account").sorted(),
+        found,
+        "a second merge adds nothing"
+    );
 }
 
 fn last_four(text: &str) -> String {
@@ -133,9 +141,21 @@ fn contacts_are_filtered_and_shaped_into_parquet() {
     let found = rows_of(&bench, &report);
     assert_eq!(
         found.columns,
-        ["Id", "first_name", "last_name", "account", "owner", "origin", "Email", "MailingCity", "MailingState", "Segment__c"]
+        [
+            "Id",
+            "first_name",
+            "last_name",
+            "account",
+            "owner",
+            "origin",
+            "Email",
+            "MailingCity",
+            "MailingState",
+            "Segment__c"
+        ]
     );
-    let held_rows: Vec<Vec<Cell>> = held.rows.iter().map(|row| [&row[..5], &[Some("salesforce".into())], &row[5..]].concat()).collect();
+    let held_rows: Vec<Vec<Cell>> =
+        held.rows.iter().map(|row| [&row[..5], &[Some("salesforce".into())], &row[5..]].concat()).collect();
     assert_eq!(found.rows, held_rows, "the same rows in the same order");
 }
 
@@ -147,7 +167,13 @@ fn opportunities_are_the_same_in_every_format() {
     let all = held.rows.len() as u64;
     for format in ["jsonl", "csv", "parquet"] {
         let text = bench.read("p.toml");
-        let before = if format == "jsonl" { format } else if format == "csv" { "jsonl" } else { "csv" };
+        let before = if format == "jsonl" {
+            format
+        } else if format == "csv" {
+            "jsonl"
+        } else {
+            "csv"
+        };
         bench.write("p.toml", &text.replace(&format!("plugin = \"{before}\""), &format!("plugin = \"{format}\"")));
         let report = run(&bench);
         assert_eq!(counts(&report), [all, all, 0, 0, all], "{format}");
@@ -175,9 +201,13 @@ fn check_manifest(bench: &Bench, report: &Value, format: &str, rows: u64) {
     let folder = bench.path("results/Opportunity");
     let text = std::fs::read_to_string(folder.join("manifest.json")).expect("a manifest");
     let manifest: Value = serde_json::from_str(&text).expect("JSON");
-    assert_eq!((&manifest["rows"], &manifest["format"], &manifest["mode"]), (&rows.into(), &format.into(), &"overwrite".into()));
+    assert_eq!(
+        (&manifest["rows"], &manifest["format"], &manifest["mode"]),
+        (&rows.into(), &format.into(), &"overwrite".into())
+    );
     assert_eq!(manifest["run"], report["run_id"]);
-    let columns: Vec<&Value> = manifest["columns"].as_array().expect("columns").iter().map(|column| &column["name"]).collect();
+    let columns: Vec<&Value> =
+        manifest["columns"].as_array().expect("columns").iter().map(|column| &column["name"]).collect();
     assert_eq!(columns, ["Id", "Name", "StageName", "CloseDate", "CreatedDate", "Amount", "Account.Name"]);
     let mut named: Vec<String> = Vec::new();
     for file in manifest["files"].as_array().expect("files") {

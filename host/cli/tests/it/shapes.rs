@@ -53,7 +53,8 @@ fn an_object_without_rows_leaves_its_columns_and_types() {
         let org = Org::with(Options { empty_result_body: body, ..Options::default() });
         let bench = Bench::on(&org);
         for format in FORMATS {
-            let source = "object = \"Empty__c\"\nfields = [\"Id\", \"Name\", \"Value__c\", \"CreatedDate\", \"Owner.Name\"]";
+            let source =
+                "object = \"Empty__c\"\nfields = [\"Id\", \"Name\", \"Value__c\", \"CreatedDate\", \"Owner.Name\"]";
             let (report, path) = run(&bench, source, format);
             for station in ["announced", "read", "written"] {
                 assert_eq!(report["rows"][station], 0, "{format}");
@@ -62,10 +63,16 @@ fn an_object_without_rows_leaves_its_columns_and_types() {
             match format {
                 "csv" => assert_eq!(bench.read(&path), "Id,Name,Value__c,CreatedDate,Owner.Name\n", "{body:?}"),
                 "jsonl" => assert_eq!(bench.read(&path), "", "{body:?}"),
-                _ => assert_eq!(read(&bench, &path, "Empty__c"), Table { columns: names.map(str::to_owned).into(), rows: Vec::new() }),
+                _ => assert_eq!(
+                    read(&bench, &path, "Empty__c"),
+                    Table { columns: names.map(str::to_owned).into(), rows: Vec::new() }
+                ),
             }
             if format == "parquet" {
-                assert_eq!(types(&bench, &path), ["Utf8", "Utf8", "Decimal128(19, 2)", "Timestamp(µs, \"UTC\")", "Utf8"]);
+                assert_eq!(
+                    types(&bench, &path),
+                    ["Utf8", "Utf8", "Decimal128(19, 2)", "Timestamp(µs, \"UTC\")", "Utf8"]
+                );
             }
         }
         org.is_tidy();
@@ -111,7 +118,9 @@ fn awkward(plan: &Value) -> Table {
     let mut held = truth(plan["soql"].as_str().expect("SOQL"));
     for column in plan["columns"].as_array().expect("columns") {
         let (name, kind) = (column["name"].as_str().expect("a name"), column["arrow_type"].as_str().expect("a type"));
-        if let Some(scale) = kind.strip_prefix("Decimal128(").and_then(|rest| rest.trim_end_matches(')').split(", ").nth(1)) {
+        if let Some(scale) =
+            kind.strip_prefix("Decimal128(").and_then(|rest| rest.trim_end_matches(')').split(", ").nth(1))
+        {
             held = held.plain(name, scale.parse().expect("a scale"));
         } else if kind.starts_with("Int") {
             held = held.plain(name, 0);
@@ -129,17 +138,38 @@ fn every_type_and_awkward_value_arrives_exactly() {
     let bench = Bench::on(&org);
     bench.write("p.toml", &pipeline("object = \"Awkward__c\"", "csv"));
     let plan = bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
-    let kinds: Vec<&str> = plan["columns"].as_array().expect("columns").iter().filter_map(|c| c["salesforce_type"].as_str()).collect();
+    let kinds: Vec<&str> =
+        plan["columns"].as_array().expect("columns").iter().filter_map(|c| c["salesforce_type"].as_str()).collect();
     for kind in [
-        "id", "reference", "string", "textarea", "boolean", "int", "long", "double", "currency", "percent", "date", "datetime",
-        "time", "picklist", "multipicklist", "combobox", "email", "phone", "url", "encryptedstring", "datacategorygroupreference",
+        "id",
+        "reference",
+        "string",
+        "textarea",
+        "boolean",
+        "int",
+        "long",
+        "double",
+        "currency",
+        "percent",
+        "date",
+        "datetime",
+        "time",
+        "picklist",
+        "multipicklist",
+        "combobox",
+        "email",
+        "phone",
+        "url",
+        "encryptedstring",
+        "datacategorygroupreference",
     ] {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
     let held = awkward(&plan);
     for format in FORMATS {
         let (report, path) = run(&bench, "object = \"Awkward__c\"", format);
-        let skipped: Vec<&str> = report["skipped_fields"].as_array().expect("fields").iter().filter_map(|f| f["name"].as_str()).collect();
+        let skipped: Vec<&str> =
+            report["skipped_fields"].as_array().expect("fields").iter().filter_map(|f| f["name"].as_str()).collect();
         assert!(skipped.contains(&"Body__c") && skipped.contains(&"Place__c"), "{skipped:?}");
         let found = read(&bench, &path, "Awkward__c");
         assert_eq!(found.columns, held.columns, "{format}");
@@ -182,8 +212,23 @@ fn known_values_are_found_again_in_every_format() {
     for format in FORMATS {
         let (_, path) = run(&bench, source, format);
         let found = read(&bench, &path, "Awkward__c");
-        let has = |column: &str, text: &str| assert!(found.column(column).iter().flatten().any(|cell| cell == text), "{format}: {column}: {text:?}");
-        for text in ["say \"hello\"", "\"\"", "a,b", "line one\r\nline two", "日本語のテキスト", "👩‍👩‍👧‍👦", "nul\0byte", "\u{feff}bom", "0012", "null", "NA", "C:\\temp\\new"] {
+        let has = |column: &str, text: &str| {
+            assert!(found.column(column).iter().flatten().any(|cell| cell == text), "{format}: {column}: {text:?}")
+        };
+        for text in [
+            "say \"hello\"",
+            "\"\"",
+            "a,b",
+            "line one\r\nline two",
+            "日本語のテキスト",
+            "👩‍👩‍👧‍👦",
+            "nul\0byte",
+            "\u{feff}bom",
+            "0012",
+            "null",
+            "NA",
+            "C:\\temp\\new",
+        ] {
             has("Text__c", text);
         }
         assert!(found.column("Long__c").iter().flatten().any(|text| text.chars().count() == 131_072), "{format}");
@@ -195,7 +240,10 @@ fn known_values_are_found_again_in_every_format() {
         has("Clock__c", "23:59:59.999");
         has("Parent__r.Parent__r.Text__c", "2");
         let missing = |column: &str| found.column(column).iter().filter(|cell: &&Cell| cell.is_none()).count();
-        assert!(missing("Account__r.Name") > 0 && missing("Parent__r.Parent__r.Text__c") > 0, "{format}: parents that are missing");
+        assert!(
+            missing("Account__r.Name") > 0 && missing("Parent__r.Parent__r.Text__c") > 0,
+            "{format}: parents that are missing"
+        );
         if format != "sqlite" {
             has("Money__c", "9999999.99");
             has("Money__c", "0.01");

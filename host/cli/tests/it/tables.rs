@@ -217,7 +217,13 @@ pub fn plain(text: &str, scale: usize) -> String {
 
 #[test]
 fn numbers_become_plain() {
-    let table = [("9.99E2", 2, "999.00"), ("-0.5", 1, "-0.5"), ("1.2E-3", 4, "0.0012"), ("100.0", 0, "100"), ("0.0", 2, "0.00")];
+    let table = [
+        ("9.99E2", 2, "999.00"),
+        ("-0.5", 1, "-0.5"),
+        ("1.2E-3", 4, "0.0012"),
+        ("100.0", 0, "100"),
+        ("0.0", 2, "0.00"),
+    ];
     for (text, scale, expected) in table {
         assert_eq!(plain(text, scale), expected);
     }

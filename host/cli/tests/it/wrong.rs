@@ -8,8 +8,10 @@ use crate::harness::{Bench, Org};
 use crate::orgs;
 use crate::tables;
 
-const HEAD: &str = "name = \"wrong\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
-const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
+const HEAD: &str =
+    "name = \"wrong\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
+const CSV: &str =
+    "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";
 
 fn mask(config: &str) -> String {
@@ -41,7 +43,11 @@ fn text_that_is_no_toml_is_refused_with_its_line() {
     let bench = Bench::new();
     refused(&bench, &format!("{HEAD}where = \"Name != null\n{CSV}"), &["p.toml:6:"]);
     refused(&bench, &format!("{HEAD}max_records = \"many\"\n{CSV}"), &["p.toml:6:15", "many"]);
-    refused(&bench, &format!("{HEAD}{CSV}").replace("overwrite", "overwriet"), &["p.toml:8:", "overwriet", "overwrite"]);
+    refused(
+        &bench,
+        &format!("{HEAD}{CSV}").replace("overwrite", "overwriet"),
+        &["p.toml:8:", "overwriet", "overwrite"],
+    );
 }
 
 #[test]
@@ -70,8 +76,16 @@ fn unknown_plugins_are_answered_with_the_nearest_and_the_way_to_ones_own() {
     let (_org, bench) = bench();
     let text = format!("{HEAD}{}{CSV}", mask("columns = {}").replace("mask", "maks"));
     refused(&bench, &text, &["transform[0].plugin", "did you mean `mask`?", "./maks.wasm"]);
-    refused(&bench, &format!("{HEAD}{CSV}").replace("\"csv\"", "\"./mine.wasm\""), &["destination.plugin", "mine.wasm"]);
-    refused(&bench, &format!("{HEAD}{CSV}").replace("\"csv\"", "\"mask\""), &["destination.plugin", "`mask` is no destination"]);
+    refused(
+        &bench,
+        &format!("{HEAD}{CSV}").replace("\"csv\"", "\"./mine.wasm\""),
+        &["destination.plugin", "mine.wasm"],
+    );
+    refused(
+        &bench,
+        &format!("{HEAD}{CSV}").replace("\"csv\"", "\"mask\""),
+        &["destination.plugin", "`mask` is no destination"],
+    );
 }
 
 #[test]
@@ -92,13 +106,18 @@ fn configuration_is_held_against_the_plugins_schema() {
     refused(&bench, &with("columns = { Name = \"shred\" }"), &["transform[0].config.columns.Name", "tokenise"]);
     refused(&bench, &with("columns = { Nmae = \"redact\" }"), &["transform[0].config.columns.Nmae", "Name"]);
     refused(&bench, &with("columns = { Name = \"hash\" }"), &["transform[0].config.salt", "salt"]);
-    refused(&bench, &format!("{HEAD}{CSV}[destination.config]\ncompression = \"rar\"\n"), &["destination.config.compression", "gzip"]);
+    refused(
+        &bench,
+        &format!("{HEAD}{CSV}[destination.config]\ncompression = \"rar\"\n"),
+        &["destination.config.compression", "gzip"],
+    );
 }
 
 #[test]
 fn a_filter_that_is_wrong_is_refused_with_its_place() {
     let (_org, bench) = bench();
-    let with = |text: &str| format!("{HEAD}[[transform]]\nplugin = \"filter\"\n[transform.config]\nwhere = '{text}'\n{CSV}");
+    let with =
+        |text: &str| format!("{HEAD}[[transform]]\nplugin = \"filter\"\n[transform.config]\nwhere = '{text}'\n{CSV}");
     refused(&bench, &with("Nmae = \"x\""), &["transform[0].config.where", "Nmae", "Name"]);
     refused(&bench, &with("Name = "), &["transform[0].config.where"]);
     refused(&bench, &with("Name > 5"), &["transform[0].config.where", "Name"]);
@@ -111,7 +130,11 @@ fn what_is_not_granted_is_named() {
     refused(&bench, &bare("csv"), &["destination.grant", "files", "out"]);
     refused(&bench, &bare("sqlite"), &["destination.grant", "sql", "db"]);
     refused(&bench, &format!("{HEAD}{SQLITE}").replace("{ db =", "{ other ="), &["destination.grant", "db"]);
-    refused(&bench, &format!("{HEAD}{SQLITE}").replace("sqlite:out.db", "postgres://x"), &["destination.grant.sql.db", "sqlite:PATH"]);
+    refused(
+        &bench,
+        &format!("{HEAD}{SQLITE}").replace("sqlite:out.db", "postgres://x"),
+        &["destination.grant.sql.db", "sqlite:PATH"],
+    );
 }
 
 #[test]
@@ -141,7 +164,11 @@ fn what_salesforce_does_not_know_is_answered_with_the_nearest() {
 fn queries_that_bulk_cannot_serve_are_refused_before_a_job() {
     let (org, bench) = bench();
     let source = "name = \"q\"\n[source]\nconnection = \"org\"\nquery = ";
-    for query in ["SELECT count() FROM Account", "SELECT Id, (SELECT Id FROM Contacts) FROM Account", "SELECT Name, count(Id) FROM Account GROUP BY Name"] {
+    for query in [
+        "SELECT count() FROM Account",
+        "SELECT Id, (SELECT Id FROM Contacts) FROM Account",
+        "SELECT Name, count(Id) FROM Account GROUP BY Name",
+    ] {
         bench.write("p.toml", &format!("{source}\"{query}\"\n{CSV}"));
         let ran = bench.run(&["check", "p.toml"]).ends(2);
         assert!(ran.stderr.starts_with("error: "), "{query}: {}", ran.stderr);
@@ -196,9 +223,19 @@ fn a_wrong_secret_is_the_sources_refusal_and_never_printed() {
 fn secrets_are_in_no_output_and_no_file() {
     let (org, bench) = bench();
     bench.write("salt.txt", "saltThatNobodySees\n");
-    bench.write("p.toml", &format!("{HEAD}{}{CSV}", mask("salt = { secret = \"file:salt.txt\" }\ncolumns = { Name = \"tokenise\" }")));
+    bench.write(
+        "p.toml",
+        &format!("{HEAD}{}{CSV}", mask("salt = { secret = \"file:salt.txt\" }\ncolumns = { Name = \"tokenise\" }")),
+    );
     let mut said = String::new();
-    for args in [&["check", "p.toml"][..], &["plan", "p.toml"], &["plan", "p.toml", "--json"], &["preview", "p.toml"], &["run", "p.toml"], &["run", "p.toml", "--json"]] {
+    for args in [
+        &["check", "p.toml"][..],
+        &["plan", "p.toml"],
+        &["plan", "p.toml", "--json"],
+        &["preview", "p.toml"],
+        &["run", "p.toml"],
+        &["run", "p.toml", "--json"],
+    ] {
         said.push_str(&format!("{:?}", bench.run(args).ends(0)));
     }
     assert!(said.contains("file:salt.txt"), "the reference is shown");

@@ -155,13 +155,21 @@ impl<T: Primitive> PrimitiveColumn<T> {
     /// # Errors
     /// What the host says of the new column.
     pub fn map_to<U: Primitive>(&self, data_type: &DataType, map: impl Fn(T) -> U) -> Result<Column, PluginError> {
-        let mut values = vec![0; self.len() * U::WIDTH];
-        for (bytes, value) in values.chunks_exact_mut(U::WIDTH).zip(self.values()) {
-            map(*value).put_le(bytes);
-        }
+        let values = mapped(self.values(), map);
         let validity = self.validity.clone().map(Bitmap::into_bytes);
         write(data_type, self.len(), &Buffers { validity, offsets: Vec::new(), values })
     }
+}
+
+/// A function of its own, because the engine shares out registers function by function: inlined into a long one, this
+/// loop would work on the stack.
+#[inline(never)]
+fn mapped<T: Primitive, U: Primitive>(values: &[T], map: impl Fn(T) -> U) -> Vec<u8> {
+    let mut mapped = vec![0; values.len() * U::WIDTH];
+    for (bytes, value) in mapped.chunks_exact_mut(U::WIDTH).zip(values) {
+        map(*value).put_le(bytes);
+    }
+    mapped
 }
 
 /// Bits.

@@ -26,11 +26,7 @@ pub(crate) enum Item {
     /// a column under a new name
     Renamed { from: String, to: String },
     /// the same value in every row
-    Constant {
-        name: String,
-        value: Value,
-        kind: Option<String>,
-    },
+    Constant { name: String, value: Value, kind: Option<String> },
 }
 
 #[derive(Deserialize)]
@@ -58,15 +54,8 @@ impl Config {
     pub(crate) fn parse(json: &str) -> Result<Self, PluginError> {
         let raw: Raw = parse_config(json)?;
         let columns = raw.columns.unwrap_or_else(|| vec![Value::from("*")]);
-        let columns = columns
-            .iter()
-            .enumerate()
-            .map(|(index, value)| Item::parse(index, value));
-        Ok(Config {
-            columns: columns.collect::<Result<_, _>>()?,
-            rename: raw.rename,
-            drop: raw.drop,
-        })
+        let columns = columns.iter().enumerate().map(|(index, value)| Item::parse(index, value));
+        Ok(Config { columns: columns.collect::<Result<_, _>>()?, rename: raw.rename, drop: raw.drop })
     }
 }
 
@@ -83,13 +72,11 @@ impl Item {
                 let raw = raw.map_err(|error| below(&pointer, error))?;
                 // An absent value and a null one read the same, but mean different things.
                 let constant = members.contains_key("value");
-                raw.into_item(constant)
-                    .map_err(|message| PluginError::config(pointer, message))
+                raw.into_item(constant).map_err(|message| PluginError::config(pointer, message))
             }
-            _ => Err(PluginError::config(
-                pointer,
-                "expected a column's name, {\"from\", \"as\"} or {\"as\", \"value\"}",
-            )),
+            _ => {
+                Err(PluginError::config(pointer, "expected a column's name, {\"from\", \"as\"} or {\"as\", \"value\"}"))
+            }
         }
     }
 }
@@ -98,20 +85,10 @@ impl RawColumn {
     fn into_item(self, constant: bool) -> Result<Item, &'static str> {
         match (self.from, constant, self.kind) {
             (Some(from), false, None) => Ok(Item::Renamed { from, to: self.to }),
-            (None, true, kind) => Ok(Item::Constant {
-                name: self.to,
-                value: self.value.unwrap_or(Value::Null),
-                kind,
-            }),
-            (Some(_), false, Some(_)) => {
-                Err("\"type\" goes with \"value\"; a column keeps its type")
-            }
-            (Some(_), true, _) => Err(
-                "a column comes from an input column or is constant: give \"from\" or \"value\"",
-            ),
-            (None, false, _) => {
-                Err("give \"from\" for an input column or \"value\" for a constant one")
-            }
+            (None, true, kind) => Ok(Item::Constant { name: self.to, value: self.value.unwrap_or(Value::Null), kind }),
+            (Some(_), false, Some(_)) => Err("\"type\" goes with \"value\"; a column keeps its type"),
+            (Some(_), true, _) => Err("a column comes from an input column or is constant: give \"from\" or \"value\""),
+            (None, false, _) => Err("give \"from\" for an input column or \"value\" for a constant one"),
         }
     }
 }
@@ -120,9 +97,7 @@ impl RawColumn {
 fn below(pointer: &str, error: PluginError) -> PluginError {
     match error {
         PluginError::Config(mut problems) => {
-            problems
-                .iter_mut()
-                .for_each(|problem| problem.pointer.insert_str(0, pointer));
+            problems.iter_mut().for_each(|problem| problem.pointer.insert_str(0, pointer));
             PluginError::Config(problems)
         }
         other => other,

@@ -14,8 +14,7 @@ pub(crate) fn typed(value: &Json, kind: Option<&str>) -> Result<(DataType, Value
     if value.is_null() {
         return Ok((data_type, Value::Null));
     }
-    let typed =
-        convert(kind, value).ok_or_else(|| format!("{value} is no {kind}; {}", expected(kind)))?;
+    let typed = convert(kind, value).ok_or_else(|| format!("{value} is no {kind}; {}", expected(kind)))?;
     Ok((data_type, typed))
 }
 
@@ -50,24 +49,15 @@ fn convert(kind: &str, value: &Json) -> Option<Value> {
     match kind {
         "text" => value.as_str().map(|text| Value::Text(text.to_owned())),
         "boolean" => value.as_bool().map(Value::Boolean),
-        "int" => value
-            .as_i64()
-            .filter(|whole| i32::try_from(*whole).is_ok())
-            .map(Value::Int),
+        "int" => value.as_i64().filter(|whole| i32::try_from(*whole).is_ok()).map(Value::Int),
         "long" => value.as_i64().map(Value::Int),
         "double" => value.as_f64().map(Value::Float),
         "decimal" => {
             let text = decimal_text(value);
             parse_decimal(&text, scale_of(value)).map(|_| Value::Decimal(text))
         }
-        "date" => value
-            .as_str()
-            .and_then(calendar::parse_date)
-            .map(Value::Date),
-        "datetime" => value
-            .as_str()
-            .and_then(calendar::parse_datetime)
-            .map(Value::Timestamp),
+        "date" => value.as_str().and_then(calendar::parse_date).map(Value::Date),
+        "datetime" => value.as_str().and_then(calendar::parse_datetime).map(Value::Timestamp),
         _ => None,
     }
 }
@@ -86,16 +76,12 @@ fn expected(kind: &str) -> &'static str {
 }
 
 fn decimal_text(value: &Json) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// As many digits behind the point as the constant has.
 fn scale_of(value: &Json) -> i8 {
     let text = decimal_text(value);
-    let digits = text
-        .split_once('.')
-        .map_or(0, |(_, fraction)| fraction.len());
+    let digits = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     i8::try_from(digits).unwrap_or(i8::MAX)
 }

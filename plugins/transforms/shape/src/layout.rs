@@ -34,9 +34,7 @@ struct Layout<'a> {
 
 fn renamed<'a>(config: &'a Config, input: &Schema) -> Result<BTreeMap<u32, &'a str>, PluginError> {
     let entries = config.rename.iter();
-    entries
-        .map(|(from, to)| Ok((input.require(&rename_pointer(from), from)?, to.as_str())))
-        .collect()
+    entries.map(|(from, to)| Ok((input.require(&rename_pointer(from), from)?, to.as_str()))).collect()
 }
 
 fn rename_pointer(name: &str) -> String {
@@ -72,20 +70,14 @@ impl Layout<'_> {
                 let (data_type, value) = typed(value, kind.as_deref())
                     .map_err(|message| PluginError::config(format!("{pointer}/value"), message))?;
                 let nullable = value == forcepump_plugin_sdk::Value::Null;
-                self.push(
-                    pointer,
-                    OutputField::constant(Field::new(name.clone(), data_type, nullable), value),
-                )
+                self.push(pointer, OutputField::constant(Field::new(name.clone(), data_type, nullable), value))
             }
         }
     }
 
     fn keep_rest(&mut self, pointer: &str, prefix: &str) -> Result<(), PluginError> {
         for (column, field) in (0..).zip(&self.input.fields) {
-            let starts = field
-                .name
-                .get(..prefix.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+            let starts = field.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
             if starts && self.spoken_for.insert(column) {
                 self.keep(pointer, column, None)?;
             }
@@ -104,9 +96,7 @@ impl Layout<'_> {
     fn push(&mut self, pointer: &str, output: OutputField) -> Result<(), PluginError> {
         let name = &output.field.name;
         if !self.names.insert(name.to_lowercase()) {
-            let message = format!(
-                "two columns are named \"{name}\"; give one of them another name with \"as\""
-            );
+            let message = format!("two columns are named \"{name}\"; give one of them another name with \"as\"");
             return Err(PluginError::config(pointer, message));
         }
         self.output.push(output);
@@ -117,8 +107,7 @@ impl Layout<'_> {
     fn check_renames(&self, config: &Config) -> Result<(), PluginError> {
         for (from, to) in &config.rename {
             if !self.output.iter().any(|output| output.field.name == *to) {
-                let message =
-                    format!("\"{from}\" is not among the output columns; add it to \"columns\"");
+                let message = format!("\"{from}\" is not among the output columns; add it to \"columns\"");
                 return Err(PluginError::config(rename_pointer(from), message));
             }
         }

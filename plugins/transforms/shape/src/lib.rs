@@ -5,8 +5,7 @@ mod constant;
 mod layout;
 
 use forcepump_plugin_sdk::{
-    Batch, Derived, Description, OpenRequest, Opened, Outcome, PluginError, Transform,
-    export_transform,
+    Batch, Derived, Description, OpenRequest, Opened, Outcome, PluginError, Transform, export_transform,
 };
 
 /// Nothing is left to do once the layout is settled.
@@ -58,9 +57,7 @@ mod tests {
 
     fn problem(config: serde_json::Value) -> (String, String) {
         match TransformRun::<Shape>::open(&config, &table().schema) {
-            Err(PluginError::Config(problems)) => {
-                (problems[0].pointer.clone(), problems[0].message.clone())
-            }
+            Err(PluginError::Config(problems)) => (problems[0].pointer.clone(), problems[0].message.clone()),
             other => panic!("expected a config error, got {other:?}"),
         }
     }
@@ -68,24 +65,16 @@ mod tests {
     #[test]
     fn columns_come_out_in_the_order_of_the_list() {
         assert_eq!(names(json!({"columns": ["Age", "Id"]})), ["Age", "Id"]);
-        assert_eq!(
-            names(json!({})),
-            ["Id", "Name", "Account.Name", "Account.Phone", "Age"]
-        );
+        assert_eq!(names(json!({})), ["Id", "Name", "Account.Name", "Account.Phone", "Age"]);
     }
 
     #[test]
     fn a_wildcard_stands_for_what_is_not_named_otherwise() {
         assert_eq!(
-            names(
-                json!({"columns": ["Age", "*", {"from": "Account.Name", "as": "account"}], "drop": ["Name"]})
-            ),
+            names(json!({"columns": ["Age", "*", {"from": "Account.Name", "as": "account"}], "drop": ["Name"]})),
             ["Age", "Id", "Account.Phone", "account"]
         );
-        assert_eq!(
-            names(json!({"columns": ["Account.*", "Id"]})),
-            ["Account.Name", "Account.Phone", "Id"]
-        );
+        assert_eq!(names(json!({"columns": ["Account.*", "Id"]})), ["Account.Name", "Account.Phone", "Id"]);
     }
 
     #[test]
@@ -108,10 +97,7 @@ mod tests {
         let mut run = TransformRun::<Shape>::open(&config, &table().schema)?;
         let out = run.process(&table())?.table;
         assert_eq!(out.texts("who"), [Some("Ada".to_owned()), None]);
-        assert_eq!(
-            out.texts("source"),
-            [Some("salesforce".to_owned()), Some("salesforce".to_owned())]
-        );
+        assert_eq!(out.texts("source"), [Some("salesforce".to_owned()), Some("salesforce".to_owned())]);
         assert_eq!(out.texts("rate")[0].as_deref(), Some("1.50"));
         assert_eq!(out.texts("since")[1].as_deref(), Some("1969-07-20"));
         assert_eq!(out.texts("nothing"), [None, None]);
@@ -123,30 +109,15 @@ mod tests {
     fn faults_are_named_with_their_place() {
         assert_eq!(
             problem(json!({"columns": ["Id", "Nmae"]})),
-            (
-                "/columns/1".to_owned(),
-                "there is no column \"Nmae\"; did you mean \"Name\"?".to_owned()
-            )
+            ("/columns/1".to_owned(), "there is no column \"Nmae\"; did you mean \"Name\"?".to_owned())
         );
         let (pointer, message) = problem(json!({"columns": ["Id", {"from": "Name", "as": "id"}]}));
         assert_eq!(pointer, "/columns/1");
-        assert!(
-            message.contains("two columns are named \"id\""),
-            "{message}"
-        );
-        assert_eq!(
-            problem(json!({"columns": [{"as": "x", "value": 1, "tpye": "int"}]})).0,
-            "/columns/0/tpye"
-        );
-        assert_eq!(
-            problem(json!({"columns": [{"as": "x", "value": "soon", "type": "date"}]})).0,
-            "/columns/0/value"
-        );
+        assert!(message.contains("two columns are named \"id\""), "{message}");
+        assert_eq!(problem(json!({"columns": [{"as": "x", "value": 1, "tpye": "int"}]})).0, "/columns/0/tpye");
+        assert_eq!(problem(json!({"columns": [{"as": "x", "value": "soon", "type": "date"}]})).0, "/columns/0/value");
         assert_eq!(problem(json!({"rename": {"Nope": "x"}})).0, "/rename/Nope");
-        assert_eq!(
-            problem(json!({"columns": ["Id"], "rename": {"Name": "x"}})).0,
-            "/rename/Name"
-        );
+        assert_eq!(problem(json!({"columns": ["Id"], "rename": {"Name": "x"}})).0, "/rename/Name");
         assert_eq!(problem(json!({"drop": ["Missing"]})).0, "/drop/0");
     }
 }

@@ -63,9 +63,8 @@ impl Host {
             return Err(Error::input(key, self.unknown(plugin)));
         }
         let path = folder.join(plugin);
-        std::fs::read(&path).map_err(|error| {
-            Error::input(key, format!("cannot read the plugin {}: {error}", path.display()))
-        })
+        std::fs::read(&path)
+            .map_err(|error| Error::input(key, format!("cannot read the plugin {}: {error}", path.display())))
     }
 
     fn unknown(&self, plugin: &str) -> String {

@@ -119,11 +119,9 @@ impl Part {
             return input;
         }
         match error {
-            CallError::Plugin { plugin, call, error } => Error::Destination {
-                plugin: plugin.clone(),
-                call,
-                message: error.to_string(),
-            },
+            CallError::Plugin { plugin, call, error } => {
+                Error::Destination { plugin: plugin.clone(), call, message: error.to_string() }
+            }
             _ => broken(error),
         }
     }
@@ -131,7 +129,9 @@ impl Part {
     /// Configuration, schema and grants are the operator's to mend.
     fn input_error(&self, error: &CallError) -> Option<Error> {
         match error {
-            CallError::Plugin { error: PluginError::Config(problems), .. } => Some(config_problems(&self.key, problems)),
+            CallError::Plugin { error: PluginError::Config(problems), .. } => {
+                Some(config_problems(&self.key, problems))
+            }
             CallError::Plugin { error: PluginError::Schema(text), plugin, .. } => {
                 Some(Error::input(&self.key, format!("plugin {plugin} cannot serve these columns: {text}")))
             }

@@ -149,7 +149,10 @@ fn expected_calls(max_records: Option<u32>) -> String {
 }
 
 fn notes() -> Vec<String> {
-    vec!["the destination may take fewer columns when the run prepares it; what it does not take is not fetched".to_owned()]
+    vec![
+        "the destination may take fewer columns when the run prepares it; what it does not take is not fetched"
+            .to_owned(),
+    ]
 }
 
 fn columns(schema: &Schema) -> Vec<PlanColumn> {

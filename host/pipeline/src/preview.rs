@@ -65,12 +65,8 @@ pub(crate) async fn preview(
     let mut stages = vec![source];
     for (link, part) in links.iter_mut().zip(&parts.transforms) {
         let input = stages.last().map(|stage| stage.batches.clone()).unwrap_or_default();
-        let mut stage = PreviewStage {
-            label: part.name().to_owned(),
-            batches: Vec::new(),
-            filtered: 0,
-            rejected: Vec::new(),
-        };
+        let mut stage =
+            PreviewStage { label: part.name().to_owned(), batches: Vec::new(), filtered: 0, rejected: Vec::new() };
         let mut first_row = 0;
         for batch in input {
             let count = batch.num_rows() as u64;

@@ -134,8 +134,12 @@ impl Session {
     pub(crate) fn parts(&self) -> Result<Parts, Error> {
         let file = &self.pipeline.file;
         let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder());
-        let transforms =
-            file.transform.iter().enumerate().map(|(index, step)| load(Step::transform(index, step))).collect::<Result<_, _>>()?;
+        let transforms = file
+            .transform
+            .iter()
+            .enumerate()
+            .map(|(index, step)| load(Step::transform(index, step)))
+            .collect::<Result<_, _>>()?;
         Ok(Parts { transforms, destination: load(Step::destination(&file.destination))? })
     }
 

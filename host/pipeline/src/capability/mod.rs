@@ -27,10 +27,8 @@ const MIB: usize = 1 << 20;
 pub fn open(key: &str, grant: &Grant, limits: &PluginLimits, folder: &Path) -> Result<Grants, Error> {
     let mut files: BTreeMap<String, Arc<dyn FileProvider>> = BTreeMap::new();
     for (name, path) in &grant.files {
-        let root = Root::open(&folder.join(path)).map_err(|error| Error::Place {
-            key: format!("{key}.grant.files.{name}"),
-            message: error.to_string(),
-        })?;
+        let root = Root::open(&folder.join(path))
+            .map_err(|error| Error::Place { key: format!("{key}.grant.files.{name}"), message: error.to_string() })?;
         files.insert(name.clone(), Arc::new(files::Folder(root)));
     }
     Ok(Grants { files, ..Grants::clone(&dry(key, grant, limits, folder)?) })
@@ -52,12 +50,7 @@ pub fn dry(key: &str, grant: &Grant, limits: &PluginLimits, folder: &Path) -> Re
         .iter()
         .map(|(name, path)| (name.clone(), Arc::new(files::Unopened(folder.join(path))) as Arc<dyn FileProvider>))
         .collect();
-    Ok(Grants {
-        clock: grant.clock.then_some(Clock::System),
-        random: grant.random.then_some(Seed::System),
-        sql,
-        files,
-    })
+    Ok(Grants { clock: grant.clock.then_some(Clock::System), random: grant.random.then_some(Seed::System), sql, files })
 }
 
 fn sqlite_path(dsn: &str, folder: &Path) -> Result<PathBuf, String> {
@@ -86,10 +79,10 @@ pub fn limits(limits: &PluginLimits) -> Limits {
 /// The places that a grant lets a destination write to.
 #[must_use]
 pub fn places(grant: &Grant, folder: &Path) -> Vec<ResultPlace> {
-    let folders = grant.files.values().map(|path| ResultPlace::Folder {
-        path: folder.join(path).display().to_string(),
-        files: Vec::new(),
-    });
+    let folders = grant
+        .files
+        .values()
+        .map(|path| ResultPlace::Folder { path: folder.join(path).display().to_string(), files: Vec::new() });
     let databases = grant.sql.values().filter_map(|dsn| sqlite_path(dsn, folder).ok());
     let databases = databases.map(|path| ResultPlace::Sqlite { path: path.display().to_string() });
     folders.chain(databases).collect()

@@ -24,8 +24,7 @@ impl Connections {
     /// # Errors
     /// [`FileError`] with the place.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        let text = std::fs::read_to_string(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
         Ok(Self { path: path.to_owned(), entries: parse_toml(&text, path)? })
     }
 

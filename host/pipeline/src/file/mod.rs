@@ -193,10 +193,7 @@ impl Pipeline {
     /// # Errors
     /// [`FileError`] names the file and the place, the expected form and the way out.
     pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|error| FileError::Read {
-            path: path.to_owned(),
-            error,
-        })?;
+        let text = std::fs::read_to_string(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
         let file = parse_pipeline(&text, path)?;
         let problems = validate(&file);
         if !problems.is_empty() {

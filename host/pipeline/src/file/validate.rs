@@ -74,16 +74,10 @@ fn check_source(source: &Source, problems: &mut Vec<Problem>) {
 
 fn check_query_alone(source: &Source, problems: &mut Vec<Problem>) {
     if !source.fields.is_empty() {
-        problems.push(Problem::new(
-            "source.fields",
-            "goes with `object`; a query names its fields in its SELECT list",
-        ));
+        problems.push(Problem::new("source.fields", "goes with `object`; a query names its fields in its SELECT list"));
     }
     if source.condition.is_some() {
-        problems.push(Problem::new(
-            "source.where",
-            "goes with `object`; a query has its own WHERE clause",
-        ));
+        problems.push(Problem::new("source.where", "goes with `object`; a query has its own WHERE clause"));
     }
 }
 
@@ -164,9 +158,7 @@ mod tests {
     }
 
     fn with_source(lines: &str) -> Vec<Problem> {
-        problems_of(&format!(
-            "name = 'a'\n[source]\nconnection = 'demo'\n{lines}\n[destination]\nplugin = 'csv'\n"
-        ))
+        problems_of(&format!("name = 'a'\n[source]\nconnection = 'demo'\n{lines}\n[destination]\nplugin = 'csv'\n"))
     }
 
     #[test]

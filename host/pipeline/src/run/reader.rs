@@ -163,8 +163,7 @@ mod tests {
         assert_eq!(columns.fetched.fields().len(), 2);
         let ids = StringArray::from(vec!["a", "b", "c"]);
         let sizes = Int32Array::from(vec![1, 2, 3]);
-        let batch =
-            RecordBatch::try_new(Arc::clone(&columns.fetched), vec![Arc::new(ids), Arc::new(sizes)]).unwrap();
+        let batch = RecordBatch::try_new(Arc::clone(&columns.fetched), vec![Arc::new(ids), Arc::new(sizes)]).unwrap();
         let wide = columns.widen(&batch).unwrap();
         assert_eq!(wide.schema(), full);
         assert_eq!(wide.column(1).null_count(), 3);

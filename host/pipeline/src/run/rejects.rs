@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::SpooledTempFile;
 
 use crate::error::Error;
+
+/// Bytes of a unit's refused rows that are held in memory; a plugin that refuses everything must not fill it.
+const UNIT_MEMORY_BYTES: usize = 1 << 20;
 
 /// One refused row as a line of the rejects file.
 #[derive(Debug, Clone, Serialize)]
@@ -66,35 +70,34 @@ impl RejectsFile {
     ///
     /// # Errors
     /// [`Error::Host`] with the path.
-    pub fn append(&mut self, lines: &[RejectLine]) -> Result<(), Error> {
-        if lines.is_empty() {
+    pub fn append(&mut self, unit: &mut UnitRejects) -> Result<(), Error> {
+        if unit.by_code.is_empty() {
             return Ok(());
         }
         let path = self.path.clone();
-        self.write(lines).map_err(|error| Error::Host {
+        self.write(unit).map_err(|error| Error::Host {
             what: format!("cannot write the rejects file {}", path.display()),
             error,
         })?;
-        for line in lines {
-            *self.by_code.entry(line.code.clone()).or_default() += 1;
+        for (code, count) in &unit.by_code {
+            *self.by_code.entry(code.clone()).or_default() += count;
         }
         Ok(())
     }
 
-    fn write(&mut self, lines: &[RejectLine]) -> std::io::Result<()> {
+    fn write(&mut self, unit: &mut UnitRejects) -> std::io::Result<()> {
+        if let Some(error) = unit.failed.take() {
+            return Err(error);
+        }
         if self.file.is_none() {
             if let Some(folder) = self.path.parent() {
                 fs::create_dir_all(folder)?;
             }
             self.file = Some(private_append(&self.path)?);
         }
-        let mut text = Vec::new();
-        for line in lines {
-            serde_json::to_writer(&mut text, line)?;
-            text.push(b'\n');
-        }
         if let Some(file) = self.file.as_mut() {
-            file.write_all(&text)?;
+            unit.text.rewind()?;
+            std::io::copy(&mut unit.text, file)?;
             file.sync_data()?;
         }
         Ok(())
@@ -110,6 +113,30 @@ impl RejectsFile {
     #[must_use]
     pub fn by_code(&self) -> &BTreeMap<String, u64> {
         &self.by_code
+    }
+}
+
+/// The refused rows of a unit that is not committed yet: in memory while they are few, in a nameless file beyond.
+pub struct UnitRejects {
+    text: SpooledTempFile,
+    by_code: BTreeMap<String, u64>,
+    failed: Option<std::io::Error>,
+}
+
+impl UnitRejects {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { text: SpooledTempFile::new(UNIT_MEMORY_BYTES), by_code: BTreeMap::new(), failed: None }
+    }
+
+    /// Adds a row. A disk that fails is told when the unit's rows are appended.
+    pub fn push(&mut self, line: &RejectLine) {
+        *self.by_code.entry(line.code.clone()).or_default() += 1;
+        let written = serde_json::to_writer(&mut self.text, line).map_err(std::io::Error::from);
+        if let Err(error) = written.and_then(|()| self.text.write_all(b"\n")) {
+            self.failed.get_or_insert(error);
+        }
     }
 }
 
@@ -133,7 +160,7 @@ mod tests {
     fn no_reject_leaves_no_file_and_each_reject_is_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let mut file = RejectsFile::new(folder.path(), "r1");
-        file.append(&[]).unwrap();
+        file.append(&mut UnitRejects::new()).unwrap();
         assert!(file.path().is_none());
         let line = RejectLine {
             run: "r1".into(),
@@ -148,7 +175,10 @@ mod tests {
             column: Some("CloseDate".into()),
             values: BTreeMap::from([("CloseDate".into(), Some("x".into()))]),
         };
-        file.append(&[line.clone(), line]).unwrap();
+        let mut unit = UnitRejects::new();
+        unit.push(&line);
+        unit.push(&line);
+        file.append(&mut unit).unwrap();
         let text = std::fs::read_to_string(file.path().unwrap()).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert_eq!(file.by_code()["bad_date"], 2);

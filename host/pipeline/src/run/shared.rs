@@ -46,8 +46,7 @@ impl Shared {
         observer: Arc<dyn Observer>,
         rejects: RejectsFile,
     ) -> Self {
-        let ledger =
-            Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
+        let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
         Self { parts, target, prepared, opening, observer, ledger: Mutex::new(ledger) }
     }
 

@@ -48,7 +48,8 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
     let full = Arc::clone(&query.schema);
-    let links = chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
+    let links =
+        chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
     let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
     let target = target(session, &parts.destination, &output, &opening)?;
     let Part { grant, limits, .. } = &parts.destination;
@@ -135,7 +136,8 @@ fn key_number(key: &str, input: &SchemaRef) -> Result<u32, Error> {
     let names = || input.fields().iter().map(|field| field.name().as_str());
     let found = names().position(|name| name == key);
     found.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
-        let meant = crate::file::nearest(key, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        let meant =
+            crate::file::nearest(key, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         Error::input("destination.keys", format!("no column `{key}` reaches the destination{meant}"))
     })
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::failure::Failure;
 use super::reader::{Piece, Reading};
 use super::refuse::Refuser;
-use super::rejects::RejectLine;
+use super::rejects::UnitRejects;
 use super::shared::Shared;
 use super::tally::UnitTally;
 use crate::cancel::Cancel;
@@ -36,14 +36,14 @@ pub(crate) struct Unit<'a> {
     pub id: &'a str,
     pub shared: &'a Shared,
     pub tally: UnitTally,
-    pub rejects: Vec<RejectLine>,
+    pub rejects: UnitRejects,
     /// rows seen so far at the entrance of each transform, and of the destination
     seen: Vec<u64>,
 }
 
 impl<'a> Unit<'a> {
     pub(crate) fn new(id: &'a str, shared: &'a Shared, stages: usize) -> Self {
-        Self { id, shared, tally: UnitTally::default(), rejects: Vec::new(), seen: vec![0; stages + 1] }
+        Self { id, shared, tally: UnitTally::default(), rejects: UnitRejects::new(), seen: vec![0; stages + 1] }
     }
 
     /// Takes the pieces of a page until its end; gives what the page announced.
@@ -80,7 +80,9 @@ impl<'a> Unit<'a> {
         self.shared.observer.event(Event::Read { rows, bytes });
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += decoded.rejects.len() as u64;
-        self.rejects.extend(decoded.rejects.iter().map(|reject| refuser.decoded(reject, &reading.columns.fetched)));
+        for reject in &decoded.rejects {
+            self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched));
+        }
         if decoded.batch.num_rows() == 0 {
             return Ok(());
         }
@@ -104,13 +106,19 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
-    async fn transform(&mut self, lane: &mut Lane, stage: usize, batch: RecordBatch) -> Result<Vec<RecordBatch>, Failure> {
+    async fn transform(
+        &mut self,
+        lane: &mut Lane,
+        stage: usize,
+        batch: RecordBatch,
+    ) -> Result<Vec<RecordBatch>, Failure> {
         let part = &self.shared.parts.transforms[stage];
         let first_row = self.seen[stage];
         let rows = batch.num_rows() as u64;
         self.seen[stage] += rows;
         let done = lane.links[stage].instance.process(batch.clone(), first_row).await;
-        let Processed { batches, rejects, filtered, replaced, .. } = done.map_err(|error| part.transform_error(&error))?;
+        let Processed { batches, rejects, filtered, replaced, .. } =
+            done.map_err(|error| part.transform_error(&error))?;
         let out: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let refused = rejects.len() as u64;
         // A row that is left out stays filtered, also where another one is taken twice.
@@ -163,7 +171,9 @@ impl<'a> Unit<'a> {
         };
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += rejects.len() as u64;
-        self.rejects.extend(rejects.iter().map(|reject| refuser.plugin(part, batch, first_row, reject)));
+        for reject in rejects {
+            self.rejects.push(&refuser.plugin(part, batch, first_row, reject));
+        }
     }
 }
 
@@ -186,7 +196,7 @@ pub(crate) async fn run_page(
 }
 
 /// Commits a unit whose rows are all written, or abandons it.
-pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
+pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
     let part = &unit.shared.parts.destination;
     if let Err(failure) = taken {
         // The first failure is what the operator needs; abandoning is the destination's chance to tidy.
@@ -199,7 +209,7 @@ pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Fa
         }
         return Err(failure);
     }
-    unit.shared.ledger().rejects.append(&unit.rejects)?;
+    unit.shared.ledger().rejects.append(&mut unit.rejects)?;
     let token = lane.destination.commit().await.map_err(|error| part.destination_error(&error))?;
     unit.shared.ledger().committed(token, &unit.tally);
     unit.shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });

@@ -1,9 +1,5 @@
 //! Developer tasks: `cargo xtask test | tidy | plugins | bench`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a developer's tool talks to its terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks to its terminal")]
 
 mod bench;
 mod plugins;

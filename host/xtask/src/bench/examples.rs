@@ -53,7 +53,8 @@ fn example(package: &str, name: &str) -> Outcome<Value> {
         .map_err(|error| format!("cannot start {name} of {package}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().rev().find(|line| line.starts_with('{'));
-    let last = last.ok_or_else(|| format!("{name} of {package} printed no figures and ended with {}", output.status))?;
+    let last =
+        last.ok_or_else(|| format!("{name} of {package} printed no figures and ended with {}", output.status))?;
     serde_json::from_str(last).map_err(|error| format!("{name} of {package} printed no JSON: {error}"))
 }
 

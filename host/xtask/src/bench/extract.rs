@@ -132,7 +132,8 @@ fn write_pipeline(folder: &Path, access: &Value) -> Outcome {
     );
     let pipeline = "name = \"extract\"\n[source]\nconnection = \"bench\"\nobject = \"Account\"\n\
                     [destination]\nplugin = \"parquet\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"results\" }\n";
-    let files = [("token", word("SF_ACCESS_TOKEN")), ("connections.toml", connections), ("extract.toml", pipeline.into())];
+    let files =
+        [("token", word("SF_ACCESS_TOKEN")), ("connections.toml", connections), ("extract.toml", pipeline.into())];
     for (name, text) in files {
         std::fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }

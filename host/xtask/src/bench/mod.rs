@@ -50,8 +50,7 @@ pub fn bench(letters: &[&str]) -> ExitCode {
 }
 
 fn measure(letters: &[&str]) -> Outcome<bool> {
-    let chosen: Vec<&Part> =
-        PARTS.iter().filter(|part| letters.is_empty() || letters.contains(&part.letter)).collect();
+    let chosen: Vec<&Part> = PARTS.iter().filter(|part| letters.is_empty() || letters.contains(&part.letter)).collect();
     let mut figures = Vec::new();
     for part in &chosen {
         eprintln!("({}) {}", part.letter, part.title);

@@ -26,7 +26,7 @@ use forcepump_sandbox::{Engine, EngineOptions, OpenRequest, Plugin, Settings, Tr
 const TEXT: usize = 1;
 /// Number of the float column that is scaled and compared.
 const NUMBER: usize = 12;
-/// Rows per batch that are measured.
+/// Rows per batch that are measured, when the command line names none.
 const SIZES: [usize; 3] = [1_024, 8_192, 65_536];
 /// Rounds of each measurement.
 const ROUNDS: usize = 15;
@@ -50,7 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         format!("\"instantiate_us\":{:.1}", instantiate_us(&plugin).await?),
         format!("\"empty_call_us\":{:.2}", empty_call_us(&plugin).await?),
     ];
-    for rows in SIZES {
+    let named = std::env::args().skip(1).map(|rows| rows.parse()).collect::<Result<Vec<usize>, _>>()?;
+    let sizes = if named.is_empty() { SIZES.to_vec() } else { named };
+    for rows in sizes {
         let (native, sandbox) = two_columns(&plugin, rows).await?;
         report.push(format!(
             "\"rows_{rows}\":{{\"native_ms\":{:.4},\"sandbox_ms\":{:.4},\"ratio\":{:.3}}}",

@@ -161,15 +161,29 @@ impl<T: Primitive> PrimitiveColumn<T> {
     }
 }
 
+/// Values that one turn of a loop maps. The engine asks at each turn whether the call's time is up, and saves its
+/// registers for that; a block that is unrolled asks once.
+const BLOCK: usize = 8;
+
 /// A function of its own, because the engine shares out registers function by function: inlined into a long one, this
 /// loop would work on the stack.
 #[inline(never)]
 fn mapped<T: Primitive, U: Primitive>(values: &[T], map: impl Fn(T) -> U) -> Vec<u8> {
     let mut mapped = vec![0; values.len() * U::WIDTH];
-    for (bytes, value) in mapped.chunks_exact_mut(U::WIDTH).zip(values) {
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    let (head, tail) = mapped.split_at_mut(blocks.len() * BLOCK * U::WIDTH);
+    for (bytes, block) in head.chunks_exact_mut(BLOCK * U::WIDTH).zip(blocks) {
+        put_all(block, bytes, &map);
+    }
+    put_all(rest, tail, &map);
+    mapped
+}
+
+#[inline(always)]
+fn put_all<T: Primitive, U: Primitive>(values: &[T], bytes: &mut [u8], map: &impl Fn(T) -> U) {
+    for (bytes, value) in bytes.chunks_exact_mut(U::WIDTH).zip(values) {
         map(*value).put_le(bytes);
     }
-    mapped
 }
 
 /// Bits.

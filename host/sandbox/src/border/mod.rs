@@ -8,7 +8,9 @@ pub mod selection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, SchemaRef};
 
 use crate::bindings::forcepump::plugin::data::OnCastError;
@@ -195,6 +197,19 @@ impl Border {
         let number = u32::try_from(self.columns.len()).map_err(|_| "too many columns")?;
         self.columns.push(column);
         Ok(number)
+    }
+
+    /// The offsets of a text or byte column of the current batch, when they have exactly these bytes.
+    pub fn known_offsets(&self, bytes: &[u8]) -> Option<OffsetBuffer<i32>> {
+        let columns = self.sheets.first()?.columns.iter();
+        let mut offsets = columns.filter_map(|column| match column.array.data_type() {
+            DataType::Utf8 => Some(column.array.as_string::<i32>().offsets()),
+            DataType::Binary => Some(column.array.as_binary::<i32>().offsets()),
+            _ => None,
+        });
+        // Columns of a slice may begin at another offset than 0; those never compare equal to what was read.
+        let same = |offsets: &&OffsetBuffer<i32>| offsets[0] == 0 && *offsets.inner().inner().as_slice() == *bytes;
+        offsets.find(same).cloned()
     }
 
     /// `data.read`.

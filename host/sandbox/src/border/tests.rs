@@ -117,3 +117,13 @@ fn an_assembled_batch_fits_its_shape() {
     let twice = shape(vec![field("n", wit::DataType::Int32), field("n", wit::DataType::Int32)]);
     assert!(border.assemble(&twice, &[0, 0]).is_err());
 }
+
+#[test]
+fn offsets_that_were_read_are_known_again() {
+    let border = border();
+    let bytes = |offsets: [i32; 4]| offsets.map(i32::to_le_bytes).concat();
+    assert!(border.known_offsets(&bytes([0, 1, 2, 3])).is_some());
+    assert!(border.known_offsets(&bytes([0, 1, 1, 3])).is_none());
+    assert!(border.known_offsets(&bytes([0, 1, 2, 3])[..8]).is_none());
+    assert!(border.known_offsets(&[]).is_none());
+}

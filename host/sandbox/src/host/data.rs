@@ -56,7 +56,8 @@ fn write(mut store: Store<'_>, data_type: &DataType, rows: u32, given: &Given) -
         offsets: given.offsets.as_le_slice(&store),
         values: given.values.as_le_slice(&store),
     };
-    let array = accept(&data_type, rows, parts)?;
+    let border = &store.data().border;
+    let array = accept(&data_type, rows, parts, &|bytes| border.known_offsets(bytes))?;
     store.data_mut().border.write(array)
 }
 

@@ -40,7 +40,7 @@ fn each_rule_is_named() {
         (DataType::Utf8View, 1, parts(None, &[], &[]), "opaque"),
     ];
     for (data_type, rows, parts, rule) in cases {
-        let error = accept(data_type, *rows, *parts).expect_err(rule);
+        let error = accept(data_type, *rows, *parts, &|_| None).expect_err(rule);
         assert!(error.contains(rule), "{data_type}: `{error}` does not name `{rule}`");
     }
 }
@@ -48,7 +48,7 @@ fn each_rule_is_named() {
 #[test]
 fn what_lies_under_a_null_is_not_looked_at() {
     let values = [i32::MAX.to_le_bytes(), 0i32.to_le_bytes()].concat();
-    let array = accept(&DataType::Date32, 2, parts(Some(&[0b10]), &[], &values)).expect("taken");
+    let array = accept(&DataType::Date32, 2, parts(Some(&[0b10]), &[], &values), &|_| None).expect("taken");
     assert_eq!(array.null_count(), 1);
 }
 
@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn random_buffers_never_panic_and_read_back((data_type, rows, validity, offsets, values) in buffers()) {
         let given = Parts { validity: validity.as_deref(), offsets: &offsets, values: &values };
-        if let Ok(array) = accept(&data_type, rows, given) {
+        if let Ok(array) = accept(&data_type, rows, given, &|_| None) {
             prop_assert_eq!(array.len(), rows as usize);
             prop_assert_eq!(array.data_type(), &data_type);
             prop_assert!(array.to_data().validate_full().is_ok());

@@ -7,9 +7,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
+use forcepump_batch::ColumnText;
 
 use crate::bindings::forcepump::plugin::data::OnCastError;
 use crate::border::accept::check_array;
@@ -26,14 +28,40 @@ pub fn cast(array: &ArrayRef, to: &DataType, on_error: OnCastError, tell: bool) 
         true => format!("{from} cannot be cast to {to}: {}", clean(reason, MAX_TEXT_BYTES)),
         false => format!("{from} cannot be cast to {to}"),
     };
-    let source = by_offset(array);
     let target = by_offset_type(to);
     // The values are the guest's choice; a cast that panics on one is an error of the call.
-    let cast = AssertUnwindSafe(|| cast_with_options(&source, &target, &options));
+    let cast = AssertUnwindSafe(|| match canonical_text(array, to) {
+        Some(text) => text,
+        None => cast_with_options(&by_offset(array), &target, &options),
+    });
     let cast = catch_unwind(cast).map_err(|_| failed("the value is out of range"))?;
     let cast = cast.map_err(|error| failed(&error.to_string()))?;
     check_array(&cast).map_err(|error| failed(&error))?;
     Ok(if target == *to { cast } else { with_zone(&cast, to) })
+}
+
+/// The text that CSV, JSON and SQL have for the same value, so that a plugin sees no other. None when the cast is
+/// not one to text, or from a type that is text or bytes already.
+fn canonical_text(array: &ArrayRef, to: &DataType) -> Option<Result<ArrayRef, ArrowError>> {
+    if *to != DataType::Utf8 || matches!(array.data_type(), DataType::Null | DataType::Utf8 | DataType::Binary) {
+        return None;
+    }
+    let column = ColumnText::new(array).ok()?;
+    let mut text = Vec::new();
+    let mut lengths = Vec::with_capacity(array.len());
+    for row in 0..array.len() {
+        let start = text.len();
+        if !column.is_null(row) {
+            column.write(row, &mut text);
+        }
+        lengths.push(text.len() - start);
+    }
+    if i32::try_from(text.len()).is_err() {
+        return Some(Err(ArrowError::OffsetOverflowError(text.len())));
+    }
+    let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
+    let text = StringArray::try_new(offsets, Buffer::from_vec(text), array.nulls().cloned());
+    Some(text.map(|text| Arc::new(text) as ArrayRef))
 }
 
 /// Flattens a large, view or dictionary column; others come back as they are.
@@ -79,7 +107,7 @@ fn with_zone(array: &ArrayRef, to: &DataType) -> ArrayRef {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Decimal128Array, StringArray, TimestampMicrosecondArray};
+    use arrow_array::{Decimal128Array, TimestampMicrosecondArray};
 
     use super::*;
 
@@ -101,7 +129,7 @@ mod tests {
         let array = TimestampMicrosecondArray::from(vec![1_713_294_000_000_000]);
         let array: ArrayRef = Arc::new(array.with_timezone("UTC"));
         let there = cast(&array, &DataType::Utf8, OnCastError::Fail, true).expect("casts");
-        assert_eq!(text(&there), [Some("2024-04-16T19:00:00Z")]);
+        assert_eq!(text(&there), [Some("2024-04-16T19:00:00.000Z")]);
         let back = cast(&there, &utc, OnCastError::Fail, true).expect("casts");
         assert_eq!(&back, &array);
     }

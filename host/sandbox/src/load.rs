@@ -196,12 +196,17 @@ fn describe(engine: &EngineInner, plugin: &str, component: &Component) -> Result
             plugin: plugin.to_owned(),
             reason: format!("it needed more than {DESCRIBE_MEMORY_BYTES} bytes of memory"),
         },
-        false if Instant::now() >= store.data().deadline => LoadError::Describe {
+        // Only the deadline interrupts; a tick early or late, it is the time that was used up.
+        false if is_interrupt(&error) || Instant::now() >= store.data().deadline => LoadError::Describe {
             plugin: plugin.to_owned(),
             reason: format!("it took longer than {} ms", DESCRIBE_TIME.as_millis()),
         },
         false => failed(plugin, &error),
     })
+}
+
+fn is_interrupt(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<wasmtime::Trap>() == Some(&wasmtime::Trap::Interrupt)
 }
 
 fn failed(plugin: &str, error: &wasmtime::Error) -> LoadError {

@@ -32,7 +32,7 @@ enum Role {
 
 impl<'a> Step<'a> {
     pub(crate) fn transform(index: usize, step: &'a TransformStep) -> Self {
-        let TransformStep { plugin, config, grant, limits } = step;
+        let TransformStep { plugin, config, grant, limits, .. } = step;
         Self { key: format!("transform[{index}]"), role: Role::Transform, plugin, config, grant, limits }
     }
 

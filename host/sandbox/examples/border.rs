@@ -37,7 +37,7 @@ const ROUND_TIME: Duration = Duration::from_millis(20);
 async fn main() -> Result<(), Box<dyn Error>> {
     let component = forcepump_plugin_bundle::test_guest("bench").ok_or("the bench guest is not built")?;
     let dir = tempfile::tempdir()?;
-    let options = EngineOptions { cache_dir: Some(dir.path().join("cache")), repeatable: false };
+    let options = EngineOptions { cache_dir: Some(dir.path().join("cache")), ..EngineOptions::default() };
     let engine = Engine::new(options)?;
     let compile = Instant::now();
     let plugin = engine.load("bench", component)?;

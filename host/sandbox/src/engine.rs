@@ -23,6 +23,8 @@ pub struct EngineOptions {
     pub cache_dir: Option<PathBuf>,
     /// Makes floating-point results bit-equal on every machine, at some cost.
     pub repeatable: bool,
+    /// Counts what guests execute, at some cost: [`crate::Limits::fuel`] has an effect.
+    pub fuel: bool,
 }
 
 /// Compiles and runs components. Cheap to clone; plugins keep it alive.

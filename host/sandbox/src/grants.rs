@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::description::{Capability, Description};
 use crate::error::CallError;
 use crate::limits::Limits;
-use crate::provider::{FileProvider, SqlProvider};
+use crate::provider::{FileProvider, HttpProvider, SqlProvider};
 use crate::telemetry::{LogSink, NoLog};
 
 /// Where `random` takes its bytes from.
@@ -39,6 +39,8 @@ pub struct Grants {
     pub sql: BTreeMap<String, Arc<dyn SqlProvider>>,
     /// Folders and buckets, by the name that the plugin uses.
     pub files: BTreeMap<String, Arc<dyn FileProvider>>,
+    /// Origins.
+    pub http: Option<Arc<dyn HttpProvider>>,
 }
 
 impl fmt::Debug for Grants {
@@ -48,6 +50,7 @@ impl fmt::Debug for Grants {
             .field("random", &self.random)
             .field("sql", &self.sql.keys())
             .field("files", &self.files.keys())
+            .field("http", &self.http.as_ref().map(|http| http.names()))
             .finish()
     }
 }
@@ -61,7 +64,8 @@ impl Grants {
             Capability::Random => self.random.is_some(),
             Capability::Sql => named(self.sql.keys(), name),
             Capability::Files => named(self.files.keys(), name),
-            Capability::Http | Capability::Salesforce => false,
+            Capability::Http => self.http.as_ref().is_some_and(|http| named(http.names().iter(), name)),
+            Capability::Salesforce => false,
         }
     }
 
@@ -97,7 +101,8 @@ pub(crate) fn denied(plugin: &str, capability: Capability, name: &str, descripti
         Capability::Clock | Capability::Random => format!("`grant.{capability} = true`"),
         Capability::Sql => format!("`grant.sql = {{ {name} = \"sqlite:FILE\" }}`"),
         Capability::Files => format!("`grant.files = {{ {name} = \"FOLDER\" }}`"),
-        Capability::Http | Capability::Salesforce => "nothing: it is not in this version".into(),
+        Capability::Http => format!("`grant.http.{name} = {{ origin = \"https://HOST\" }}`"),
+        Capability::Salesforce => "nothing: it is not in this version".into(),
     };
     CallError::Denied { capability: capability.to_string(), plugin: plugin.to_owned(), grant }
 }

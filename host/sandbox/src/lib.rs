@@ -50,8 +50,9 @@ pub use grants::{Clock, Grants, Seed, Settings};
 pub use limits::Limits;
 pub use plugin::Plugin;
 pub use provider::{
-    FileCompression, FileError, FileFormat, FileProvider, FileSink, InsertMode, InsertOptions, Inserted, SqlConnection,
-    SqlError, SqlProvider, SqlRows, Value, Written,
+    FileCompression, FileError, FileFormat, FileProvider, FileSink, HttpError, HttpExchange, HttpMethod, HttpProvider,
+    HttpRequest, HttpResponse, InsertMode, InsertOptions, Inserted, SqlConnection, SqlError, SqlProvider, SqlRows,
+    Value, Written,
 };
 pub use telemetry::{Counters, Level, LogLine, LogSink, MetricValue, NoLog};
 pub use transform::{OpenRequest, Opened, Processed, Source, TransformInstance};

@@ -83,6 +83,15 @@ pub struct Limits {
     pub handles: usize,
     /// Output rows per input row.
     pub fan_out: u32,
+    /// Rows that one call may give back.
+    pub rows: u32,
+    /// Requests over HTTP per second; more are answered with `throttled`.
+    pub http_calls_per_second: u32,
+    /// Bytes of the decoded body of one response.
+    pub http_response_bytes: usize,
+    /// Units of fuel (about one for each WebAssembly instruction) of one call; needs an engine with
+    /// [`crate::EngineOptions::fuel`]. None counts nothing.
+    pub fuel: Option<u64>,
 }
 
 impl Default for Limits {
@@ -95,6 +104,10 @@ impl Default for Limits {
             log_line_bytes: 4 << 10,
             handles: 256,
             fan_out: 64,
+            rows: MAX_ROWS,
+            http_calls_per_second: 10,
+            http_response_bytes: 8 << 20,
+            fuel: None,
         }
     }
 }

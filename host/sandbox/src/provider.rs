@@ -1,8 +1,12 @@
 //! What the host does for destinations, as traits: the sandbox knows the shape, not the drivers.
 //!
-//! All methods are synchronous and may block for as long as a call of the plugin may take. On a
+//! The methods for databases and files are synchronous and may block for as long as a call of the plugin may take. On a
 //! multi-thread tokio runtime the sandbox runs them under `block_in_place`, elsewhere inline.
 //! A provider bounds its own waits: the sandbox can end a guest, not a blocked host function.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use forcepump_batch::RowReject;
@@ -234,4 +238,88 @@ pub trait FileSink: Send {
     /// # Errors
     /// When the system refuses.
     fn finish(self: Box<Self>) -> Result<Written, FileError>;
+}
+
+/// Method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HttpMethod {
+    /// RFC 9110, 9.3.1.
+    Get,
+    /// RFC 9110, 9.3.2.
+    Head,
+    /// RFC 9110, 9.3.3.
+    Post,
+    /// RFC 9110, 9.3.4.
+    Put,
+    /// RFC 5789.
+    Patch,
+    /// RFC 9110, 9.3.5.
+    Delete,
+}
+
+/// One request, as the plugin gave it but for the bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// What to do.
+    pub method: HttpMethod,
+    /// Absolute; the provider checks it against the grant.
+    pub url: String,
+    /// Names and values; the provider refuses those that are the host's.
+    pub headers: Vec<(String, String)>,
+    /// Empty for none.
+    pub body: Vec<u8>,
+    /// Name of the credential to add.
+    pub credential: Option<String>,
+    /// Longest time of the exchange, at most what the call has left.
+    pub timeout: Duration,
+    /// Most bytes of the decoded body.
+    pub max_response_bytes: u64,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// For example 200.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Whole and decoded.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no response. Texts reach the plugin: they hold no credential and no resolved address.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HttpError {
+    /// Outside what is granted.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// No credential of that name is granted.
+    #[error("unknown credential")]
+    UnknownCredential,
+    /// No response in time.
+    #[error("no response in time")]
+    Timeout,
+    /// No connection.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// The response is larger than the given number of bytes.
+    #[error("the response is larger than {0} bytes")]
+    TooLarge(u64),
+    /// Too many requests; milliseconds to wait.
+    #[error("too many requests, wait {0} ms")]
+    Throttled(u32),
+    /// What came back is not HTTP.
+    #[error("not HTTP: {0}")]
+    Protocol(String),
+}
+
+/// An exchange under way.
+pub type HttpExchange<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;
+
+/// The granted origins, by whatever names: the provider decides for each request.
+pub trait HttpProvider: Send + Sync {
+    /// Names by which the plugin asks for origins, for its needs.
+    fn names(&self) -> Vec<String>;
+    /// One exchange; dropping the future ends it.
+    fn send(&self, request: HttpRequest) -> HttpExchange<'_>;
 }

@@ -50,7 +50,13 @@ pub fn dry(key: &str, grant: &Grant, limits: &PluginLimits, folder: &Path) -> Re
         .iter()
         .map(|(name, path)| (name.clone(), Arc::new(files::Unopened(folder.join(path))) as Arc<dyn FileProvider>))
         .collect();
-    Ok(Grants { clock: grant.clock.then_some(Clock::System), random: grant.random.then_some(Seed::System), sql, files })
+    Ok(Grants {
+        clock: grant.clock.then_some(Clock::System),
+        random: grant.random.then_some(Seed::System),
+        sql,
+        files,
+        http: None,
+    })
 }
 
 fn sqlite_path(dsn: &str, folder: &Path) -> Result<PathBuf, String> {
@@ -73,6 +79,14 @@ pub fn limits(limits: &PluginLimits) -> Limits {
     if let Some(mib) = limits.output_mib {
         chosen.output_bytes = mib as usize * MIB;
     }
+    if let Some(mib) = limits.http_response_mib {
+        chosen.http_response_bytes = mib as usize * MIB;
+    }
+    chosen.fan_out = limits.fan_out.unwrap_or(chosen.fan_out);
+    chosen.rows = limits.rows.unwrap_or(chosen.rows);
+    chosen.log_lines_per_second = limits.log_lines_per_second.unwrap_or(chosen.log_lines_per_second);
+    chosen.http_calls_per_second = limits.http_calls_per_second.unwrap_or(chosen.http_calls_per_second);
+    chosen.fuel = limits.fuel;
     chosen
 }
 

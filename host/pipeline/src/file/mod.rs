@@ -28,6 +28,13 @@ pub const MAX_BATCH_ROWS: usize = 1_048_576;
 pub struct PipelineFile {
     /// Name of the pipeline, used in reports. Letters, digits, `-` and `_`.
     pub name: String,
+    /// Rows that may be rejected before the run fails: a number of rows (`100`), or a share of the rows read (`"0.5%"`).
+    /// Default: no limit; a run with rejects ends with exit code 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rejects: Option<RejectLimit>,
+    /// Makes a run repeatable: the same input gives the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeatable: Option<Repeatable>,
     /// What is read from Salesforce.
     pub source: Source,
     /// Plugins that every batch goes through, in order.
@@ -99,6 +106,19 @@ pub struct TransformStep {
     /// Limits of the plugin.
     #[serde(default)]
     pub limits: PluginLimits,
+    /// The only columns that the plugin may read. It can keep the others, but no byte of them enters it. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// Columns that the plugin may not read. It can keep them, but no byte of them enters it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withhold: Vec<String>,
+    /// Withholds every column that Salesforce's describe marks as encrypted, or with a compliance group or a security
+    /// classification.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withhold_classified: bool,
+    /// What happens to a batch that breaks the plugin: a trap, a time-out, too much memory, a broken rule.
+    #[serde(default)]
+    pub on_bad_batch: BadBatch,
 }
 
 /// The destination plugin, how it writes, its configuration and what it is granted.
@@ -123,6 +143,19 @@ pub struct DestinationStep {
     /// Limits of the plugin.
     #[serde(default)]
     pub limits: PluginLimits,
+    /// The only columns that reach the destination. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// Columns that do not reach the destination.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withhold: Vec<String>,
+    /// Withholds every column that Salesforce's describe marks as encrypted, or with a compliance group or a security
+    /// classification.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withhold_classified: bool,
+    /// What happens to a batch that breaks the plugin: a trap, a time-out, too much memory, a broken rule.
+    #[serde(default)]
+    pub on_bad_batch: BadBatch,
 }
 
 /// How rows meet what is already in the target.
@@ -142,6 +175,40 @@ pub enum Mode {
     Delete,
 }
 
+/// What happens to a batch that breaks a plugin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BadBatch {
+    /// It is halved on fresh instances until the rows at fault are found; these are rejected, the others go on.
+    #[default]
+    Bisect,
+    /// All of its rows are rejected.
+    Reject,
+    /// The run fails.
+    Stop,
+}
+
+/// How many rows may be rejected: a number of rows, or text such as `"0.5%"`.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RejectLimit {
+    /// That many rows.
+    Rows(u64),
+    /// A share of the rows read, for example `"0.5%"`.
+    Share(String),
+}
+
+/// What a repeatable run fixes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeatable {
+    /// The one moment of the run, which a granted clock shows too, for example `"2024-06-30T00:00:00Z"`.
+    pub as_of: String,
+    /// Seed of granted random bytes.
+    #[serde(default)]
+    pub seed: u64,
+}
+
 /// Capabilities given to one plugin. Nothing is granted by default.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -152,12 +219,84 @@ pub struct Grant {
     /// Databases the plugin may use: the name it asks for = `sqlite:PATH` (relative to this file).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sql: BTreeMap<String, String>,
+    /// Origins that the plugin may send requests to: the name it asks for = origin, methods, paths and credential.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub http: BTreeMap<String, HttpGrant>,
     /// The plugin may read the clock.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clock: bool,
     /// The plugin may draw random bytes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub random: bool,
+}
+
+/// One origin that a plugin may send requests to.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpGrant {
+    /// Scheme, host and port: `https://api.example.com`, `https://api.example.com:8443`. `http:` only for loopback.
+    pub origin: String,
+    /// Methods that may be used. Default: `get` and `head`.
+    #[serde(default = "safe_methods")]
+    pub methods: Vec<Method>,
+    /// Beginnings of the paths that may be asked for, whole segments: `/v1` allows `/v1` and `/v1/x`, not `/v10`.
+    /// Default: every path.
+    #[serde(default = "every_path")]
+    pub paths: Vec<String>,
+    /// What the host adds to requests that name this origin as their credential; the plugin never sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<HttpCredential>,
+    /// Allows addresses of private networks, of this machine and of its link. Default: public addresses only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private_addresses: bool,
+}
+
+fn safe_methods() -> Vec<Method> {
+    vec![Method::Get, Method::Head]
+}
+
+fn every_path() -> Vec<String> {
+    vec!["/".to_owned()]
+}
+
+/// Method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads the headers only.
+    Head,
+    /// Sends something new.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+/// A credential by reference: `env:NAME` or `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum HttpCredential {
+    /// `Authorization: Bearer VALUE`.
+    Bearer(String),
+    /// `Authorization: Basic …`.
+    Basic {
+        /// user name, as it is
+        user: String,
+        /// reference of the password
+        password: String,
+    },
+    /// A header of another name.
+    Header {
+        /// for example `x-api-key`
+        name: String,
+        /// reference of the value
+        value: String,
+    },
 }
 
 /// Limits of one plugin; what is absent keeps the default.
@@ -176,6 +315,35 @@ pub struct PluginLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 2048))]
     pub output_mib: Option<u32>,
+    /// Output rows for each input row of a batch. Default: 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub fan_out: Option<u32>,
+    /// Rows that one call may give back. Default: 16,777,216.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 16777216))]
+    pub rows: Option<u32>,
+    /// Log lines a second; more are dropped and counted. Default: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100000))]
+    pub log_lines_per_second: Option<u32>,
+    /// Requests over HTTP a second; more are put off. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub http_calls_per_second: Option<u32>,
+    /// Bytes of one HTTP response, in MiB. Default: 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub http_response_mib: Option<u32>,
+    /// Bytes that the plugin may write to each granted folder in one run, in MiB. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub files_mib: Option<u64>,
+    /// WebAssembly instructions of one call, near enough, for a limit that does not depend on the machine; counting
+    /// costs speed. Default: not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub fuel: Option<u64>,
 }
 
 /// A parsed and checked pipeline file together with the folder its paths are relative to.

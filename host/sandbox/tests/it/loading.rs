@@ -100,7 +100,7 @@ async fn attacks_of_describe() {
 }
 
 fn cached_engine(dir: &Path) -> Engine {
-    Engine::new(EngineOptions { cache_dir: Some(dir.to_owned()), repeatable: false }).expect("an engine")
+    Engine::new(EngineOptions { cache_dir: Some(dir.to_owned()), ..EngineOptions::default() }).expect("an engine")
 }
 
 fn only_file(dir: &Path) -> std::path::PathBuf {
@@ -140,7 +140,7 @@ fn an_engine_with_repeatable_floats_keeps_its_own_files() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path().join("cache");
     cached_engine(&dir).load("bench", component("bench")).expect("loads");
-    let repeatable = EngineOptions { cache_dir: Some(dir.clone()), repeatable: true };
+    let repeatable = EngineOptions { cache_dir: Some(dir.clone()), repeatable: true, ..EngineOptions::default() };
     Engine::new(repeatable).expect("an engine").load("bench", component("bench")).expect("loads");
     assert_eq!(fs::read_dir(&dir).expect("a folder").count(), 2);
 }

@@ -109,6 +109,7 @@ pub fn all_grants(files: &MemoryFiles) -> Grants {
         random: Some(Seed::Fixed(1)),
         sql: BTreeMap::from([("db".to_owned(), Arc::new(MemorySql) as Arc<dyn SqlProvider>)]),
         files: BTreeMap::from([("out".to_owned(), Arc::new(files.clone()) as Arc<dyn FileProvider>)]),
+        http: None,
     }
 }
 

@@ -57,8 +57,11 @@ const SHIPPED: [Plugin; 7] = [
     plugin("sqlite", "forcepump-destination-sqlite", "destinations/sqlite"),
 ];
 
-const TEST_GUESTS: [Plugin; 2] =
-    [plugin("bench", "forcepump-plugin-bench", "bench"), plugin("evil", "forcepump-plugin-evil", "evil")];
+const TEST_GUESTS: [Plugin; 3] = [
+    plugin("bench", "forcepump-plugin-bench", "bench"),
+    plugin("evil", "forcepump-plugin-evil", "evil"),
+    plugin("fickle", "forcepump-plugin-fickle", "fickle"),
+];
 
 fn main() {
     if let Err(error) = build() {

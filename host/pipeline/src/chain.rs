@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use forcepump_sandbox::{OpenRequest, Opened, Settings, Source, TransformInstance};
+use forcepump_sandbox::{CallError, OpenRequest, Opened, Settings, Source, TransformInstance};
 
 use crate::error::Error;
+use crate::firewall::{Lineage, Withheld};
 use crate::part::Part;
 
 /// What every instance of a run is opened with.
@@ -17,59 +18,99 @@ pub(crate) struct Opening {
     pub as_of_micros: i64,
 }
 
-/// One opened transform.
+/// One opened transform, and all that it takes to open it again.
 pub(crate) struct Link {
     pub instance: TransformInstance,
     pub input: SchemaRef,
     pub opened: Opened,
+    /// input columns that the firewall closes
+    pub withheld: Withheld,
+    settings: Settings,
+    request: OpenRequest,
 }
 
-/// Opens the transforms one after the other, each on the output of the one before.
-///
-/// `withheld`: source columns that no plugin may read; they stay withheld wherever they are kept.
-pub(crate) async fn open(
-    parts: &[Part],
-    settings: impl Fn(&Part) -> Settings,
-    source: &SchemaRef,
-    mut withheld: BTreeSet<String>,
-    opening: &Opening,
-    lane: u32,
-) -> Result<Vec<Link>, Error> {
-    let mut links = Vec::with_capacity(parts.len());
-    let mut input = Arc::clone(source);
-    for part in parts {
-        let failed = |error| part.transform_error(&error);
-        let settings = Settings { withheld: withheld.clone(), ..settings(part) };
-        let mut instance = part.plugin.transform(&settings).await.map_err(failed)?;
+impl Link {
+    async fn open(part: &Part, settings: Settings, request: OpenRequest, withheld: Withheld) -> Result<Self, Error> {
+        let (instance, opened) = instance(part, &settings, request.clone()).await?;
+        Ok(Self { instance, input: Arc::clone(&request.input), opened, withheld, settings, request })
+    }
+}
+
+async fn instance(
+    part: &Part,
+    settings: &Settings,
+    request: OpenRequest,
+) -> Result<(TransformInstance, Opened), Error> {
+    let failed = |error| part.transform_error(&error);
+    let mut instance = part.plugin.transform(settings).await.map_err(failed)?;
+    let opened = instance.open(request).await.map_err(failed)?;
+    Ok((instance, opened))
+}
+
+/// The transforms of one lane, opened one after the other, and what comes out at the end.
+pub(crate) struct Chain {
+    pub links: Vec<Link>,
+    pub output: SchemaRef,
+    /// what the columns of the output were on their way
+    pub lineage: Lineage,
+}
+
+/// What a chain is opened on.
+pub(crate) struct Way<'a> {
+    pub parts: &'a [Part],
+    pub source: &'a SchemaRef,
+    pub opening: &'a Opening,
+    pub lane: u32,
+    /// source columns that are not fetched; reading one is an error, not a null
+    pub unfetched: &'a BTreeSet<u32>,
+    /// what the transforms answered when the run was planned
+    pub agreed: Option<&'a [Opened]>,
+}
+
+/// Opens the transforms one after the other, each on the output of the one before and behind its firewall.
+pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) -> Result<Chain, Error> {
+    let mut links: Vec<Link> = Vec::with_capacity(way.parts.len());
+    let mut input = Arc::clone(way.source);
+    let mut lineage = Lineage::source(&input);
+    for (stage, part) in way.parts.iter().enumerate() {
+        let withheld = part.rules.withheld(&input, &lineage)?;
+        let unfetched = lineage.from_source(&input, way.unfetched).cloned();
+        let settings = Settings { withheld: withheld.keys().cloned().chain(unfetched).collect(), ..settings(part) };
         let request = OpenRequest {
             config_json: part.config_json.clone(),
             input: Arc::clone(&input),
-            feed: opening.feed.clone(),
-            lane,
-            run_id: opening.run_id.clone(),
-            as_of_micros: opening.as_of_micros,
+            feed: way.opening.feed.clone(),
+            lane: way.lane,
+            run_id: way.opening.run_id.clone(),
+            as_of_micros: way.opening.as_of_micros,
             saved: None,
         };
-        let opened = instance.open(request).await.map_err(failed)?;
-        withheld = still_withheld(&withheld, &input, &opened);
-        let output = Arc::clone(&opened.output);
-        links.push(Link { instance, input, opened });
-        input = output;
+        let link = Link::open(part, settings, request, withheld).await?;
+        part.rules.check_reads(part.name(), &link.withheld, &input, &link.opened.reads)?;
+        if let Some(agreed) = way.agreed.and_then(|agreed| agreed.get(stage)) {
+            same_answer(part, agreed, &link.opened)?;
+        }
+        lineage = lineage.after(&link.opened);
+        input = Arc::clone(&link.opened.output);
+        links.push(link);
     }
-    Ok(links)
+    Ok(Chain { links, output: input, lineage })
 }
 
-/// The output columns that are nothing but withheld input columns.
-fn still_withheld(withheld: &BTreeSet<String>, input: &SchemaRef, opened: &Opened) -> BTreeSet<String> {
-    let outputs = opened.output.fields().iter().zip(&opened.sources);
-    let kept = outputs.filter_map(|(field, source)| match source {
-        Source::Keep(column) => {
-            let from = input.fields().get(*column as usize)?;
-            withheld.contains(from.name()).then(|| field.name().clone())
-        }
-        _ => None,
-    });
-    kept.collect()
+/// An instance that answers `open` otherwise than the planned one did: what was checked then would not hold now.
+fn same_answer(part: &Part, planned: &Opened, now: &Opened) -> Result<(), Error> {
+    let what = if planned.output != now.output {
+        "another output schema"
+    } else if planned.sources != now.sources {
+        "other sources of its output columns"
+    } else if planned.reads != now.reads {
+        "other columns under `reads`"
+    } else {
+        return Ok(());
+    };
+    let rule = format!("it answered with {what} than when the run was planned");
+    let plugin = part.name().to_owned();
+    Err(part.transform_error(&CallError::Contract { plugin, call: "open", rule }))
 }
 
 /// What one transform does with columns; apart from its instance, so that the rule below can be tested.

@@ -6,6 +6,7 @@ mod chain;
 mod error;
 mod event;
 pub mod file;
+mod firewall;
 mod head;
 mod host;
 mod part;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::capability;
 use crate::error::Error;
 use crate::event::{Event, Observer};
-use crate::file::{ConfigSecrets, DestinationStep, Grant, PluginLimits, Problem, TransformStep};
+use crate::file::{BadBatch, ConfigSecrets, DestinationStep, Grant, PluginLimits, Problem, TransformStep};
+use crate::firewall::Rules;
 use crate::host::Host;
 
 /// What a step of the file says about its plugin.
@@ -21,6 +22,8 @@ pub(crate) struct Step<'a> {
     pub config: &'a toml::Table,
     pub grant: &'a Grant,
     pub limits: &'a PluginLimits,
+    rules: Rules,
+    on_bad_batch: BadBatch,
 }
 
 /// What a step needs its plugin to be.
@@ -32,13 +35,19 @@ enum Role {
 
 impl<'a> Step<'a> {
     pub(crate) fn transform(index: usize, step: &'a TransformStep) -> Self {
-        let TransformStep { plugin, config, grant, limits, .. } = step;
-        Self { key: format!("transform[{index}]"), role: Role::Transform, plugin, config, grant, limits }
+        let TransformStep { plugin, config, grant, limits, on_bad_batch, .. } = step;
+        let key = format!("transform[{index}]");
+        let rules = Rules::new(&key, step.columns.as_deref(), &step.withhold, step.withhold_classified);
+        let on_bad_batch = *on_bad_batch;
+        Self { key, role: Role::Transform, plugin, config, grant, limits, rules, on_bad_batch }
     }
 
     pub(crate) fn destination(step: &'a DestinationStep) -> Self {
-        let DestinationStep { plugin, config, grant, limits, .. } = step;
-        Self { key: "destination".to_owned(), role: Role::Destination, plugin, config, grant, limits }
+        let DestinationStep { plugin, config, grant, limits, on_bad_batch, .. } = step;
+        let key = "destination".to_owned();
+        let rules = Rules::new(&key, step.columns.as_deref(), &step.withhold, step.withhold_classified);
+        let on_bad_batch = *on_bad_batch;
+        Self { key, role: Role::Destination, plugin, config, grant, limits, rules, on_bad_batch }
     }
 
     /// A plugin in the wrong place is told before its configuration is: that would only mislead.
@@ -65,6 +74,10 @@ pub(crate) struct Part {
     pub grant: Grant,
     pub limits: PluginLimits,
     pub settings: Settings,
+    /// which columns it may not see
+    pub rules: Rules,
+    /// what becomes of a batch that breaks it
+    pub on_bad_batch: BadBatch,
 }
 
 impl Part {
@@ -89,6 +102,8 @@ impl Part {
             grant: step.grant.clone(),
             limits: step.limits.clone(),
             settings,
+            rules: step.rules.clone(),
+            on_bad_batch: step.on_bad_batch,
         })
     }
 

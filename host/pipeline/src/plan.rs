@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{Field, Schema};
 use forcepump_sandbox::Source;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::capability;
-use crate::chain::{self, Link, Use};
+use crate::chain::Link;
 use crate::error::Error;
 use crate::file::{Action, Mode, PluginLimits};
+use crate::firewall::Gate;
 use crate::part::Part;
 use crate::report::SkippedField;
 use crate::run::shared::Parts;
@@ -87,6 +88,8 @@ pub struct PlanStep {
     pub constants: Vec<String>,
     /// columns that end here
     pub drops: Vec<String>,
+    /// columns that the firewall withholds from it; kept ones pass by, and none of them reaches a destination
+    pub withheld: Vec<String>,
     /// what it asks for
     pub asks: Vec<String>,
     /// what it is granted
@@ -108,14 +111,10 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let parts = session.parts()?;
     let opening = session.opening("plan", &query.object);
     let full = Arc::clone(&query.schema);
-    let links =
-        chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
-    let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
-    start::target(session, &parts.destination, &output, &opening)?;
+    let settled = start::settle(session, &parts, &full, &opening).await?;
     parts.destination.check_destination().await?;
-    let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();
-    let all: Vec<u32> = (0..).take(output.fields().len()).collect();
-    let kept = start::kept_columns(&uses, &all, &full);
+    let all: Vec<u32> = (0..).take(settled.gate.input.fields().len()).collect();
+    let kept = settled.kept_columns(&all, &full);
     query.keep_columns(&kept);
     let source = &session.pipeline().file.source;
     Ok(Plan {
@@ -133,8 +132,8 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         pruned: start::pruned_names(&full, &kept).into_iter().collect(),
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
-        transforms: parts.transforms.iter().zip(&links).map(transform_step).collect(),
-        destination: destination_step(session, &parts, &output),
+        transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
+        destination: destination_step(session, &parts, &settled.gate),
         expected_calls: expected_calls(source.max_records),
         notes: notes(),
     })
@@ -180,6 +179,7 @@ fn step(part: &Part) -> PlanStep {
         computes: Vec::new(),
         constants: Vec::new(),
         drops: Vec::new(),
+        withheld: Vec::new(),
         asks: description.needs.iter().map(|need| format!("{} {}: {}", need.capability, need.name, need.why)).collect(),
         grants: capability::words(&part.grant),
         limits: part.limits.clone(),
@@ -208,15 +208,17 @@ fn transform_step((part, link): (&Part, &Link)) -> PlanStep {
         computes: of(|source| matches!(source, Source::Computed)),
         constants: of(|source| matches!(source, Source::Constant)),
         drops: dropped.filter_map(|number| name(&number)).collect(),
+        withheld: link.withheld.keys().cloned().collect(),
         output: columns(&link.opened.output),
         ..step(part)
     }
 }
 
-fn destination_step(session: &Session, parts: &Parts, output: &SchemaRef) -> PlanStep {
+fn destination_step(session: &Session, parts: &Parts, gate: &Gate) -> PlanStep {
     let file = &session.pipeline().file.destination;
-    let columns = columns(output);
+    let columns = columns(&gate.input);
     PlanStep {
+        withheld: gate.withheld.keys().cloned().collect(),
         reads: columns.iter().map(|column| column.name.clone()).collect(),
         output: columns,
         mode: Some(file.mode),

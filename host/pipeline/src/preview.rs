@@ -8,7 +8,7 @@ use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions};
 use forcepump_sandbox::Processed;
 
 use crate::cancel::Cancel;
-use crate::chain;
+use crate::chain::{self, Way};
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase};
 use crate::file::Action;
@@ -61,9 +61,17 @@ pub(crate) async fn preview(
     let opening = session.opening("preview", &source.label);
     let schema = source.batches.first().map(RecordBatch::schema).unwrap_or(session.resolve().await?.schema);
     let live = |part: &crate::part::Part| part.live_settings(part.settings.grants.clone(), observer);
-    let mut links = chain::open(&parts.transforms, live, &schema, BTreeSet::new(), &opening, 0).await?;
+    let way = Way {
+        parts: &parts.transforms,
+        source: &schema,
+        opening: &opening,
+        lane: 0,
+        unfetched: &BTreeSet::new(),
+        agreed: None,
+    };
+    let mut chain = chain::open(&way, live).await?;
     let mut stages = vec![source];
-    for (link, part) in links.iter_mut().zip(&parts.transforms) {
+    for (link, part) in chain.links.iter_mut().zip(&parts.transforms) {
         let input = stages.last().map(|stage| stage.batches.clone()).unwrap_or_default();
         let mut stage =
             PreviewStage { label: part.name().to_owned(), batches: Vec::new(), filtered: 0, rejected: Vec::new() };

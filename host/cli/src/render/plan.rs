@@ -57,6 +57,7 @@ fn step(text: &mut Text, step: &PlanStep, before: &[PlanColumn]) {
     text.list("computes", &step.computes);
     text.list("constants", &step.constants);
     text.list("drops", &step.drops);
+    text.list("withheld", &step.withheld);
     if let Some(mode) = &step.mode {
         let keys = if step.keys.is_empty() { String::new() } else { format!(" by {}", step.keys.join(", ")) };
         text.line("mode", &format!("{}{keys}", word(mode)));
@@ -86,6 +87,13 @@ fn limits(limits: &PluginLimits) -> String {
         limits.memory_mib.map(|mib| format!("memory {mib} MiB")),
         limits.call_ms.map(|ms| format!("call {ms} ms")),
         limits.output_mib.map(|mib| format!("output {mib} MiB")),
+        limits.fan_out.map(|rows| format!("fan-out {rows}")),
+        limits.rows.map(|rows| format!("rows {rows}")),
+        limits.log_lines_per_second.map(|lines| format!("log {lines} lines/s")),
+        limits.http_calls_per_second.map(|calls| format!("http {calls} calls/s")),
+        limits.http_response_mib.map(|mib| format!("http response {mib} MiB")),
+        limits.files_mib.map(|mib| format!("files {mib} MiB")),
+        limits.fuel.map(|units| format!("fuel {units}")),
     ];
     let given: Vec<String> = given.into_iter().flatten().collect();
     if given.is_empty() { "default".to_owned() } else { given.join(", ") }

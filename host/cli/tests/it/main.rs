@@ -7,6 +7,8 @@ mod examples;
 mod fault_cases;
 mod faults;
 mod files;
+mod firewall;
+mod guests;
 mod harness;
 mod interrupt;
 mod orgs;

@@ -21,6 +21,6 @@ pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
     let mut unit = Unit::new(UNIT_ID, shared, 0);
     let begun = unit::begin(&mut lane, shared, UNIT_ID).await;
     begun.map_err(|failure| failure.error)?;
-    let written = unit.write(&mut lane, RecordBatch::new_empty(Arc::clone(&shared.target.input))).await;
+    let written = unit.write(&mut lane, RecordBatch::new_empty(Arc::clone(&shared.place.output))).await;
     unit::finish(&mut lane, unit, written).await.map_err(|failure| failure.error)
 }

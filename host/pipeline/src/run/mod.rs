@@ -159,7 +159,7 @@ async fn conclude(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(),
     let part = &ready.shared.parts.destination;
     let tokens = ready.shared.ledger().tokens.clone();
     let mut instance = ready.destination().await?;
-    let done = instance.conclude(&ready.shared.target, how, &tokens).await;
+    let done = instance.conclude(&ready.shared.place.target, how, &tokens).await;
     done.map_err(|error| part.destination_error(&error))
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow_schema::SchemaRef;
 use forcepump_sandbox::{Prepared, Target};
 
 use super::rejects::RejectsFile;
 use super::tally::UnitTally;
 use crate::chain::Opening;
 use crate::event::Observer;
+use crate::firewall::Gate;
 use crate::part::Part;
 use crate::report::RowCounts;
 
@@ -17,11 +19,20 @@ pub(crate) struct Parts {
     pub destination: Part,
 }
 
+/// Where the rows of a run go.
+pub(crate) struct Place {
+    pub target: Target,
+    pub prepared: Prepared,
+    /// what stands between the transforms and the destination
+    pub gate: Gate,
+    /// what comes out of the transforms, before the gate
+    pub output: SchemaRef,
+}
+
 /// Shared by every worker of one run.
 pub(crate) struct Shared {
     pub parts: Arc<Parts>,
-    pub target: Target,
-    pub prepared: Prepared,
+    pub place: Place,
     pub opening: Opening,
     pub observer: Arc<dyn Observer>,
     ledger: Mutex<Ledger>,
@@ -41,13 +52,13 @@ pub(crate) struct Ledger {
 impl Shared {
     pub(crate) fn new(
         parts: Arc<Parts>,
-        (target, prepared): (Target, Prepared),
+        place: Place,
         opening: Opening,
         observer: Arc<dyn Observer>,
         rejects: RejectsFile,
     ) -> Self {
         let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
-        Self { parts, target, prepared, opening, observer, ledger: Mutex::new(ledger) }
+        Self { parts, place, opening, observer, ledger: Mutex::new(ledger) }
     }
 
     /// A worker that panicked leaves whole numbers behind: the ledger stays usable.

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
 use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions, ResolvedQuery};
-use forcepump_sandbox::{DestinationInstance, Grants, Settings, Target, WriteMode};
+use forcepump_sandbox::{DestinationInstance, Grants, Opened, Settings, Target, WriteMode};
 
 use super::reader::Columns;
 use super::rejects::RejectsFile;
-use super::shared::Shared;
+use super::shared::{Parts, Place, Shared};
 use super::unit::Lane;
 use crate::capability;
-use crate::chain::{self, Opening, Use};
+use crate::chain::{self, Chain, Opening, Use, Way};
 use crate::error::Error;
 use crate::event::Observer;
 use crate::file::{Action, Mode};
+use crate::firewall::Gate;
 use crate::part::Part;
 use crate::report::SkippedField;
 use crate::session::Session;
@@ -38,8 +39,41 @@ pub(crate) struct Ready {
     pub stateful: bool,
     full: SchemaRef,
     kept: Vec<usize>,
-    pruned: BTreeSet<String>,
+    unfetched: BTreeSet<u32>,
+    agreed: Vec<Opened>,
     grants: Grants,
+}
+
+/// What the plugins agreed to when they were opened to plan.
+pub(crate) struct Settled {
+    pub chain: Chain,
+    pub gate: Gate,
+    pub target: Target,
+}
+
+/// Opens the transforms with grants that open nothing, and settles what reaches the destination.
+pub(crate) async fn settle(
+    session: &Session,
+    parts: &Parts,
+    full: &SchemaRef,
+    opening: &Opening,
+) -> Result<Settled, Error> {
+    let unfetched = BTreeSet::new();
+    let way = Way { parts: &parts.transforms, source: full, opening, lane: 0, unfetched: &unfetched, agreed: None };
+    let chain = chain::open(&way, |part| part.settings.clone()).await?;
+    let gate = Gate::new(&parts.destination.rules, &chain.output, &chain.lineage)?;
+    let target = target(session, &parts.destination, &gate, opening)?;
+    Ok(Settled { chain, gate, target })
+}
+
+impl Settled {
+    /// The source columns to fetch when the destination takes these of the columns that reach it: what is read or
+    /// taken, and the id, so that a rejected row can be named.
+    pub(crate) fn kept_columns(&self, takes: &[u32], full: &SchemaRef) -> Vec<usize> {
+        let uses: Vec<Use> = self.chain.links.iter().map(|link| Use::from(&link.opened)).collect();
+        let takes: Vec<u32> = takes.iter().filter_map(|column| self.gate.before(*column)).collect();
+        kept_columns(&uses, &takes, full)
+    }
 }
 
 /// Opens, prepares and prunes; nothing is sent to Salesforce but describes.
@@ -48,18 +82,15 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
     let full = Arc::clone(&query.schema);
-    let links =
-        chain::open(&parts.transforms, |part| part.settings.clone(), &full, BTreeSet::new(), &opening, 0).await?;
-    let output = links.last().map_or_else(|| Arc::clone(&full), |link| Arc::clone(&link.opened.output));
-    let target = target(session, &parts.destination, &output, &opening)?;
+    let settled = settle(session, &parts, &full, &opening).await?;
     let Part { grant, limits, .. } = &parts.destination;
     let grants = capability::open("destination", grant, limits, session.pipeline().folder())?;
     let settings = parts.destination.live_settings(grants.clone(), observer);
-    let prepared = prepare_destination(&parts.destination, &settings, &target).await?;
-    let uses: Vec<Use> = links.iter().map(|link| Use::from(&link.opened)).collect();
-    let kept = kept_columns(&uses, &prepared.takes, &full);
+    let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
+    let kept = settled.kept_columns(&prepared.takes, &full);
     query.keep_columns(&kept);
-    let preferred = links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
+    let Settled { chain, gate, target } = settled;
+    let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
     let lanes = if stateful { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) };
@@ -72,8 +103,15 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
         },
         lanes,
         stateful,
-        pruned: pruned_names(&full, &kept),
-        shared: Arc::new(Shared::new(parts, (target, prepared), opening, Arc::clone(observer), rejects)),
+        unfetched: (0..).take(full.fields().len()).filter(|number| !kept.contains(&(*number as usize))).collect(),
+        agreed: chain.links.into_iter().map(|link| link.opened).collect(),
+        shared: Arc::new(Shared::new(
+            parts,
+            Place { target, prepared, gate, output: chain.output },
+            opening,
+            Arc::clone(observer),
+            rejects,
+        )),
         query,
         full,
         kept,
@@ -95,8 +133,7 @@ async fn prepare_destination(
     instance.prepare(target).await.map_err(failed)
 }
 
-/// The source columns to fetch: what is read or taken, and the id, so that a rejected row can be named.
-pub(crate) fn kept_columns(uses: &[Use], takes: &[u32], full: &SchemaRef) -> Vec<usize> {
+fn kept_columns(uses: &[Use], takes: &[u32], full: &SchemaRef) -> Vec<usize> {
     let takes: BTreeSet<u32> = takes.iter().copied().collect();
     let mut kept: BTreeSet<usize> = chain::needed(uses, &takes).into_iter().map(|number| number as usize).collect();
     kept.extend(full.fields().iter().position(|field| field.name() == "Id"));
@@ -112,12 +149,12 @@ pub(crate) fn pruned_names(full: &SchemaRef, kept: &[usize]) -> BTreeSet<String>
 }
 
 /// What the destination is told of its target; the keys must be among the columns that reach it.
-pub(crate) fn target(session: &Session, part: &Part, input: &SchemaRef, opening: &Opening) -> Result<Target, Error> {
+fn target(session: &Session, part: &Part, gate: &Gate, opening: &Opening) -> Result<Target, Error> {
     let step = &session.pipeline().file.destination;
-    let keys = step.keys.iter().map(|key| key_number(key, input)).collect::<Result<_, _>>()?;
+    let keys = step.keys.iter().map(|key| key_number(key, gate)).collect::<Result<_, _>>()?;
     Ok(Target {
         config_json: part.config_json.clone(),
-        input: Arc::clone(input),
+        input: Arc::clone(&gate.input),
         feed: opening.feed.clone(),
         run_id: opening.run_id.clone(),
         as_of_micros: opening.as_of_micros,
@@ -132,8 +169,12 @@ pub(crate) fn target(session: &Session, part: &Part, input: &SchemaRef, opening:
     })
 }
 
-fn key_number(key: &str, input: &SchemaRef) -> Result<u32, Error> {
-    let names = || input.fields().iter().map(|field| field.name().as_str());
+fn key_number(key: &str, gate: &Gate) -> Result<u32, Error> {
+    if let Some(list) = gate.withheld.get(key) {
+        let text = format!("the column `{key}` is a key, but `destination.{list}` withholds it from the destination");
+        return Err(Error::input("destination.keys", text));
+    }
+    let names = || gate.input.fields().iter().map(|field| field.name().as_str());
     let found = names().position(|name| name == key);
     found.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| {
         let meant =
@@ -175,12 +216,19 @@ impl Ready {
         part.plugin.destination(&settings).await.map_err(|error| part.destination_error(&error))
     }
 
-    /// The instances of one worker. Columns that are not fetched are withheld: reading one is an error, not a null.
+    /// The instances of one worker, which must agree to what the planned ones did.
     pub(crate) async fn lane(&self, number: u32) -> Result<Lane, Error> {
-        let parts = &self.shared.parts;
-        let live = |part: &Part| part.live_settings(part.settings.grants.clone(), &self.shared.observer);
-        let pruned = self.pruned.clone();
-        let links = chain::open(&parts.transforms, live, &self.full, pruned, &self.shared.opening, number).await?;
+        let shared = &self.shared;
+        let live = |part: &Part| part.live_settings(part.settings.grants.clone(), &shared.observer);
+        let way = Way {
+            parts: &shared.parts.transforms,
+            source: &self.full,
+            opening: &shared.opening,
+            lane: number,
+            unfetched: &self.unfetched,
+            agreed: Some(&self.agreed),
+        };
+        let links = chain::open(&way, live).await?.links;
         Ok(Lane { number, links, destination: self.destination().await? })
     }
 }

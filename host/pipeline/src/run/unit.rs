@@ -135,15 +135,18 @@ impl<'a> Unit<'a> {
         let rows = batch.num_rows() as u64;
         self.seen[stage] += rows;
         let part = &self.shared.parts.destination;
+        let passing = self.passing(&batch)?;
         for _ in 0..=MAX_WRITE_RETRIES {
-            let outcome = lane.destination.write(&batch).await;
+            let outcome = lane.destination.write(&passing).await;
             match outcome.map_err(|error| part.destination_error(&error))? {
                 WriteOutcome::Accepted => {
                     self.tally.written += rows;
                     return Ok(());
                 }
-                WriteOutcome::Partial(rejects) => {
+                WriteOutcome::Partial(mut rejects) => {
                     self.tally.written += rows.saturating_sub(rejects.len() as u64);
+                    let gate = &self.shared.place.gate;
+                    rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
                     self.refuse(None, &batch, first_row, &rejects);
                     return Ok(());
                 }
@@ -156,6 +159,12 @@ impl<'a> Unit<'a> {
             message: format!("asked for the same batch more than {MAX_WRITE_RETRIES} times"),
         }
         .into())
+    }
+
+    /// The columns that may reach the destination.
+    fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+        let projected = self.shared.place.gate.project(batch);
+        projected.map_err(|error| Failure::source_data(format!("a batch does not fit the destination: {error}")))
     }
 
     async fn pause(&self, after_ms: Option<u32>, reason: &str) {
@@ -217,7 +226,7 @@ pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
 }
 
 pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<(), Failure> {
-    let begun = lane.destination.begin(&shared.target, &shared.prepared, id).await;
+    let begun = lane.destination.begin(&shared.place.target, &shared.place.prepared, id).await;
     begun.map_err(|error| shared.parts.destination.destination_error(&error).into())
 }
 

@@ -127,7 +127,16 @@ impl Session {
             (None, Some(object)) => Select::from_fields(object, &source.fields, source.condition.as_deref())?,
             (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
         };
-        Ok(forcepump_salesforce::resolve(&self.client, &select).await?)
+        let mut query = forcepump_salesforce::resolve(&self.client, &select).await?;
+        if self.wants_classification() {
+            forcepump_salesforce::classify(&self.client, &mut query).await?;
+        }
+        Ok(query)
+    }
+
+    fn wants_classification(&self) -> bool {
+        let file = &self.pipeline.file;
+        file.destination.withhold_classified || file.transform.iter().any(|step| step.withhold_classified)
     }
 
     /// Loads every plugin and checks its configuration.

@@ -68,6 +68,9 @@ pub struct FieldDescribe {
     /// Custom field.
     #[serde(default, deserialize_with = "null_is_default")]
     pub custom: bool,
+    /// Kept encrypted, and masked for users without "View Encrypted Data".
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub encrypted: bool,
     /// Key of another system.
     #[serde(default, deserialize_with = "null_is_default")]
     pub external_id: bool,

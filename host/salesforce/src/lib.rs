@@ -15,6 +15,7 @@
 mod answer;
 mod body;
 mod bulk2;
+mod classification;
 mod client;
 mod connection;
 mod describe;
@@ -34,6 +35,7 @@ pub use body::BodyStream;
 pub use bulk2::{
     JobInfo, JobState, NextPage, PageBody, PageRef, Pages, QueryAction, QueryJob, QueryOptions, check_count,
 };
+pub use classification::classify;
 pub use client::Client;
 pub use connection::{AuthMethod, ConnectionConfig, DEFAULT_API_VERSION, Environment, ResolvedConnection};
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};

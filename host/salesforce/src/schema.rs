@@ -240,6 +240,9 @@ fn field_metadata(owner: &SObjectDescribe, field: &FieldDescribe) -> Vec<(String
     if field.calculated {
         add("sf.calculated", "true".to_owned());
     }
+    if field.encrypted {
+        add("sf.encrypted", "true".to_owned());
+    }
     if field.external_id {
         add("sf.external_id", "true".to_owned());
     }

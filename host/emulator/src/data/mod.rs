@@ -9,6 +9,7 @@ mod csv;
 mod csv_read;
 mod demo;
 mod describe;
+mod field_definitions;
 mod filter;
 mod generate;
 pub(crate) mod ids;
@@ -127,6 +128,14 @@ impl Org {
     pub fn describe(&self, object: &str, version: f32) -> Option<Value> {
         let index = self.tables.schema.find(object)?;
         Some(describe::object(&self.tables.schema, self.tables.object(index), version))
+    }
+
+    /// `GET /tooling/query` over `FieldDefinition`.
+    ///
+    /// # Errors
+    /// The refusal as it goes on the wire.
+    pub fn field_definitions(&self, soql: &str, api_version: &str) -> Result<Value, SoqlError> {
+        field_definitions::query(&self.tables.schema, soql, api_version)
     }
 
     /// Rows that are not deleted; `None` when there is no such object.

@@ -143,6 +143,10 @@ pub struct FieldDef {
     pub references: Vec<String>,
     pub relationship: Option<String>,
     pub picklist: Vec<Pick>,
+    /// Data classification: compliance groups, joined by `;`.
+    pub compliance: Option<String>,
+    /// Data classification: sensitivity level.
+    pub sensitivity: Option<String>,
 }
 
 impl FieldDef {

@@ -81,6 +81,8 @@ pub fn plain(name: &str, kind: FieldType, length: u32) -> FieldDef {
         references: Vec::new(),
         relationship: None,
         picklist: Vec::new(),
+        compliance: None,
+        sensitivity: None,
     }
 }
 
@@ -160,6 +162,8 @@ fn valued(field: &mut FieldDef, word: &str) -> bool {
         "extra" => field.extra = value,
         "rel" => field.relationship = value,
         "formula" => field.formula = value,
+        "compliance" => field.compliance = value,
+        "sensitivity" => field.sensitivity = value,
         _ => return false,
     }
     true

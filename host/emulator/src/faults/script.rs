@@ -117,6 +117,7 @@ pub enum RouteName {
     Record,
     Query,
     QueryMore,
+    ToolingQuery,
     Bulk2Create,
     Bulk2List,
     Bulk2Job,

@@ -3,9 +3,11 @@
 mod limits;
 mod query;
 mod sobjects;
+mod tooling;
 mod versions;
 
 pub(crate) use limits::{limits, record_count};
 pub(crate) use query::{Cursors, query, query_more};
 pub(crate) use sobjects::{describe, record, record_by_key, sobject, sobjects};
+pub(crate) use tooling::tooling_query;
 pub(crate) use versions::{resources, versions};

@@ -62,6 +62,7 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
             rest::record_by_key(state, call, object, field, value, version)
         }
         Resource::Query { all } => rest::query(state, call, version, *all),
+        Resource::ToolingQuery => rest::tooling_query(state, call, version),
         Resource::QueryMore { locator } => rest::query_more(state, locator, version),
         Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),
         Resource::Jobs => bulk2::list(state, call, version),

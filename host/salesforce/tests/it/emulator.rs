@@ -7,7 +7,7 @@ use forcepump_emulator::options::{EmptyResultBody, Options, ResultPagesShape};
 use forcepump_emulator::{Credentials, Emulator, FaultScript};
 use forcepump_salesforce::{
     Client, ClientOptions, ErrorKind, NextPage, QueryJob, QueryOptions, ResolvedConnection, Result, Select,
-    check_count, resolve,
+    check_count, classify, resolve,
 };
 use futures_util::StreamExt;
 use secrecy::SecretString;
@@ -245,4 +245,23 @@ async fn an_abort_is_seen_by_the_org() {
     assert!(error.to_string().contains("Aborted"), "{error}");
     job.delete().await.unwrap();
     assert!(QueryJob::attach(&client, job.id(), QueryOptions::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn classification_is_noted_in_the_columns_metadata_and_an_unreadable_one_is_an_error() {
+    let refused = r#"[[fault]]
+on = { route = "tooling-query", nth = 3 }
+do = { kind = "status", code = 400, error_code = "INVALID_TYPE", message = "sObject type is not supported." }"#;
+    let org = org(faults(refused)).await;
+    let client = client(&org, options());
+    let select = Select::parse("SELECT Id, Email, Account.Name, Birthdate FROM Contact").unwrap();
+    let mut query = resolve(&client, &select).await.unwrap();
+    classify(&client, &mut query).await.unwrap();
+    let mark = |name: &str, key: &str| query.schema.field_with_name(name).unwrap().metadata().get(key).cloned();
+    assert_eq!(mark("Email", "sf.complianceGroup").as_deref(), Some("PII;GDPR"));
+    assert_eq!(mark("Email", "sf.securityClassification").as_deref(), Some("Confidential"));
+    assert_eq!(mark("Birthdate", "sf.complianceGroup").as_deref(), Some("PII"));
+    assert_eq!(mark("Account.Name", "sf.complianceGroup"), None);
+    let error = classify(&client, &mut query).await.unwrap_err().to_string();
+    assert!(error.contains("withhold_classified") && error.contains("FieldDefinition"), "{error}");
 }

@@ -9,6 +9,7 @@ pub mod file;
 mod firewall;
 mod head;
 mod host;
+mod org;
 mod part;
 mod plan;
 mod preview;
@@ -25,6 +26,7 @@ pub use file::{
 };
 pub use head::{Head, head};
 pub use host::{Builtin, Host};
+pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
 pub use plan::{Plan, PlanColumn, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};
 pub use report::{ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField};

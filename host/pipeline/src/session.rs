@@ -174,7 +174,11 @@ impl Session {
     }
 }
 
-fn demo_connection(access: &DemoAccess, name: &str, version: Option<&str>) -> Result<ResolvedConnection, Error> {
+pub(crate) fn demo_connection(
+    access: &DemoAccess,
+    name: &str,
+    version: Option<&str>,
+) -> Result<ResolvedConnection, Error> {
     let secret = SecretString::from(access.client_secret.clone());
     let connection = ResolvedConnection::client_credentials(&access.url, &access.client_id, secret)?;
     Ok(connection.named(name, version)?)

@@ -2,6 +2,7 @@
 
 mod emulator;
 mod explain;
+mod org;
 mod plugin;
 pub mod run;
 mod schema;
@@ -63,6 +64,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Check(args) => interruptible(explain::check(context, &args)).await,
         Command::Plan(args) => interruptible(explain::plan(context, &args)).await,
         Command::Preview(args) => explain::preview(context, &args).await,
+        Command::Org(args) => interruptible(org::org(context, &args)).await,
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => schema::completions(context, &args),

@@ -1,6 +1,7 @@
 //! Results in words: tables, plans, previews, summaries. Nothing here prints.
 
 pub mod numbers;
+pub mod org;
 pub mod plan;
 pub mod plugin;
 pub mod preview;

@@ -153,3 +153,22 @@ fn preview_holds_the_same_walls() {
     let ran = bench.run(&["preview", "p.toml", "-n", "3"]).ends(2);
     assert!(ran.stderr.contains("withheld from it"), "{}", ran.stderr);
 }
+
+#[test]
+fn one_switch_withholds_what_the_org_classifies() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let source = "name = \"contacts\"\n[source]\nconnection = \"org\"\nobject = \"Contact\"\nfields = [\"Id\", \"LastName\", \"Email\", \"Birthdate\"]\n";
+    let masked = "[[transform]]\nplugin = \"mask\"\nwithhold_classified = true\nconfig = { columns = { Email = { keep_last = 2 } } }\n";
+    let reads = "plugin mask reads the column `Email`, which is withheld from it";
+    refused(&bench, &format!("{source}{masked}{CSV}"), &["transform[0].withhold_classified", reads]);
+    let harmless = masked.replace("Email", "LastName");
+    let gate = CSV.replace("mode =", "withhold_classified = true\nmode =");
+    bench.write("p.toml", &format!("{source}{harmless}{gate}"));
+    let plan = bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
+    assert_eq!(plan["destination"]["withheld"], json!(["Birthdate", "Email"]), "{plan}");
+    let soql = plan["soql"].as_str().unwrap_or_default();
+    assert!(!soql.contains("Email") && !soql.contains("Birthdate"), "not even fetched: {soql}");
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+    assert_eq!(rows(&bench, &report).columns, ["Id", "LastName"]);
+}

@@ -11,6 +11,7 @@ mod firewall;
 mod guests;
 mod harness;
 mod interrupt;
+mod look;
 mod orgs;
 mod outcome;
 mod outputs;

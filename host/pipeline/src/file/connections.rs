@@ -40,6 +40,22 @@ impl Connections {
         })
     }
 
+    /// The name given, or that of the only connection.
+    ///
+    /// # Errors
+    /// [`FileError::WhichConnection`] when none is given and there is not exactly one.
+    pub fn choose<'a>(&'a self, name: Option<&'a str>) -> Result<&'a str, FileError> {
+        let mut names = self.entries.keys();
+        match (name, names.next(), names.next()) {
+            (Some(name), ..) => Ok(name),
+            (None, Some(only), None) => Ok(only),
+            _ => Err(FileError::WhichConnection {
+                path: self.path.clone(),
+                known: self.entries.keys().cloned().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
     /// The folder that `file:` references start from.
     #[must_use]
     pub fn folder(&self) -> &Path {

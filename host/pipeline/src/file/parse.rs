@@ -53,6 +53,16 @@ pub enum FileError {
         /// the names it has
         known: String,
     },
+    /// No connection is named, and the file does not have exactly one.
+    #[error(
+        "which connection? {} has: {known}\nhint: name one with --connection NAME", path.display()
+    )]
+    WhichConnection {
+        /// the connections file
+        path: PathBuf,
+        /// the names it has
+        known: String,
+    },
 }
 
 fn join(problems: &[Problem]) -> String {

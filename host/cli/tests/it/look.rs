@@ -1,0 +1,61 @@
+//! `org`: an org looked at from the terminal.
+
+use crate::harness::{Bench, Org};
+
+#[test]
+fn objects_fields_limits_and_rows_are_shown() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let objects = bench.run(&["org", "objects", "opportun"]).ends(0);
+    assert!(objects.stdout.contains("OpportunityContactRole") && !objects.stdout.contains("Contact \n"), "{objects:?}");
+    assert!(!objects.stdout.contains("Campaign"), "{objects:?}");
+    let none = bench.run(&["org", "objects", "nothing like it"]).ends(0);
+    assert_eq!(none.stdout.trim_end(), "no object of that name or label");
+
+    let account = bench.run(&["org", "describe", "account"]).ends(0);
+    assert!(account.stdout.starts_with("Account (Account)"), "{account:?}");
+    assert!(
+        account.stdout.contains("Decimal128(19, 2)") || account.stdout.contains("Decimal128(19, 0)"),
+        "{account:?}"
+    );
+    assert!(account.stdout.contains("BillingAddress: compound address field"), "{account:?}");
+    let fields = bench.run(&["org", "describe", "Account", "--json"]).ends(0).json();
+    let field = |name: &str| {
+        let found = fields["fields"].as_array().and_then(|fields| fields.iter().find(|field| field["name"] == name));
+        found.cloned().unwrap_or_default()
+    };
+    assert_eq!(field("OwnerId")["reference_to"][0], "User");
+    assert_eq!(field("Name")["arrow_type"], "Utf8");
+    assert!(field("BillingAddress")["arrow_type"].is_null());
+
+    let limits = bench.run(&["org", "limits"]).ends(0);
+    assert!(limits.stdout.contains("DailyApiRequests") && limits.stdout.contains("100,000"), "{limits:?}");
+
+    let soql = "SELECT Id, Name, Owner.Name FROM Account ORDER BY Name";
+    let rows = bench.run(&["org", "query", soql, "-n", "3"]).ends(0);
+    assert!(rows.stdout.contains("Owner.Name") && rows.stdout.contains("3 of 1,837 rows"), "{rows:?}");
+    let many = bench.run(&["org", "query", soql, "-n", "4000", "--json"]).ends(0).json();
+    assert_eq!(many["records"].as_array().map(Vec::len), Some(1_837));
+    assert_eq!(many["columns"], serde_json::json!(["Id", "Name", "Owner.Name"]));
+    let count = bench.run(&["org", "query", "SELECT COUNT() FROM Account"]).ends(0);
+    assert_eq!(count.stdout.trim_end(), "1,837 rows");
+}
+
+#[test]
+fn what_cannot_be_asked_is_answered_with_the_way_out() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let object = bench.run(&["org", "describe", "Acount"]).ends(2);
+    assert!(object.stderr.contains("did you mean Account?"), "{object:?}");
+    let field = bench.run(&["org", "query", "SELECT Nothing FROM Account"]).ends(2);
+    assert!(field.stderr.contains("INVALID_FIELD"), "{field:?}");
+    let none = bench.run(&["org", "query", "SELECT Id FROM Account", "-n", "0"]).ends(2);
+    assert!(none.stderr.contains("-n must be at least 1"), "{none:?}");
+    let two = format!("{}\n[other]\nenvironment = \"demo\"\n", bench.read("connections.toml"));
+    bench.write("connections.toml", &two);
+    let which = bench.run(&["org", "limits"]).ends(2);
+    assert!(which.stderr.contains("has: org, other") && which.stderr.contains("--connection NAME"), "{which:?}");
+    bench.run(&["org", "limits", "--connection", "org"]).ends(0);
+    let demo = bench.run(&["org", "--connection", "other", "query", "SELECT COUNT() FROM Contact"]).ends(0);
+    assert_eq!(demo.stdout.trim_end(), "793 rows");
+}

@@ -1,7 +1,8 @@
-//! What the host does for destinations: SQL connections and file sinks.
+//! What the host does for plugins: SQL connections, file sinks and requests over HTTP.
 //!
-//! Everything here is synchronous and blocking, serves the interfaces `files` and `sql` of the
-//! plugin contract, and treats every path, statement and name as written by someone untrusted.
+//! Everything here serves the interfaces `files`, `sql` and `http` of the plugin contract, and treats every path,
+//! statement, name and URL as written by someone untrusted. Files and SQL are synchronous and blocking.
 
 pub mod files;
+pub mod http;
 pub mod sql;

@@ -3,6 +3,8 @@
 mod folders;
 mod formats;
 mod guard;
+mod http;
 mod inserts;
 mod rows;
 mod statements;
+mod web;

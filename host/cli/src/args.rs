@@ -236,6 +236,9 @@ pub struct EmulatorArgs {
     /// Give a new refresh token with each refresh, and revoke the family when an old one comes back
     #[arg(long)]
     pub rotate_refresh_tokens: bool,
+    /// Certificate or public key (PEM) of the app, for logins by JWT bearer
+    #[arg(long, value_name = "FILE")]
+    pub jwt_certificate: Option<PathBuf>,
     /// Polls until a query job is complete
     #[arg(long, value_name = "N")]
     pub job_polls: Option<u32>,

@@ -101,6 +101,8 @@ pub struct Account {
     pub client_id: String,
     /// Consumer secret.
     pub client_secret: String,
+    /// Certificate or public key (PEM) that the app holds for the JWT bearer flow; none: every assertion is refused.
+    pub jwt_certificate: Option<String>,
 }
 
 impl Default for Account {
@@ -112,6 +114,7 @@ impl Default for Account {
             client_id: "3MVG9emulatedForcepumpConsumerKey0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP"
                 .to_owned(),
             client_secret: "0A1B2C3D4E5F60718293A4B5C6D7E8F90A1B2C3D4E5F60718293A4B5C6D7E8F9".to_owned(),
+            jwt_certificate: None,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Connections as the user writes them, and as the client needs them: resolved, with secrets read.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reqwest::Url;
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::credentials::{AuthMethod, Credentials};
 use crate::error::{Error, Result};
 use crate::options::HttpSettings;
 use crate::place::{environment_url, my_domain_url, parse_url};
@@ -41,6 +42,21 @@ pub struct ConnectionConfig {
     /// consumer secret, by reference
     #[serde(default)]
     pub client_secret: Option<SecretRef>,
+    /// user name, for `auth = "jwt-bearer"` and `"soap"`
+    #[serde(default)]
+    pub username: Option<String>,
+    /// password, by reference, for `auth = "soap"`
+    #[serde(default)]
+    pub password: Option<SecretRef>,
+    /// security token, by reference, for `auth = "soap"` from an address that the org does not trust
+    #[serde(default)]
+    pub security_token: Option<SecretRef>,
+    /// RSA private key in PEM form, by reference, for `auth = "jwt-bearer"`; its certificate belongs to the app
+    #[serde(default)]
+    pub private_key: Option<SecretRef>,
+    /// `aud` of the assertion with `auth = "jwt-bearer"`; default: the login host of production or of sandboxes
+    #[serde(default)]
+    pub audience: Option<String>,
     /// refresh token, by reference; `file:` is rewritten when the app rotates refresh tokens
     #[serde(default)]
     pub refresh_token: Option<SecretRef>,
@@ -70,18 +86,6 @@ pub enum Environment {
     Demo,
 }
 
-/// Ways to log in (OAuth 2.0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AuthMethod {
-    /// `client_id` + `client_secret`, as the app's run-as user; My Domain only
-    ClientCredentials,
-    /// `client_id` + `refresh_token` (+ `client_secret` unless the app does not require it)
-    RefreshToken,
-    /// a token that exists already; it cannot be renewed
-    AccessToken,
-}
-
 /// A connection with its secrets read: what [`crate::Client::new`] takes.
 #[derive(Debug, Clone)]
 pub struct ResolvedConnection {
@@ -89,25 +93,6 @@ pub struct ResolvedConnection {
     pub(crate) login_url: Url,
     pub(crate) credentials: Credentials,
     pub(crate) api_version: String,
-}
-
-/// How to get a token. `Debug` of the secrets is redacted by their type.
-#[derive(Debug, Clone)]
-pub(crate) enum Credentials {
-    ClientPair {
-        client_id: String,
-        client_secret: SecretString,
-    },
-    RefreshToken {
-        client_id: String,
-        client_secret: Option<SecretString>,
-        refresh_token: SecretString,
-        /// A rotated token is written here.
-        store: Option<PathBuf>,
-    },
-    AccessToken {
-        token: SecretString,
-    },
 }
 
 impl ConnectionConfig {
@@ -134,11 +119,12 @@ impl ConnectionConfig {
             ));
         }
         let auth = self.auth.ok_or_else(|| {
-            Error::config("auth is missing: \"client-credentials\", \"refresh-token\" or \"access-token\"")
+            let known: Vec<String> = AuthMethod::ALL.iter().map(|auth| format!("\"{}\"", auth.as_str())).collect();
+            Error::config(format!("auth is missing: {}", known.join(", ")))
         })?;
         self.refuse_unused(auth)?;
         let login_url = self.login_url(auth)?;
-        let credentials = self.credentials(auth, folder)?;
+        let credentials = Credentials::read(self, auth, &login_url, folder)?;
         let api_version = check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
         Ok(ResolvedConnection { name: String::new(), login_url, credentials, api_version })
     }
@@ -146,6 +132,9 @@ impl ConnectionConfig {
     fn check_references(&self) -> Result<()> {
         let secrets = [
             ("client_secret", &self.client_secret),
+            ("password", &self.password),
+            ("security_token", &self.security_token),
+            ("private_key", &self.private_key),
             ("refresh_token", &self.refresh_token),
             ("access_token", &self.access_token),
         ];
@@ -154,15 +143,20 @@ impl ConnectionConfig {
 
     /// A setting that the chosen login does not use is a misunderstanding, not a detail.
     fn refuse_unused(&self, auth: AuthMethod) -> Result<()> {
-        let (token, refresh) = (auth == AuthMethod::AccessToken, auth == AuthMethod::RefreshToken);
-        let unused = [
-            ("client_id", self.client_id.is_some() && token),
-            ("client_secret", self.client_secret.is_some() && token),
-            ("refresh_token", self.refresh_token.is_some() && !refresh),
-            ("access_token", self.access_token.is_some() && !token),
-            ("instance_url", self.instance_url.is_some() && !token),
+        let used = auth.settings();
+        let given = [
+            ("client_id", self.client_id.is_some()),
+            ("client_secret", self.client_secret.is_some()),
+            ("username", self.username.is_some()),
+            ("password", self.password.is_some()),
+            ("security_token", self.security_token.is_some()),
+            ("private_key", self.private_key.is_some()),
+            ("audience", self.audience.is_some()),
+            ("refresh_token", self.refresh_token.is_some()),
+            ("access_token", self.access_token.is_some()),
+            ("instance_url", self.instance_url.is_some()),
         ];
-        match unused.iter().find(|(_, is_unused)| *is_unused) {
+        match given.iter().find(|(name, is_given)| *is_given && !used.contains(name)) {
             Some((name, _)) => Err(Error::config(format!(
                 "{name} has no use with auth = \"{}\": remove it or choose the auth that takes it",
                 auth.as_str()
@@ -199,53 +193,6 @@ impl ConnectionConfig {
         }
         let also = if allowed.is_empty() { " beside instance_url" } else { "" };
         Err(Error::config(format!("{}{also}: exactly one says where the org is, keep one", named.join(" and "))))
-    }
-
-    /// No secret, so it may stand there as it is; a reference is followed all the same.
-    fn client_id(&self, auth: AuthMethod, folder: &Path) -> Result<String> {
-        let given = self.client_id.as_deref().unwrap_or_default().trim();
-        if given.is_empty() {
-            return Err(Error::config(format!(
-                "auth = \"{}\" needs client_id (the app's consumer key)",
-                auth.as_str()
-            )));
-        }
-        match given.starts_with("env:") || given.starts_with("file:") {
-            true => Ok(SecretRef::parse(given).resolve("client_id", folder)?.expose_secret().to_owned()),
-            false => Ok(given.to_owned()),
-        }
-    }
-
-    fn credentials(&self, auth: AuthMethod, folder: &Path) -> Result<Credentials> {
-        let need = |name: &str, secret: &Option<SecretRef>| -> Result<SecretString> {
-            let missing = || Error::config(format!("auth = \"{}\" needs {name} = \"env:NAME\"", auth.as_str()));
-            secret.as_ref().ok_or_else(missing)?.resolve(name, folder)
-        };
-        let client_id = || self.client_id(auth, folder);
-        Ok(match auth {
-            AuthMethod::ClientCredentials => Credentials::ClientPair {
-                client_id: client_id()?,
-                client_secret: need("client_secret", &self.client_secret)?,
-            },
-            AuthMethod::RefreshToken => Credentials::RefreshToken {
-                client_id: client_id()?,
-                client_secret: self.client_secret.as_ref().map(|s| s.resolve("client_secret", folder)).transpose()?,
-                refresh_token: need("refresh_token", &self.refresh_token)?,
-                store: self.refresh_token.as_ref().and_then(|secret| secret.file(folder)),
-            },
-            AuthMethod::AccessToken => Credentials::AccessToken { token: need("access_token", &self.access_token)? },
-        })
-    }
-}
-
-impl AuthMethod {
-    /// As written in the connections file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientCredentials => "client-credentials",
-            Self::RefreshToken => "refresh-token",
-            Self::AccessToken => "access-token",
-        }
     }
 }
 

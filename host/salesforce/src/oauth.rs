@@ -14,10 +14,14 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Credentials;
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
+use crate::jwt;
 use crate::oauth_words::explain;
+use crate::soap_login::soap_login;
 
+/// RFC 7523, 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// A token answer is about 1 kB; more is not one.
 const MAX_TOKEN_ANSWER_BYTES: usize = 256 * 1024;
 
@@ -50,11 +54,19 @@ type Failure = RequestTokenError<TokenHttpError, BasicErrorResponse>;
 
 /// Asks for a token at `login_url`. One request, no retry: see [`crate::session`].
 pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials: &Credentials) -> Result<Granted> {
+    if let Credentials::Soap { username, password, security_token } = credentials {
+        return soap_login(http, login_url, username, password, security_token.as_ref()).await;
+    }
     let token_url = token_url(login_url)?;
     let host = login_url.host_str().unwrap_or_default();
     let answer = match credentials {
         Credentials::AccessToken { token } => {
             return Ok(Granted { access_token: token.clone(), instance_url: None, rotated: None });
+        }
+        Credentials::Soap { .. } => return Err(Error::config("the SOAP login has no token endpoint")),
+        Credentials::JwtBearer { client_id, username, audience, private_key } => {
+            let assertion = jwt::assertion(client_id, username, audience, private_key)?;
+            return jwt_grant(http, &token_url, host, &assertion).await;
         }
         Credentials::ClientPair { client_id, client_secret } => {
             let client = OAuthClient::new(ClientId::new(client_id.clone()))
@@ -73,6 +85,25 @@ pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials
         }
     };
     answer.map(granted).map_err(|failure| auth_error(host, failure))
+}
+
+/// The one grant that the `oauth2` crate has no call for (RFC 7523).
+async fn jwt_grant(http: &TokenHttp, token_url: &TokenUrl, host: &str, assertion: &str) -> Result<Granted> {
+    let form = [("grant_type", JWT_BEARER), ("assertion", assertion)];
+    let body = Url::parse_with_params("form:", form).ok().and_then(|url| url.query().map(str::to_owned));
+    let mut request = HttpRequest::new(body.unwrap_or_default().into_bytes());
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = token_url.as_str().parse().map_err(|_| Error::config("the token address is no URI"))?;
+    let headers = request.headers_mut();
+    headers.insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let answer = http.call(request).await.map_err(|error| error.into_error(host))?;
+    if let Ok(refused) = serde_json::from_slice::<BasicErrorResponse>(answer.body()) {
+        let description = refused.error_description().map(String::as_str).unwrap_or_default();
+        return Err(explain(host, refused.error().as_ref(), description));
+    }
+    let read = serde_json::from_slice::<TokenAnswer>(answer.body());
+    read.map(granted).map_err(|error| unreadable(host, &error.to_string(), answer.body()))
 }
 
 fn token_url(login_url: &Url) -> Result<TokenUrl> {

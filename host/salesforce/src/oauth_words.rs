@@ -76,6 +76,21 @@ const REFUSALS: &[Refusal] = &[
         "approved this consumer",
         "the user has not approved the app: pre-authorise it in the app's policies",
     ),
+    refusal(
+        "invalid_grant",
+        "audience",
+        "the assertion's audience is not the org's: set audience = \"https://test.salesforce.com\" for a sandbox, \"https://login.salesforce.com\" for production, or the host of the org",
+    ),
+    refusal(
+        "invalid_grant",
+        "invalid assertion",
+        "the signature does not fit: the certificate of private_key must be the app's (Setup > the app > Use digital signatures)",
+    ),
+    refusal(
+        "invalid_grant",
+        "expired authorization code",
+        "the assertion counts as expired: set this machine's clock right",
+    ),
     refusal("invalid_grant", "activation secret", "the device activation has changed: authorise the app again"),
     refusal("invalid_grant", "", "the org refused the credentials: see Setup > Login History for the reason"),
     refusal(

@@ -2,7 +2,8 @@
 
 use reqwest::Url;
 
-use crate::connection::{AuthMethod, Environment};
+use crate::connection::Environment;
+use crate::credentials::AuthMethod;
 use crate::error::{Error, Result};
 
 pub(crate) fn environment_url(environment: Environment, auth: AuthMethod) -> Result<Url> {
@@ -10,7 +11,7 @@ pub(crate) fn environment_url(environment: Environment, auth: AuthMethod) -> Res
         Environment::Sandbox => "https://test.salesforce.com",
         Environment::Production | Environment::Demo => "https://login.salesforce.com",
     };
-    if auth != AuthMethod::RefreshToken {
+    if !auth.works_on_login_hosts() {
         // client credentials on a login host: invalid_grant "request not supported on this domain"
         return Err(Error::config(format!(
             "auth = \"{}\" needs the org's own host: replace environment by my_domain = \"acme\" or url = \"https://…\"",

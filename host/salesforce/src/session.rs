@@ -8,7 +8,8 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use crate::connection::{Credentials, ResolvedConnection};
+use crate::connection::ResolvedConnection;
+use crate::credentials::Credentials;
 use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp, request_token};
 use crate::options::ClientOptions;

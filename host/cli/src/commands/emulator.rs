@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forcepump_emulator::options::{EmptyResultBody, ResultPagesShape};
+use forcepump_emulator::options::{Account, EmptyResultBody, ResultPagesShape};
 use forcepump_emulator::{FaultScript, Options};
 
 use super::{Context, Outcome};
@@ -39,9 +39,18 @@ fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
         job_ms: args.job_ms,
         daily_api_requests: args.daily_api_requests.unwrap_or(base.daily_api_requests),
         daily_query_jobs: args.daily_query_jobs.unwrap_or(base.daily_query_jobs),
-        account: base.account,
+        account: account(args)?,
         faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
     })
+}
+
+fn account(args: &EmulatorArgs) -> Result<Account, Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(|error| Failure::input(format!("cannot read {}: {error}", path.display())))
+    };
+    let jwt_certificate = args.jwt_certificate.as_deref().map(read).transpose()?;
+    Ok(Account { jwt_certificate, ..Account::default() })
 }
 
 fn shape(shape: PagesShape) -> ResultPagesShape {

@@ -2,6 +2,7 @@
 
 mod form;
 mod identity;
+mod jwt;
 mod oauth;
 mod sessions;
 mod soap;

@@ -6,8 +6,8 @@ use arrow_schema::DataType;
 use forcepump_emulator::options::{EmptyResultBody, Options, ResultPagesShape};
 use forcepump_emulator::{Credentials, Emulator, FaultScript};
 use forcepump_salesforce::{
-    Client, ClientOptions, ErrorKind, NextPage, QueryJob, QueryOptions, ResolvedConnection, Result, Select,
-    check_count, classify, resolve,
+    Client, ClientOptions, ConnectionConfig, ErrorKind, NextPage, QueryJob, QueryOptions, ResolvedConnection, Result,
+    Select, check_count, classify, resolve,
 };
 use futures_util::StreamExt;
 use secrecy::SecretString;
@@ -264,4 +264,74 @@ do = { kind = "status", code = 400, error_code = "INVALID_TYPE", message = "sObj
     assert_eq!(mark("Account.Name", "sf.complianceGroup"), None);
     let error = classify(&client, &mut query).await.unwrap_err().to_string();
     assert!(error.contains("withhold_classified") && error.contains("FieldDefinition"), "{error}");
+}
+
+const TEST_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/tests/keys/test-app.key");
+const TEST_PUBLIC_KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/tests/keys/test-app.pub");
+
+/// A connection as the user writes it, with its secrets in files of a folder of its own.
+fn written(org: &Org, settings: &str, secrets: &[(&str, &str)]) -> Result<Client> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in secrets {
+        std::fs::write(folder.path().join(name), secret).unwrap();
+    }
+    let text = format!("url = '{}'\n{settings}", org.url());
+    let config: ConnectionConfig = toml::from_str(&text).unwrap();
+    Client::new(config.resolve("org", folder.path())?, options())
+}
+
+type Org = Emulator;
+
+async fn limits_or_refusal(client: Result<Client>) -> String {
+    match client {
+        Ok(client) => client.limits().await.map_or_else(|error| error.to_string(), |_| "in".to_owned()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn the_soap_login_takes_password_and_token_apart() {
+    let org = org(Options::default()).await;
+    let who = org.credentials().clone();
+    let settings =
+        |user: &str| format!("auth = 'soap'\nusername = '{user}'\npassword = 'file:p'\nsecurity_token = 'file:t'");
+    let secrets = [("p", who.password.as_str()), ("t", who.security_token.as_str())];
+    assert_eq!(limits_or_refusal(written(&org, &settings(&who.username), &secrets)).await, "in");
+    let wrong = limits_or_refusal(written(&org, &settings("nobody@acme.com"), &secrets)).await;
+    assert!(wrong.contains("INVALID_LOGIN") && wrong.contains("Login History"), "{wrong}");
+    let without = format!("auth = 'soap'\nusername = '{}'\npassword = 'file:p'", who.username);
+    let without = limits_or_refusal(written(&org, &without, &secrets)).await;
+    assert!(without.contains("LOGIN_MUST_USE_SECURITY_TOKEN") && without.contains("security_token"), "{without}");
+    assert!(!without.contains(&who.password), "{without}");
+}
+
+#[tokio::test]
+async fn the_jwt_bearer_flow_needs_no_secret_on_the_wire() {
+    let account = forcepump_emulator::options::Account {
+        jwt_certificate: Some(std::fs::read_to_string(TEST_PUBLIC_KEY).unwrap()),
+        ..Default::default()
+    };
+    let org = org(Options { account, ..Options::default() }).await;
+    let who = org.credentials().clone();
+    let key = std::fs::read_to_string(TEST_KEY).unwrap();
+    let settings = |id: &str, user: &str, more: &str| {
+        format!("auth = 'jwt-bearer'\nclient_id = '{id}'\nusername = '{user}'\nprivate_key = 'file:k'\n{more}")
+    };
+    let table = [
+        (settings(&who.client_id, &who.username, ""), "in"),
+        (settings(&who.client_id, &who.username, &format!("audience = '{}'", org.url())), "in"),
+        (settings("3MVG9other", &who.username, ""), "client_id is not known"),
+        (settings(&who.client_id, "nobody@acme.com", ""), "has not approved the app"),
+        (settings(&who.client_id, &who.username, "audience = 'https://example.com'"), "set audience"),
+        (settings(&who.client_id, &who.username, "password = 'file:k'"), "password has no use"),
+        ("auth = 'jwt-bearer'\nclient_id = 'x'\nusername = 'u'".to_owned(), "needs private_key"),
+    ];
+    for (settings, expected) in table {
+        let found = limits_or_refusal(written(&org, &settings, &[("k", &key)])).await;
+        assert!(found.contains(expected), "{settings}: {found}");
+    }
+    let unsigned = Emulator::start(Options::default()).await.unwrap();
+    let found =
+        limits_or_refusal(written(&unsigned, &settings(&who.client_id, &who.username, ""), &[("k", &key)])).await;
+    assert!(found.contains("certificate of private_key"), "{found}");
 }

@@ -1,4 +1,4 @@
-"""Logs in to the emulator with simple-salesforce in both ways, describes, queries, and prints what it counted as JSON.
+"""Logs in to the emulator with simple-salesforce in three ways, describes, queries, and prints what it counted as JSON.
 
 simple-salesforce always speaks https to a Salesforce host; a session of our own sends what it would send there to the
 emulator, and nothing anywhere else.
@@ -52,6 +52,14 @@ by_client = Salesforce(
     session=session(),
 )
 
+by_jwt = Salesforce(
+    username=ENVIRONMENT["SF_USERNAME"],
+    consumer_key=ENVIRONMENT["SF_CLIENT_ID"],
+    privatekey_file=ENVIRONMENT["SF_PRIVATE_KEY_FILE"],
+    version=VERSION,
+    session=session(),
+)
+
 pages = by_soap.bulk2.Account.query(SOQL, max_records=500)
 print(
     json.dumps(
@@ -59,6 +67,7 @@ print(
             "describe_fields": len(by_soap.Account.describe()["fields"]),
             "rest_query": len(by_soap.query_all(SOQL)["records"]),
             "bulk2_query": sum(len(list(csv.DictReader(io.StringIO(page)))) for page in pages),
+            "jwt_count": by_jwt.query("SELECT COUNT() FROM Account")["totalSize"],
             "client_credentials_count": by_client.query("SELECT COUNT() FROM Account")["totalSize"],
         }
     )

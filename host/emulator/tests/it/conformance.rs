@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use forcepump_emulator::Credentials;
+use forcepump_emulator::options::Account;
+use forcepump_emulator::{Credentials, Options};
 use serde_json::Value;
 
 use crate::support::Org;
@@ -62,13 +63,17 @@ async fn jsforce_agrees() {
 
 #[tokio::test]
 async fn simple_salesforce_agrees() {
-    let org = Org::demo().await;
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
+    let certificate = std::fs::read_to_string(keys.join("test-app.pub")).unwrap();
+    let account = Account { jwt_certificate: Some(certificate), ..Account::default() };
+    let org = Org::with(Options { account, ..Options::default() }).await;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/simple_salesforce_client.py");
     let modules = packages().join("python");
     let mut command = Command::new("python3");
-    command.arg(script).env("PYTHONPATH", &modules);
+    command.arg(script).env("PYTHONPATH", &modules).env("SF_PRIVATE_KEY_FILE", keys.join("test-app.key"));
     let credentials = org.emulator.credentials().clone();
     if let Some(counts) = run(command, modules.join("simple_salesforce"), credentials).await {
+        assert_eq!(counts["jwt_count"], org.rows("Account"));
         compare(&org, counts).await;
     }
 }

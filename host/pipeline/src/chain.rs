@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use forcepump_sandbox::{CallError, OpenRequest, Opened, Settings, Source, TransformInstance};
+use forcepump_sandbox::{OpenRequest, Opened, Settings, Source};
 
 use crate::error::Error;
-use crate::firewall::{Lineage, Withheld};
+use crate::firewall::Lineage;
+use crate::link::{Link, same_answer};
 use crate::part::Part;
 
 /// What every instance of a run is opened with.
@@ -16,35 +17,6 @@ pub(crate) struct Opening {
     pub feed: String,
     pub run_id: String,
     pub as_of_micros: i64,
-}
-
-/// One opened transform, and all that it takes to open it again.
-pub(crate) struct Link {
-    pub instance: TransformInstance,
-    pub input: SchemaRef,
-    pub opened: Opened,
-    /// input columns that the firewall closes
-    pub withheld: Withheld,
-    settings: Settings,
-    request: OpenRequest,
-}
-
-impl Link {
-    async fn open(part: &Part, settings: Settings, request: OpenRequest, withheld: Withheld) -> Result<Self, Error> {
-        let (instance, opened) = instance(part, &settings, request.clone()).await?;
-        Ok(Self { instance, input: Arc::clone(&request.input), opened, withheld, settings, request })
-    }
-}
-
-async fn instance(
-    part: &Part,
-    settings: &Settings,
-    request: OpenRequest,
-) -> Result<(TransformInstance, Opened), Error> {
-    let failed = |error| part.transform_error(&error);
-    let mut instance = part.plugin.transform(settings).await.map_err(failed)?;
-    let opened = instance.open(request).await.map_err(failed)?;
-    Ok((instance, opened))
 }
 
 /// The transforms of one lane, opened one after the other, and what comes out at the end.
@@ -95,22 +67,6 @@ pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) ->
         links.push(link);
     }
     Ok(Chain { links, output: input, lineage })
-}
-
-/// An instance that answers `open` otherwise than the planned one did: what was checked then would not hold now.
-fn same_answer(part: &Part, planned: &Opened, now: &Opened) -> Result<(), Error> {
-    let what = if planned.output != now.output {
-        "another output schema"
-    } else if planned.sources != now.sources {
-        "other sources of its output columns"
-    } else if planned.reads != now.reads {
-        "other columns under `reads`"
-    } else {
-        return Ok(());
-    };
-    let rule = format!("it answered with {what} than when the run was planned");
-    let plugin = part.name().to_owned();
-    Err(part.transform_error(&CallError::Contract { plugin, call: "open", rule }))
 }
 
 /// What one transform does with columns; apart from its instance, so that the rule below can be tested.

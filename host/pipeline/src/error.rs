@@ -77,6 +77,22 @@ pub enum Error {
         /// what happened
         message: String,
     },
+    /// More rows were rejected than the pipeline allows.
+    #[error(
+        "{rejected} of the {read} rows read so far were rejected, more than max_rejects = {limit} allows; what is committed stays\nhint: the reasons are in {file}; mend the data or the plugin, or raise max_rejects"
+    )]
+    TooManyRejects {
+        /// rows rejected, those of the unit that was given up for it included
+        rejected: u64,
+        /// rows read, those of that unit included
+        read: u64,
+        /// as the pipeline file has it
+        limit: String,
+        /// the rejects file
+        file: String,
+        /// who refused the most of them
+        class: ErrorClass,
+    },
     /// The operator interrupted.
     #[error("interrupted; the Salesforce job was aborted and nothing half-written is visible")]
     Interrupted,
@@ -100,9 +116,26 @@ impl Error {
             Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,
             Self::Plugin { .. } => ErrorClass::Plugin,
+            Self::TooManyRejects { class, .. } => *class,
             Self::Interrupted => ErrorClass::Interrupted,
             Self::Host { .. } => ErrorClass::Host,
         }
+    }
+
+    /// What a plugin or a destination failed with, under a sentence of ours.
+    pub(crate) fn explained(mut self, sentence: &str) -> Self {
+        if let Self::Plugin { message, .. } | Self::Destination { message, .. } = &mut self {
+            *message = format!("{sentence}: {message}");
+        }
+        self
+    }
+
+    /// What a plugin or a destination failed with, and the way out.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        if let Self::Plugin { message, .. } | Self::Destination { message, .. } = &mut self {
+            *message = format!("{message}\nhint: {hint}");
+        }
+        self
     }
 
     pub(crate) fn input(key: impl Into<String>, message: impl Into<String>) -> Self {

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::capability;
-use crate::chain::Link;
 use crate::error::Error;
 use crate::file::{Action, Mode, PluginLimits};
 use crate::firewall::Gate;
+use crate::link::Link;
 use crate::part::Part;
 use crate::report::SkippedField;
 use crate::run::shared::Parts;

@@ -78,13 +78,13 @@ pub(crate) async fn preview(
         let mut first_row = 0;
         for batch in input {
             let count = batch.num_rows() as u64;
-            let done = link.instance.process(batch, first_row).await.map_err(|error| part.transform_error(&error))?;
+            let done = link.process(batch, first_row).await.map_err(|error| part.transform_error(&error))?;
             take(&mut stage, done, first_row);
             first_row += count;
         }
         // A preview shows some rows; what a plugin gives at its end may have no end.
         for _ in 0..MAX_FINISH_CALLS {
-            let given = link.instance.finish(start::FINISH_ROWS).await;
+            let given = link.finish(start::FINISH_ROWS).await;
             let Some(batch) = given.map_err(|error| part.transform_error(&error))? else { break };
             stage.batches.push(batch);
         }

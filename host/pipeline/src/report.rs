@@ -51,6 +51,25 @@ pub enum ResultPlace {
     },
 }
 
+/// What became of one plugin in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PluginReport {
+    /// the name it gives itself
+    pub plugin: String,
+    /// where it stands in the file: `transform[0]`, `destination`
+    pub step: String,
+    /// batches that broke it: a trap, a time-out, too much memory or output, a broken rule, refused data
+    pub bad_batches: u64,
+    /// instances made in place of those that were lost
+    pub fresh_instances: u64,
+    /// rows rejected because they broke it; those of units that were tried again count each time
+    pub rows_lost: u64,
+    /// log lines over its rate
+    pub log_lines_dropped: u64,
+    /// calls for metrics that it did not declare
+    pub metrics_dropped: u64,
+}
+
 /// The summary of a run, also what `--json` prints.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunReport {
@@ -82,6 +101,8 @@ pub struct RunReport {
     pub rejects_file: Option<String>,
     /// reject codes and how often each occurred
     pub rejects_by_code: std::collections::BTreeMap<String, u64>,
+    /// the plugins in the order of the steps
+    pub plugins: Vec<PluginReport>,
     /// fields of the object that could not be read, and why
     pub skipped_fields: Vec<SkippedField>,
     /// the error that ended the run

@@ -39,10 +39,9 @@ fn grow() {
     }
 }
 
-/// Hands over a block until the host has had enough, which ends the instance.
+/// Hands over more at once than the host takes, which ends the instance.
 fn hand_over() {
-    let block = Buffers { validity: None, offsets: Vec::new(), values: vec![0; 8 << 20] };
-    loop {
-        let _ = black_box(data::write(&DataType::Int8, 8 << 20, &block));
-    }
+    const BYTES: u32 = 32 << 20;
+    let block = Buffers { validity: None, offsets: Vec::new(), values: vec![0; BYTES as usize] };
+    let _ = black_box(data::write(&DataType::Int8, BYTES, &block));
 }

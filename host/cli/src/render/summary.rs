@@ -1,7 +1,7 @@
 //! The end of a run in words: rejects in the headline, then each figure on its line.
 
 use console::style;
-use forcepump_pipeline::{ResultPlace, RunReport, RunState};
+use forcepump_pipeline::{PluginReport, ResultPlace, RunReport, RunState};
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
@@ -26,6 +26,9 @@ pub fn summary(report: &RunReport) -> String {
     }
     if let Some(file) = &report.rejects_file {
         line("rejects", format!("{file} ({})", reject_codes(report)));
+    }
+    for plugin in report.plugins.iter().filter(|plugin| plugin.bad_batches > 0) {
+        line("plugin", bad_batches(plugin));
     }
     if !report.skipped_fields.is_empty() {
         line("skipped", skipped(report));
@@ -104,6 +107,13 @@ fn reject_codes(report: &RunReport) -> String {
     report.rejects_by_code.iter().map(|(code, n)| format!("{code} × {}", count(*n))).collect::<Vec<_>>().join(", ")
 }
 
+fn bad_batches(plugin: &PluginReport) -> String {
+    let batches =
+        if plugin.bad_batches == 1 { "1 batch".to_owned() } else { format!("{} batches", plugin.bad_batches) };
+    let instances = several(plugin.fresh_instances, "fresh instance");
+    format!("{}: broken by {batches}, {} rejected for it, {instances}", plugin.plugin, rows(plugin.rows_lost))
+}
+
 fn skipped(report: &RunReport) -> String {
     let names: Vec<&str> = report.skipped_fields.iter().map(|field| field.name.as_str()).collect();
     let listed = names.iter().take(LISTED_FIELDS).copied().collect::<Vec<_>>().join(", ");
@@ -157,6 +167,7 @@ mod tests {
             results: vec![ResultPlace::Sqlite { path: "results/accounts.db".to_owned() }],
             rejects_file: Some("rejects/r.jsonl".to_owned()),
             rejects_by_code: [("DECIMAL".to_owned(), 1)].into(),
+            plugins: Vec::new(),
             skipped_fields: vec![SkippedField { name: "Photo\u{1b}".to_owned(), reason: "base64".to_owned() }],
             error: None,
         }

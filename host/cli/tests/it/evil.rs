@@ -26,13 +26,13 @@ const GRANTED: &str =
 
 fn transform(call: &str, mode: &str) -> String {
     format!(
-        "[[transform]]\nplugin = \"./evil.wasm\"\nconfig = {{ call = \"{call}\", mode = \"{mode}\" }}\nlimits = {{ call_ms = 300, memory_mib = 32 }}\n{GRANTED}"
+        "[[transform]]\nplugin = \"./evil.wasm\"\nconfig = {{ call = \"{call}\", mode = \"{mode}\" }}\nlimits = {{ call_ms = 300, memory_mib = 32 }}\non_bad_batch = \"stop\"\n{GRANTED}"
     )
 }
 
 fn destination(call: &str, mode: &str) -> String {
     format!(
-        "[destination]\nplugin = \"./evil.wasm\"\nconfig = {{ call = \"{call}\", mode = \"{mode}\" }}\nlimits = {{ call_ms = 300, memory_mib = 32 }}\n{GRANTED}"
+        "[destination]\nplugin = \"./evil.wasm\"\nconfig = {{ call = \"{call}\", mode = \"{mode}\" }}\nlimits = {{ call_ms = 300, memory_mib = 32 }}\non_bad_batch = \"stop\"\n{GRANTED}"
     )
 }
 

@@ -1,12 +1,11 @@
 //! The column firewall, end to end: what is withheld enters no plugin, and what is lied about is found out.
 
 use forcepump_emulator::Options;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::guests;
 use crate::harness::{Bench, Org};
 use crate::orgs;
-use crate::tables;
 
 const SOURCE: &str = "name = \"walls\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"Ext_Id__c\"]\n";
 const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\ngrant = { files = { out = \"out\" } }\n";
@@ -38,17 +37,6 @@ fn refused(bench: &Bench, pipeline: &str, says: &[&str]) {
     }
 }
 
-fn rows(bench: &Bench, report: &Value) -> tables::Table {
-    let files = report["results"][0]["files"].as_array().expect("files");
-    let texts: Vec<String> =
-        files.iter().map(|file| bench.read(&format!("out/{}", file.as_str().expect("a file")))).collect();
-    let mut whole = tables::Table::default();
-    for part in texts.iter().map(|text| tables::csv(text)) {
-        whole = tables::Table { columns: part.columns, rows: [whole.rows, part.rows].concat() };
-    }
-    whole
-}
-
 #[test]
 fn no_byte_of_a_withheld_column_enters_by_any_door() {
     for keys in ["columns = [\"Id\"]", "withhold = [\"Name\"]"] {
@@ -56,7 +44,7 @@ fn no_byte_of_a_withheld_column_enters_by_any_door() {
         let step = fickle("column = \"Id\", probe = \"Name\"", keys);
         bench.write("p.toml", &format!("{SOURCE}{step}{CSV}"));
         let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
-        let found = rows(&bench, &report);
+        let found = guests::csv_rows(&bench, &report);
         assert_eq!(found.rows.len(), orgs::SMALL_ROWS, "kept all the same");
         assert!(found.column("Name").iter().all(|name| name.as_deref().is_some_and(|n| n.starts_with("Account, "))));
         for said in found.column("made") {
@@ -98,13 +86,13 @@ fn what_is_withheld_from_the_destination_does_not_reach_it_and_is_not_fetched() 
     let (_org, bench) = bench();
     bench.write("p.toml", &format!("{SOURCE}{CSV}withhold = [\"Ext_Id__c\"]\n"));
     let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
-    let found = rows(&bench, &report);
+    let found = guests::csv_rows(&bench, &report);
     assert_eq!((found.columns, found.rows.len()), (vec!["Id".to_owned(), "Name".to_owned()], orgs::SMALL_ROWS));
     let plan = bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
     assert_eq!(plan["soql"], "SELECT Id, Name FROM Account");
     bench.write("p.toml", &format!("{SOURCE}{MASK_NAME}{CSV}columns = [\"Name\"]\n"));
     let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
-    assert_eq!(rows(&bench, &report).columns, ["Name"]);
+    assert_eq!(guests::csv_rows(&bench, &report).columns, ["Name"]);
 }
 
 #[test]

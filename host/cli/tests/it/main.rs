@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, against an emulator on loopback.
 
+mod bad_batches;
 mod columns;
 mod demo;
 mod evil;
@@ -12,6 +13,7 @@ mod guests;
 mod harness;
 mod interrupt;
 mod look;
+mod max_rejects;
 mod orgs;
 mod outcome;
 mod outputs;

@@ -94,7 +94,11 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// What serde calls things, and what they are in TOML.
-const TOML_WORDS: [(&str, &str); 3] = [
+const TOML_WORDS: [(&str, &str); 4] = [
+    (
+        "data did not match any variant of untagged enum RejectLimit",
+        "expected a number of rows, for example 100, or a share of the rows read, for example \"0.5%\"",
+    ),
     ("expected a sequence", "expected a list, for example [\"Id\", \"Name\"]"),
     ("expected a map", "expected a table, for example { name = \"value\" }"),
     ("missing field ", "missing key "),

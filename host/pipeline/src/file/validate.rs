@@ -1,6 +1,6 @@
 //! Rules over a parsed pipeline file that its shape alone cannot express.
 
-use super::{DestinationStep, MAX_BATCH_ROWS, Mode, PipelineFile, PluginLimits, Source};
+use super::{DestinationStep, MAX_BATCH_ROWS, Mode, PipelineFile, PluginLimits, RejectLimit, Source};
 
 /// One fault: the key at which it stands, and what is wrong with the way out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +23,11 @@ impl Problem {
 pub fn validate(file: &PipelineFile) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_name(&file.name, &mut problems);
+    if let Some(RejectLimit::Share(text)) = &file.max_rejects
+        && let Err(message) = parse_share(text)
+    {
+        problems.push(Problem::new("max_rejects", message));
+    }
     check_source(&file.source, &mut problems);
     for (index, step) in file.transform.iter().enumerate() {
         let key = format!("transform[{index}]");
@@ -33,6 +38,28 @@ pub fn validate(file: &PipelineFile) -> Vec<Problem> {
     check_limits("destination", &file.destination.limits, &mut problems);
     check_destination(&file.destination, &mut problems);
     problems
+}
+
+/// A share such as `0.5%`, in millionths of a percent.
+///
+/// # Errors
+/// What is wrong and the expected form.
+pub fn parse_share(text: &str) -> Result<u64, String> {
+    const DECIMALS: usize = 6;
+    let wrong = || {
+        let shown = text.escape_debug();
+        format!(
+            "`{shown}` is no share of rows; write 0% to 100% with at most {DECIMALS} decimals, for example \"0.5%\", or a number of rows without quotes"
+        )
+    };
+    let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim_end();
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(decimals) || whole.len() > 3 || decimals.len() > DECIMALS {
+        return Err(wrong());
+    }
+    let share: u64 = format!("{whole}{decimals:0<DECIMALS$}").parse().map_err(|_| wrong())?;
+    if share > 100_000_000 { Err(wrong()) } else { Ok(share) }
 }
 
 fn check_name(name: &str, problems: &mut Vec<Problem>) {
@@ -122,10 +149,20 @@ fn check_limits(key: &str, limits: &PluginLimits, problems: &mut Vec<Problem>) {
         ("memory_mib", limits.memory_mib, 4_096),
         ("call_ms", limits.call_ms, 3_600_000),
         ("output_mib", limits.output_mib, 2_048),
+        ("fan_out", limits.fan_out, 65_536),
+        ("rows", limits.rows, 16_777_216),
+        ("log_lines_per_second", limits.log_lines_per_second, 100_000),
+        ("http_calls_per_second", limits.http_calls_per_second, 10_000),
+        ("http_response_mib", limits.http_response_mib, 1_024),
     ];
     for (name, value, max) in bounds {
         if value.is_some_and(|number| number == 0 || number > max) {
             problems.push(Problem::new(format!("{key}.limits.{name}"), format!("must be 1 to {max}")));
+        }
+    }
+    for (name, value) in [("files_mib", limits.files_mib), ("fuel", limits.fuel)] {
+        if value == Some(0) {
+            problems.push(Problem::new(format!("{key}.limits.{name}"), "must be 1 or more"));
         }
     }
 }
@@ -188,6 +225,18 @@ mod tests {
         assert_eq!(problems_of(&text("mode='merge'"))[0].key, "destination.keys");
         assert_eq!(problems_of(&text("keys=['Id']"))[0].key, "destination.keys");
         assert!(problems_of(&text("mode='merge'\nkeys=['Id']")).is_empty());
+    }
+
+    #[test]
+    fn shares_are_exact() {
+        assert_eq!(parse_share("0.5%"), Ok(500_000));
+        assert_eq!(parse_share(" 100 %"), Ok(100_000_000));
+        assert_eq!(parse_share("0.000001%"), Ok(1));
+        for wrong in ["0.5", "", "%", "-1%", "101%", "1e1%", ".5%", "5.%", "0.0000001%", "½%"] {
+            assert!(parse_share(wrong).is_err(), "{wrong}");
+        }
+        let text = "name='a'\nmax_rejects='5'\n[source]\nconnection='d'\nobject='A'\n[destination]\nplugin='csv'\n";
+        assert_eq!(problems_of(text)[0].key, "max_rejects");
     }
 
     #[test]

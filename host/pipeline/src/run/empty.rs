@@ -3,8 +3,10 @@
 use arrow_array::RecordBatch;
 use std::sync::Arc;
 
+use super::findings::Findings;
+use super::lane::Lane;
 use super::start::Ready;
-use super::unit::{self, Lane, Unit};
+use super::unit::{self, Unit};
 use crate::error::Error;
 
 /// Id of the unit; pages have numbers, so no page is named so.
@@ -17,8 +19,9 @@ pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
     if shared.ledger().rows.written > 0 {
         return Ok(());
     }
-    let mut lane = Lane { number: 0, links: Vec::new(), destination: ready.destination().await? };
-    let mut unit = Unit::new(UNIT_ID, shared, 0);
+    let mut lane = Lane { number: 0, links: Vec::new(), destination: shared.destination().await? };
+    let mut findings = Findings::new(0);
+    let mut unit = Unit::new(UNIT_ID, shared, 0, &mut findings);
     let begun = unit::begin(&mut lane, shared, UNIT_ID).await;
     begun.map_err(|failure| failure.error)?;
     let written = unit.write(&mut lane, RecordBatch::new_empty(Arc::clone(&shared.place.output))).await;

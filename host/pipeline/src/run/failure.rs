@@ -6,8 +6,17 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub error: Error,
-    /// the same unit, read and written again from its start, may succeed
-    pub again: bool,
+    pub again: Again,
+}
+
+/// Whether the same unit, read and written again from its start, may succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    Never,
+    /// the source's fault may be over
+    Source,
+    /// rows that break the destination are known now, and will be left out
+    Rows,
 }
 
 impl Failure {
@@ -16,22 +25,27 @@ impl Failure {
         Error::SourceData(text.into()).into()
     }
 
-    /// Marks the failure as worth another try.
+    /// Marks a fault of the source as worth another try.
     pub(crate) fn again(mut self) -> Self {
-        self.again = true;
+        self.again = Again::Source;
         self
+    }
+
+    /// Rows broke the destination, and it is known which.
+    pub(crate) fn without_bad_rows(error: Error) -> Self {
+        Self { error, again: Again::Rows }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, again: false }
+        Self { error, again: Again::Never }
     }
 }
 
 impl From<forcepump_salesforce::Error> for Failure {
     fn from(error: forcepump_salesforce::Error) -> Self {
-        let again = error.is_retryable();
+        let again = if error.is_retryable() { Again::Source } else { Again::Never };
         Self { error: error.into(), again }
     }
 }

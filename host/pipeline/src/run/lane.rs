@@ -3,16 +3,58 @@
 use std::sync::Arc;
 
 use forcepump_salesforce::{PageRef, QueryJob};
+use forcepump_sandbox::DestinationInstance;
 use tokio::task::JoinSet;
 
-use super::failure::Failure;
+use super::failure::{Again, Failure};
+use super::findings::Findings;
 use super::pages::PageQueue;
 use super::reader::Reading;
+use super::retry::{self, patiently};
+use super::shared::Shared;
 use super::start::Ready;
-use super::unit::{self, Lane, Unit};
-use super::{retry, shared::Shared};
+use super::unit::{self, Unit};
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::link::Link;
+
+/// The instances of one worker.
+pub(crate) struct Lane {
+    pub number: u32,
+    pub links: Vec<Link>,
+    pub destination: DestinationInstance,
+}
+
+impl Lane {
+    /// A unit starts: this is where [`Lane::rewind`] leads.
+    pub(crate) async fn begin_unit(&mut self, shared: &Shared) -> Result<(), Error> {
+        for (stage, link) in self.links.iter_mut().enumerate() {
+            link.begin_unit(shared.care(stage)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a unit can be tried again: a transform whose state is lost has seen its rows already, and giving them
+    /// again would count them twice.
+    fn can_rewind(&self) -> bool {
+        self.links.iter().all(|link| link.lost().is_none())
+    }
+
+    async fn rewind(&mut self, shared: &Shared) -> Result<(), Error> {
+        for (stage, link) in self.links.iter_mut().enumerate() {
+            link.rewind(shared.care(stage)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the counters of instances that end here.
+    fn retire(&self, shared: &Shared) {
+        for (stage, link) in self.links.iter().enumerate() {
+            link.retire(shared.health(Some(stage)));
+        }
+        shared.health(None).counted(self.destination.counters());
+    }
+}
 
 /// Moves every page of a complete job into the destination.
 pub(crate) async fn move_pages(ready: &Ready, job: &QueryJob, cancel: &Cancel) -> Result<(), Error> {
@@ -25,7 +67,7 @@ pub(crate) async fn move_pages(ready: &Ready, job: &QueryJob, cancel: &Cancel) -
     let mut workers = JoinSet::new();
     for number in 0..ready.lanes {
         let lane = ready.lane(number).await?;
-        workers.spawn(work(lane, Arc::clone(&ready.shared), Arc::clone(&reading), cancel.clone(), ready.stateful));
+        workers.spawn(work(lane, Arc::clone(&ready.shared), Arc::clone(&reading), cancel.clone()));
     }
     let mut first_error = None;
     while let Some(joined) = workers.join_next().await {
@@ -41,57 +83,98 @@ fn worker_died(panic: &tokio::task::JoinError) -> Error {
     Error::Host { what: "a worker ended by itself".to_owned(), error: std::io::Error::other(panic.to_string()) }
 }
 
-async fn work(
-    mut lane: Lane,
-    shared: Arc<Shared>,
-    reading: Arc<Reading>,
-    cancel: Cancel,
-    stateful: bool,
-) -> Result<(), Error> {
+async fn work(mut lane: Lane, shared: Arc<Shared>, reading: Arc<Reading>, cancel: Cancel) -> Result<(), Error> {
+    let worked = work_off(&mut lane, &shared, &reading, &cancel).await;
+    lane.retire(&shared);
+    worked
+}
+
+async fn work_off(lane: &mut Lane, shared: &Shared, reading: &Arc<Reading>, cancel: &Cancel) -> Result<(), Error> {
     loop {
         let taken = cancel.race(reading.pages.take()).await;
         match taken.ok_or(Error::Interrupted)?? {
             None => break,
-            Some(page) => move_page(&mut lane, &shared, &reading, page, &cancel, stateful).await?,
+            Some(page) => move_page(lane, shared, reading, page, cancel).await?,
         }
     }
-    flush(&mut lane, &shared, &cancel).await.map_err(|failure| failure.error)
+    flush(lane, shared, cancel).await
 }
 
-/// A page, tried again from its start as long as the fault is the source's and worth it.
+/// A page, tried again from its start as long as that is worth it.
 async fn move_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
     page: PageRef,
     cancel: &Cancel,
-    stateful: bool,
 ) -> Result<(), Error> {
-    for tried in 1.. {
-        let done = unit::run_page(lane, shared, reading, page.clone(), cancel).await;
+    let mut findings = Findings::new(lane.links.len());
+    let mut tries = Tries::default();
+    loop {
+        let done = unit::run_page(lane, shared, reading, page.clone(), &mut findings, cancel).await;
         let Err(failure) = done else { return Ok(()) };
-        // A stateful transform has seen the rows already: giving them again would count them twice.
-        if !failure.again || stateful || tried >= retry::MAX_TRIES {
+        tries.again(lane, shared, failure, cancel).await?;
+    }
+}
+
+/// How often one unit was tried.
+#[derive(Default)]
+struct Tries {
+    after_source: u32,
+    after_rows: u32,
+}
+
+impl Tries {
+    /// Gets the lane ready for another try, or gives the failure back.
+    async fn again(
+        &mut self,
+        lane: &mut Lane,
+        shared: &Shared,
+        failure: Failure,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        let may = match failure.again {
+            Again::Never => false,
+            Again::Source => {
+                self.after_source += 1;
+                self.after_source < retry::MAX_TRIES
+            }
+            Again::Rows => {
+                self.after_rows += 1;
+                self.after_rows < retry::MAX_REWRITES
+            }
+        };
+        if !may || !lane.can_rewind() {
             return Err(failure.error);
         }
         shared.ledger().retries += 1;
-        cancel.race(tokio::time::sleep(retry::pause(tried))).await.ok_or(Error::Interrupted)?;
+        if failure.again == Again::Source {
+            let pause = tokio::time::sleep(retry::pause(self.after_source));
+            cancel.race(pause).await.ok_or(Error::Interrupted)?;
+        }
+        lane.rewind(shared).await
     }
-    Ok(())
 }
 
 /// What stateful transforms still hold becomes a last unit of its own.
-async fn flush(lane: &mut Lane, shared: &Shared, cancel: &Cancel) -> Result<(), Failure> {
+async fn flush(lane: &mut Lane, shared: &Shared, cancel: &Cancel) -> Result<(), Error> {
     let id = format!("final-{}", lane.number);
-    let mut unit: Option<Unit<'_>> = None;
-    let drained = cancel.race(drain(lane, shared, &id, &mut unit)).await;
-    let drained = drained.unwrap_or_else(|| Err(Error::Interrupted.into()));
-    match unit {
-        Some(unit) => {
-            let whole = drained.and_then(|()| unit.tally.check(&id, None).map_err(Failure::source_data));
-            unit::finish(lane, unit, whole).await
-        }
-        None => drained,
+    let mut findings = Findings::new(lane.links.len());
+    let mut tries = Tries::default();
+    loop {
+        lane.begin_unit(shared).await?;
+        let mut unit: Option<Unit<'_>> = None;
+        let drained = cancel.race(drain(lane, shared, &id, &mut findings, &mut unit)).await;
+        let drained = drained.unwrap_or_else(|| Err(Error::Interrupted.into()));
+        let done = match unit {
+            Some(unit) => {
+                let whole = drained.and_then(|()| unit.ended(None));
+                unit::finish(lane, unit, whole).await
+            }
+            None => drained,
+        };
+        let Err(failure) = done else { return Ok(()) };
+        tries.again(lane, shared, failure, cancel).await?;
     }
 }
 
@@ -100,16 +183,20 @@ async fn drain<'a>(
     lane: &mut Lane,
     shared: &'a Shared,
     id: &'a str,
+    findings: &'a mut Findings,
     unit: &mut Option<Unit<'a>>,
 ) -> Result<(), Failure> {
+    let mut findings = Some(findings);
     for stage in 0..lane.links.len() {
         while let Some(batch) = finish_stage(lane, shared, stage).await? {
-            if unit.is_none() {
+            if let Some(findings) = findings.take() {
                 unit::begin(lane, shared, id).await?;
+                *unit = Some(Unit::new(id, shared, lane.links.len(), findings));
             }
-            let open = unit.get_or_insert_with(|| Unit::new(id, shared, lane.links.len()));
-            open.tally.added += batch.num_rows() as u64;
-            open.pass(lane, stage + 1, batch).await?;
+            if let Some(open) = unit {
+                open.tally.added += batch.num_rows() as u64;
+                open.pass(lane, stage + 1, batch).await?;
+            }
         }
     }
     Ok(())
@@ -121,6 +208,6 @@ async fn finish_stage(
     stage: usize,
 ) -> Result<Option<arrow_array::RecordBatch>, Failure> {
     let part = &shared.parts.transforms[stage];
-    let given = lane.links[stage].instance.finish(super::start::FINISH_ROWS).await;
-    given.map_err(|error| part.transform_error(&error).into())
+    let given = patiently!(shared, lane.links[stage].finish(super::start::FINISH_ROWS));
+    given.map_err(|error| shared.interrupted_or(part.transform_error(&error)).into())
 }

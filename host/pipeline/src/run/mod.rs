@@ -1,8 +1,13 @@
 //! A run: job, workers, commits, the destination's last step, and the report of it all.
 
+mod broken;
+mod deliver;
 mod empty;
 mod failure;
+mod findings;
 mod lane;
+mod limit;
+mod mend;
 mod pages;
 mod reader;
 mod refuse;
@@ -24,7 +29,11 @@ use crate::error::Error;
 use crate::event::{Event, Observer, Phase};
 use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
 use crate::session::Session;
+use limit::When;
+use rejects::UnitRejects;
+use retry::patiently;
 use shared::Shared;
+use tally::UnitTally;
 
 pub(crate) use pages::PageQueue;
 pub(crate) use reader::{Columns, Piece, Reading, read};
@@ -59,7 +68,8 @@ async fn attempt(
 ) -> Result<(), Error> {
     observer.event(Event::Phase(Phase::Planning));
     progress.run_id = start::new_run_id();
-    let ready = cancel.race(start::prepare(session, observer, &progress.run_id)).await.ok_or(Error::Interrupted)??;
+    let ready =
+        cancel.race(start::prepare(session, observer, &progress.run_id, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
     let moved = match create_job(session, &ready, cancel).await {
@@ -67,6 +77,7 @@ async fn attempt(
         Err(error) => Err(error),
     };
     let concluded = conclude(&ready, &moved).await;
+    ready.shared.tell_drops();
     moved.and(concluded)
 }
 
@@ -119,6 +130,7 @@ async fn wait_and_move(
     observer.event(Event::Phase(Phase::Moving));
     lane::move_pages(ready, job, cancel).await?;
     check_total(job, rows, &ready.shared)?;
+    ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(), When::End)?;
     empty::write_columns(ready).await
 }
 
@@ -156,11 +168,12 @@ async fn conclude(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(),
         Err(Error::Interrupted) => Ending::Cancelled,
         Err(_) => Ending::Failed,
     };
-    let part = &ready.shared.parts.destination;
-    let tokens = ready.shared.ledger().tokens.clone();
-    let mut instance = ready.destination().await?;
-    let done = instance.conclude(&ready.shared.place.target, how, &tokens).await;
-    done.map_err(|error| part.destination_error(&error))
+    let shared = &ready.shared;
+    let tokens = shared.ledger().tokens.clone();
+    let mut instance = shared.destination().await?;
+    let done = patiently!(shared, instance.conclude(&shared.place.target, how, &tokens));
+    shared.health(None).counted(instance.counters());
+    done.map_err(|error| shared.parts.destination.destination_error(&error))
 }
 
 fn report(session: &Session, progress: Progress, error: Option<Error>, started: Instant) -> RunReport {
@@ -185,6 +198,7 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         results: session.places(),
         rejects_file: None,
         rejects_by_code: Default::default(),
+        plugins: Vec::new(),
         skipped_fields: progress.skipped,
         error: error.map(|e| ReportedError { class: e.class().word(), message: e.to_string() }),
     };
@@ -205,6 +219,7 @@ fn add_ledger(report: &mut RunReport, shared: &Shared) {
     report.retries += ledger.retries;
     report.rejects_file = ledger.rejects.path().map(|path| path.display().to_string());
     report.rejects_by_code = ledger.rejects.by_code().clone();
+    report.plugins = shared.plugin_reports();
     if report.state == RunState::Complete && report.rows.rejected > 0 {
         report.state = RunState::CompleteWithRejects;
     }

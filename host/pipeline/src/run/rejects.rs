@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tempfile::SpooledTempFile;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorClass};
 
 /// Bytes of a unit's refused rows that are held in memory; a plugin that refuses everything must not fill it.
 const UNIT_MEMORY_BYTES: usize = 1 << 20;
@@ -41,6 +41,17 @@ pub struct RejectLine {
     pub values: BTreeMap<String, Option<String>>,
 }
 
+/// Who refused a row, and so who has to act when there are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// The decoder: the source's data.
+    Source,
+    /// A transform.
+    Transform,
+    /// The destination.
+    Destination,
+}
+
 /// Which build of a plugin refused a row.
 #[derive(Debug, Clone, Serialize)]
 pub struct PluginIdentity {
@@ -55,6 +66,7 @@ pub struct RejectsFile {
     path: PathBuf,
     file: Option<File>,
     by_code: BTreeMap<String, u64>,
+    by_party: BTreeMap<Party, u64>,
 }
 
 impl RejectsFile {
@@ -62,7 +74,7 @@ impl RejectsFile {
     #[must_use]
     pub fn new(folder: &Path, run_id: &str) -> Self {
         let path = folder.join(".forcepump").join("runs").join(run_id).join("rejects.jsonl");
-        Self { path, file: None, by_code: BTreeMap::new() }
+        Self { path, file: None, by_code: BTreeMap::new(), by_party: BTreeMap::new() }
     }
 
     /// Writes the rows of one unit and makes them durable; called before the unit's commit, so that a committed
@@ -81,6 +93,9 @@ impl RejectsFile {
         })?;
         for (code, count) in &unit.by_code {
             *self.by_code.entry(code.clone()).or_default() += count;
+        }
+        for (party, count) in &unit.by_party {
+            *self.by_party.entry(*party).or_default() += count;
         }
         Ok(())
     }
@@ -109,6 +124,27 @@ impl RejectsFile {
         self.file.is_some().then_some(self.path.as_path())
     }
 
+    /// Where the file is, or would be.
+    #[must_use]
+    pub fn intended_path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who refused the most rows, those of a unit that is not in the file yet included.
+    #[must_use]
+    pub fn mostly_by(&self, unit: &UnitRejects) -> ErrorClass {
+        let count = |party: Party| {
+            self.by_party.get(&party).copied().unwrap_or(0) + unit.by_party.get(&party).copied().unwrap_or(0)
+        };
+        let parties = [
+            (Party::Source, ErrorClass::Source),
+            (Party::Destination, ErrorClass::Destination),
+            (Party::Transform, ErrorClass::Plugin),
+        ];
+        let most = parties.into_iter().max_by_key(|(party, _)| count(*party));
+        most.map_or(ErrorClass::Plugin, |(_, class)| class)
+    }
+
     /// How often each code occurred.
     #[must_use]
     pub fn by_code(&self) -> &BTreeMap<String, u64> {
@@ -120,6 +156,7 @@ impl RejectsFile {
 pub struct UnitRejects {
     text: SpooledTempFile,
     by_code: BTreeMap<String, u64>,
+    by_party: BTreeMap<Party, u64>,
     failed: Option<std::io::Error>,
 }
 
@@ -127,11 +164,17 @@ impl UnitRejects {
     /// None yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { text: SpooledTempFile::new(UNIT_MEMORY_BYTES), by_code: BTreeMap::new(), failed: None }
+        Self {
+            text: SpooledTempFile::new(UNIT_MEMORY_BYTES),
+            by_code: BTreeMap::new(),
+            by_party: BTreeMap::new(),
+            failed: None,
+        }
     }
 
     /// Adds a row. A disk that fails is told when the unit's rows are appended.
-    pub fn push(&mut self, line: &RejectLine) {
+    pub fn push(&mut self, line: &RejectLine, party: Party) {
+        *self.by_party.entry(party).or_default() += 1;
         *self.by_code.entry(line.code.clone()).or_default() += 1;
         let written = serde_json::to_writer(&mut self.text, line).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|()| self.text.write_all(b"\n")) {
@@ -176,8 +219,9 @@ mod tests {
             values: BTreeMap::from([("CloseDate".into(), Some("x".into()))]),
         };
         let mut unit = UnitRejects::new();
-        unit.push(&line);
-        unit.push(&line);
+        unit.push(&line, Party::Source);
+        unit.push(&line, Party::Source);
+        assert_eq!(file.mostly_by(&unit), ErrorClass::Source);
         file.append(&mut unit).unwrap();
         let text = std::fs::read_to_string(file.path().unwrap()).unwrap();
         assert_eq!(text.lines().count(), 2);

@@ -3,15 +3,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::SchemaRef;
-use forcepump_sandbox::{Prepared, Target};
+use forcepump_sandbox::{DestinationInstance, Prepared, Settings, Target};
 
-use super::rejects::RejectsFile;
+use super::limit::{Limit, When};
+use super::rejects::{RejectsFile, UnitRejects};
 use super::tally::UnitTally;
+use crate::cancel::Cancel;
 use crate::chain::Opening;
-use crate::event::Observer;
+use crate::error::Error;
+use crate::event::{Event, Observer};
 use crate::firewall::Gate;
+use crate::health::Health;
+use crate::link::Care;
 use crate::part::Part;
-use crate::report::RowCounts;
+use crate::report::{PluginReport, RowCounts};
 
 /// The plugins of a pipeline.
 pub(crate) struct Parts {
@@ -27,6 +32,8 @@ pub(crate) struct Place {
     pub gate: Gate,
     /// what comes out of the transforms, before the gate
     pub output: SchemaRef,
+    /// with open grants
+    pub settings: Settings,
 }
 
 /// Shared by every worker of one run.
@@ -35,6 +42,10 @@ pub(crate) struct Shared {
     pub place: Place,
     pub opening: Opening,
     pub observer: Arc<dyn Observer>,
+    pub cancel: Cancel,
+    limit: Limit,
+    /// one for each transform, the last for the destination
+    healths: Vec<Health>,
     ledger: Mutex<Ledger>,
 }
 
@@ -54,11 +65,69 @@ impl Shared {
         parts: Arc<Parts>,
         place: Place,
         opening: Opening,
-        observer: Arc<dyn Observer>,
-        rejects: RejectsFile,
+        (observer, cancel): (Arc<dyn Observer>, Cancel),
+        (rejects, limit): (RejectsFile, Limit),
     ) -> Self {
         let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
-        Self { parts, place, opening, observer, ledger: Mutex::new(ledger) }
+        let steps = parts.transforms.iter().chain([&parts.destination]);
+        let healths = steps.map(|part| Health::new(part.name(), &part.key)).collect();
+        Self { parts, place, opening, observer, cancel, limit, healths, ledger: Mutex::new(ledger) }
+    }
+
+    /// Of a transform, or of the destination.
+    pub(crate) fn health(&self, stage: Option<usize>) -> &Health {
+        &self.healths[stage.unwrap_or(self.parts.transforms.len())]
+    }
+
+    /// Whom a transform's instance tells of its troubles.
+    pub(crate) fn care(&self, stage: usize) -> Care<'_> {
+        Care { part: &self.parts.transforms[stage], health: self.health(Some(stage)), observer: &self.observer }
+    }
+
+    /// A destination instance of its own, as `prepare` and `conclude` are due one.
+    pub(crate) async fn destination(&self) -> Result<DestinationInstance, Error> {
+        let part = &self.parts.destination;
+        let made = part.plugin.destination(&self.place.settings).await;
+        made.map_err(|error| part.destination_error(&error))
+    }
+
+    /// The error, unless somebody interrupted the wait for the plugin's next try.
+    pub(crate) fn interrupted_or(&self, error: Error) -> Error {
+        if self.cancel.is_cancelled() { Error::Interrupted } else { error }
+    }
+
+    /// Fails when more rows are rejected than the pipeline allows; the unit's are not in the ledger yet.
+    pub(crate) fn check_rejects(&self, unit: &UnitTally, rejects: &UnitRejects, when: When) -> Result<(), Error> {
+        let ledger = self.ledger();
+        let (rejected, read) = (ledger.rows.rejected + unit.rejected, ledger.rows.read + unit.read);
+        if !self.limit.is_over(rejected, read, when) {
+            return Ok(());
+        }
+        let limit = self.limit.to_string();
+        let file = ledger.rejects.intended_path().display().to_string();
+        Err(Error::TooManyRejects { rejected, read, limit, file, class: ledger.rejects.mostly_by(rejects) })
+    }
+
+    /// Every plugin in the order of the steps.
+    pub(crate) fn plugin_reports(&self) -> Vec<PluginReport> {
+        self.healths.iter().map(Health::report).collect()
+    }
+
+    /// Tells of log lines and metrics that went nowhere.
+    pub(crate) fn tell_drops(&self) {
+        for report in self.plugin_reports() {
+            let (lines, metrics) = (report.log_lines_dropped, report.metrics_dropped);
+            let mut told = Vec::new();
+            if lines > 0 {
+                told.push(format!("{lines} log lines over its rate were dropped"));
+            }
+            if metrics > 0 {
+                told.push(format!("{metrics} calls for metrics that it did not declare were dropped"));
+            }
+            if !told.is_empty() {
+                self.observer.event(Event::Warning(format!("plugin {}: {}", report.plugin, told.join(", "))));
+            }
+        }
     }
 
     /// A worker that panicked leaves whole numbers behind: the ledger stays usable.

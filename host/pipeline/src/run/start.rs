@@ -6,12 +6,14 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
 use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions, ResolvedQuery};
-use forcepump_sandbox::{DestinationInstance, Grants, Opened, Settings, Target, WriteMode};
+use forcepump_sandbox::{Opened, Settings, Target, WriteMode};
 
+use super::lane::Lane;
+use super::limit::Limit;
 use super::reader::Columns;
 use super::rejects::RejectsFile;
 use super::shared::{Parts, Place, Shared};
-use super::unit::Lane;
+use crate::cancel::Cancel;
 use crate::capability;
 use crate::chain::{self, Chain, Opening, Use, Way};
 use crate::error::Error;
@@ -36,12 +38,10 @@ pub(crate) struct Ready {
     pub skipped: Vec<SkippedField>,
     pub decode: DecodeOptions,
     pub lanes: u32,
-    pub stateful: bool,
     full: SchemaRef,
     kept: Vec<usize>,
     unfetched: BTreeSet<u32>,
     agreed: Vec<Opened>,
-    grants: Grants,
 }
 
 /// What the plugins agreed to when they were opened to plan.
@@ -77,7 +77,12 @@ impl Settled {
 }
 
 /// Opens, prepares and prunes; nothing is sent to Salesforce but describes.
-pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run_id: &str) -> Result<Ready, Error> {
+pub(crate) async fn prepare(
+    session: &Session,
+    observer: &Arc<dyn Observer>,
+    run_id: &str,
+    cancel: &Cancel,
+) -> Result<Ready, Error> {
     let mut query = session.resolve().await?;
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
@@ -85,7 +90,7 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
     let settled = settle(session, &parts, &full, &opening).await?;
     let Part { grant, limits, .. } = &parts.destination;
     let grants = capability::open("destination", grant, limits, session.pipeline().folder())?;
-    let settings = parts.destination.live_settings(grants.clone(), observer);
+    let settings = parts.destination.live_settings(grants, observer);
     let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
     let kept = settled.kept_columns(&prepared.takes, &full);
     query.keep_columns(&kept);
@@ -102,20 +107,18 @@ pub(crate) async fn prepare(session: &Session, observer: &Arc<dyn Observer>, run
             ..DecodeOptions::default()
         },
         lanes,
-        stateful,
         unfetched: (0..).take(full.fields().len()).filter(|number| !kept.contains(&(*number as usize))).collect(),
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),
         shared: Arc::new(Shared::new(
             parts,
-            Place { target, prepared, gate, output: chain.output },
+            Place { target, prepared, gate, output: chain.output, settings },
             opening,
-            Arc::clone(observer),
-            rejects,
+            (Arc::clone(observer), cancel.clone()),
+            (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
         )),
         query,
         full,
         kept,
-        grants,
     })
 }
 
@@ -209,13 +212,6 @@ impl Ready {
         Columns::new(&self.full, &self.kept, self.decode.batch_rows)
     }
 
-    /// A destination instance of its own, as `prepare` and `conclude` are due one.
-    pub(crate) async fn destination(&self) -> Result<DestinationInstance, Error> {
-        let part = &self.shared.parts.destination;
-        let settings = part.live_settings(self.grants.clone(), &self.shared.observer);
-        part.plugin.destination(&settings).await.map_err(|error| part.destination_error(&error))
-    }
-
     /// The instances of one worker, which must agree to what the planned ones did.
     pub(crate) async fn lane(&self, number: u32) -> Result<Lane, Error> {
         let shared = &self.shared;
@@ -229,6 +225,6 @@ impl Ready {
             agreed: Some(&self.agreed),
         };
         let links = chain::open(&way, live).await?.links;
-        Ok(Lane { number, links, destination: self.destination().await? })
+        Ok(Lane { number, links, destination: shared.destination().await? })
     }
 }

@@ -4,32 +4,23 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use forcepump_batch::{DecodedBatch, RowReject};
-use forcepump_sandbox::{DestinationInstance, Processed, WriteOutcome};
+use forcepump_sandbox::Processed;
 use tokio::sync::mpsc;
 
-use super::failure::Failure;
+use super::broken::Broken;
+use super::failure::{Again, Failure};
+use super::findings::Findings;
+use super::lane::Lane;
+use super::limit::When;
 use super::reader::{Piece, Reading};
 use super::refuse::Refuser;
-use super::rejects::UnitRejects;
+use super::rejects::{Party, UnitRejects};
+use super::retry::patiently;
 use super::shared::Shared;
 use super::tally::UnitTally;
 use crate::cancel::Cancel;
-use crate::chain::Link;
+use crate::error::Error;
 use crate::event::Event;
-
-/// How often a destination may ask for the same batch again.
-const MAX_WRITE_RETRIES: u32 = 5;
-/// The longest pause that a destination can ask for.
-const MAX_WRITE_PAUSE_MS: u32 = 30_000;
-/// The pause when a destination names none.
-const WRITE_PAUSE_MS: u32 = 500;
-
-/// The instances of one worker; a trap makes them unusable, and the run ends.
-pub(crate) struct Lane {
-    pub number: u32,
-    pub links: Vec<Link>,
-    pub destination: DestinationInstance,
-}
 
 /// A unit under way.
 pub(crate) struct Unit<'a> {
@@ -37,13 +28,31 @@ pub(crate) struct Unit<'a> {
     pub shared: &'a Shared,
     pub tally: UnitTally,
     pub rejects: UnitRejects,
+    /// what earlier tries of the unit found, and what this one finds
+    pub findings: &'a mut Findings,
+    /// set once a batch broke the destination: what broke it first
+    pub probing: Option<Broken>,
+    /// rows found to break the destination
+    pub bad_rows: u64,
+    /// the destination has taken a batch of this unit
+    pub wrote: bool,
     /// rows seen so far at the entrance of each transform, and of the destination
     seen: Vec<u64>,
 }
 
 impl<'a> Unit<'a> {
-    pub(crate) fn new(id: &'a str, shared: &'a Shared, stages: usize) -> Self {
-        Self { id, shared, tally: UnitTally::default(), rejects: UnitRejects::new(), seen: vec![0; stages + 1] }
+    pub(crate) fn new(id: &'a str, shared: &'a Shared, stages: usize, findings: &'a mut Findings) -> Self {
+        Self {
+            id,
+            shared,
+            tally: UnitTally::default(),
+            rejects: UnitRejects::new(),
+            findings,
+            probing: None,
+            bad_rows: 0,
+            wrote: false,
+            seen: vec![0; stages + 1],
+        }
     }
 
     /// Takes the pieces of a page until its end; gives what the page announced.
@@ -60,11 +69,22 @@ impl<'a> Unit<'a> {
                 Piece::Rows(decoded, bytes) => self.take_rows(lane, reading, decoded, bytes).await?,
                 Piece::End { records } => {
                     self.tally.read = records;
-                    return self.tally.check(self.id, announced).map_err(|text| Failure::source_data(text).again());
+                    return self.ended(announced).map_err(|failure| match failure.again {
+                        Again::Never => failure.again(),
+                        _ => failure,
+                    });
                 }
             }
         }
         Err(Failure::source_data(format!("page {} ended without its end; nothing of it was written", self.id)).again())
+    }
+
+    /// All rows went their way: whether the unit adds up, and can be committed.
+    pub(crate) fn ended(&self, announced: Option<u64>) -> Result<(), Failure> {
+        if let Some(broken) = &self.probing {
+            return Err(Failure::without_bad_rows(self.shared.parts.destination.destination_error(&broken.error)));
+        }
+        self.tally.check(self.id, announced).map_err(Failure::source_data)
     }
 
     async fn take_rows(
@@ -81,13 +101,14 @@ impl<'a> Unit<'a> {
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += decoded.rejects.len() as u64;
         for reject in &decoded.rejects {
-            self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched));
+            self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched), Party::Source);
         }
-        if decoded.batch.num_rows() == 0 {
-            return Ok(());
+        if decoded.batch.num_rows() > 0 {
+            let batch = reading.columns.widen(&decoded.batch)?;
+            self.pass(lane, 0, batch).await?;
         }
-        let batch = reading.columns.widen(&decoded.batch)?;
-        self.pass(lane, 0, batch).await
+        self.shared.check_rejects(&self.tally, &self.rejects, When::Batch)?;
+        Ok(())
     }
 
     /// Sends a batch through the transforms from number `first` on, and writes what comes out.
@@ -106,82 +127,95 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
+    /// A batch through one transform, but for rows that are known to break it.
     async fn transform(
         &mut self,
         lane: &mut Lane,
         stage: usize,
         batch: RecordBatch,
     ) -> Result<Vec<RecordBatch>, Failure> {
-        let part = &self.shared.parts.transforms[stage];
-        let first_row = self.seen[stage];
+        let first_row = self.entered(stage, batch.num_rows());
+        let mut out = Vec::new();
+        for stretch in self.findings.stretches(stage, first_row, batch.num_rows()) {
+            if let Some(poison) = stretch.bad {
+                self.refuse(Some(stage), &batch, first_row, &poison.rejects(stretch.offset, stretch.rows));
+                continue;
+            }
+            let (part, row) = (batch.slice(stretch.offset, stretch.rows), first_row + stretch.offset as u64);
+            out.extend(match self.attempt(lane, stage, &part, row).await? {
+                Ok(batches) => batches,
+                Err(broken) => self.mend(lane, stage, &part, row, broken).await?,
+            });
+        }
+        Ok(out)
+    }
+
+    /// One call of a transform, counted when it succeeds.
+    pub(super) async fn attempt(
+        &mut self,
+        lane: &mut Lane,
+        stage: usize,
+        batch: &RecordBatch,
+        first_row: u64,
+    ) -> Result<Result<Vec<RecordBatch>, Broken>, Failure> {
+        let shared = self.shared;
+        let part = &shared.parts.transforms[stage];
+        let link = &mut lane.links[stage];
+        let done = match patiently!(shared, link.process(batch.clone(), first_row)) {
+            Ok(done) => done,
+            Err(error) => {
+                return match Broken::of(error) {
+                    Ok(broken) => Ok(Err(broken)),
+                    Err(error) => Err(shared.interrupted_or(part.transform_error(&error)).into()),
+                };
+            }
+        };
+        shared.health(Some(stage)).passed(batch.num_rows());
+        link.took(shared.care(stage), batch.clone(), first_row).await?;
+        Ok(Ok(self.account(stage, batch, first_row, done)))
+    }
+
+    fn account(&mut self, stage: usize, batch: &RecordBatch, first_row: u64, done: Processed) -> Vec<RecordBatch> {
         let rows = batch.num_rows() as u64;
-        self.seen[stage] += rows;
-        let done = lane.links[stage].instance.process(batch.clone(), first_row).await;
-        let Processed { batches, rejects, filtered, replaced, .. } =
-            done.map_err(|error| part.transform_error(&error))?;
+        let Processed { batches, rejects, filtered, replaced, .. } = done;
         let out: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let refused = rejects.len() as u64;
         // A row that is left out stays filtered, also where another one is taken twice.
         let filtered = if replaced { rows.saturating_sub(out + refused) } else { filtered };
         self.tally.filtered += filtered;
         self.tally.added += (out + refused + filtered).saturating_sub(rows);
-        self.refuse(Some(stage), &batch, first_row, &rejects);
-        Ok(batches)
+        self.refuse(Some(stage), batch, first_row, &rejects);
+        batches
     }
 
-    pub(crate) async fn write(&mut self, lane: &mut Lane, batch: RecordBatch) -> Result<(), Failure> {
-        let stage = self.seen.len() - 1;
+    /// Rows come to a stage; gives the number of the first.
+    pub(super) fn entered(&mut self, stage: usize, rows: usize) -> u64 {
         let first_row = self.seen[stage];
-        let rows = batch.num_rows() as u64;
-        self.seen[stage] += rows;
-        let part = &self.shared.parts.destination;
-        let passing = self.passing(&batch)?;
-        for _ in 0..=MAX_WRITE_RETRIES {
-            let outcome = lane.destination.write(&passing).await;
-            match outcome.map_err(|error| part.destination_error(&error))? {
-                WriteOutcome::Accepted => {
-                    self.tally.written += rows;
-                    return Ok(());
-                }
-                WriteOutcome::Partial(mut rejects) => {
-                    self.tally.written += rows.saturating_sub(rejects.len() as u64);
-                    let gate = &self.shared.place.gate;
-                    rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
-                    self.refuse(None, &batch, first_row, &rejects);
-                    return Ok(());
-                }
-                WriteOutcome::Retry { after_ms, reason } => self.pause(after_ms, &reason).await,
-            }
-        }
-        Err(crate::Error::Destination {
-            plugin: part.name().to_owned(),
-            call: "write",
-            message: format!("asked for the same batch more than {MAX_WRITE_RETRIES} times"),
-        }
-        .into())
+        self.seen[stage] += rows as u64;
+        first_row
+    }
+
+    /// The stage after the last transform.
+    pub(super) fn destination_stage(&self) -> usize {
+        self.seen.len() - 1
     }
 
     /// The columns that may reach the destination.
-    fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {
+    pub(super) fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {
         let projected = self.shared.place.gate.project(batch);
         projected.map_err(|error| Failure::source_data(format!("a batch does not fit the destination: {error}")))
     }
 
-    async fn pause(&self, after_ms: Option<u32>, reason: &str) {
-        let wait = after_ms.unwrap_or(WRITE_PAUSE_MS).min(MAX_WRITE_PAUSE_MS);
-        self.shared.observer.event(Event::Warning(format!("the destination asks to wait {wait} ms: {reason}")));
-        tokio::time::sleep(std::time::Duration::from_millis(u64::from(wait))).await;
-    }
-
-    fn refuse(&mut self, stage: Option<usize>, batch: &RecordBatch, first_row: u64, rejects: &[RowReject]) {
-        let part = match stage {
-            Some(stage) => &self.shared.parts.transforms[stage],
-            None => &self.shared.parts.destination,
+    /// Rejects rows of a batch; `first_row` is the number of the batch's first row at that stage.
+    pub(super) fn refuse(&mut self, stage: Option<usize>, batch: &RecordBatch, first_row: u64, rejects: &[RowReject]) {
+        let (part, party) = match stage {
+            Some(stage) => (&self.shared.parts.transforms[stage], Party::Transform),
+            None => (&self.shared.parts.destination, Party::Destination),
         };
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += rejects.len() as u64;
         for reject in rejects {
-            self.rejects.push(&refuser.plugin(part, batch, first_row, reject));
+            self.rejects.push(&refuser.plugin(part, batch, first_row, reject), party);
         }
     }
 }
@@ -193,41 +227,64 @@ pub(crate) async fn run_page(
     shared: &Shared,
     reading: &Arc<Reading>,
     page: forcepump_salesforce::PageRef,
+    findings: &mut Findings,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let id = unit_id(page.index);
-    let mut unit = Unit::new(&id, shared, lane.links.len());
+    lane.begin_unit(shared).await?;
+    let mut unit = Unit::new(&id, shared, lane.links.len(), findings);
     begin(lane, shared, &id).await?;
     let mut pieces = super::reader::read(reading, page);
     let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;
     drop(pieces);
-    finish(lane, unit, taken.unwrap_or_else(|| Err(crate::Error::Interrupted.into()))).await
+    finish(lane, unit, taken.unwrap_or_else(|| Err(Error::Interrupted.into()))).await
 }
 
 /// Commits a unit whose rows are all written, or abandons it.
 pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
-    let part = &unit.shared.parts.destination;
+    let shared = unit.shared;
+    let taken = taken.and_then(|()| Ok(shared.check_rejects(&unit.tally, &unit.rejects, When::Unit)?));
     if let Err(failure) = taken {
-        // The first failure is what the operator needs; abandoning is the destination's chance to tidy.
-        let tidy = lane.destination.abandon().await.is_ok();
-        // What may have stayed in the destination must not be written a second time.
-        let failure = Failure { again: failure.again && tidy, ..failure };
-        if failure.again {
-            let (rows, bytes, reason) = (unit.tally.read, unit.tally.bytes, failure.error.to_string());
-            unit.shared.observer.event(Event::UnitRetried { unit: unit.id.to_owned(), rows, bytes, reason });
-        }
-        return Err(failure);
+        return Err(give_up(lane, unit, failure).await);
     }
-    unit.shared.ledger().rejects.append(&mut unit.rejects)?;
-    let token = lane.destination.commit().await.map_err(|error| part.destination_error(&error))?;
-    unit.shared.ledger().committed(token, &unit.tally);
-    unit.shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
+    shared.ledger().rejects.append(&mut unit.rejects)?;
+    let part = &shared.parts.destination;
+    let committed = patiently!(shared, lane.destination.commit());
+    let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
+    shared.ledger().committed(token, &unit.tally);
+    shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
     Ok(())
 }
 
+async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failure {
+    let shared = unit.shared;
+    if let Error::TooManyRejects { .. } = failure.error {
+        // The unit is not committed, but its reasons are what the operator has to look at.
+        if let Err(error) = shared.ledger().rejects.append(&mut unit.rejects) {
+            return error.into();
+        }
+    }
+    let in_unit = unit.probing.is_none();
+    // The first failure is what the operator needs; abandoning is the destination's chance to tidy.
+    let tidy = !in_unit || lane.destination.abandon().await.is_ok();
+    // What may have stayed in the destination must not be written a second time.
+    let again = if tidy { failure.again } else { Again::Never };
+    let failure = Failure { again, ..failure };
+    if failure.again != Again::Never {
+        let (rows, bytes) = (unit.tally.read, unit.tally.bytes);
+        let reason = match failure.again {
+            Again::Rows => format!("without {} rows that break the destination", unit.bad_rows),
+            _ => failure.error.to_string(),
+        };
+        shared.observer.event(Event::UnitRetried { unit: unit.id.to_owned(), rows, bytes, reason });
+    }
+    failure
+}
+
 pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<(), Failure> {
-    let begun = lane.destination.begin(&shared.place.target, &shared.place.prepared, id).await;
-    begun.map_err(|error| shared.parts.destination.destination_error(&error).into())
+    let place = &shared.place;
+    let begun = patiently!(shared, lane.destination.begin(&place.target, &place.prepared, id));
+    begun.map_err(|error| shared.interrupted_or(shared.parts.destination.destination_error(&error)).into())
 }
 
 /// The same page has the same unit id, however often it is tried.

@@ -158,5 +158,5 @@ fn one_switch_withholds_what_the_org_classifies() {
     let soql = plan["soql"].as_str().unwrap_or_default();
     assert!(!soql.contains("Email") && !soql.contains("Birthdate"), "not even fetched: {soql}");
     let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
-    assert_eq!(rows(&bench, &report).columns, ["Id", "LastName"]);
+    assert_eq!(guests::csv_rows(&bench, &report).columns, ["Id", "LastName"]);
 }

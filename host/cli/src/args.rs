@@ -68,6 +68,9 @@ pub enum Command {
     Preview(PreviewArgs),
     /// Run a pipeline
     Run(PipelineArgs),
+    /// List, show and try the ways into orgs
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
     /// Look at an org: its objects, fields, limits, and the rows of a query
     Org(OrgArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output
@@ -109,6 +112,25 @@ pub struct PreviewArgs {
     /// Rows to read from the source
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = DEFAULT_PREVIEW_ROWS)]
     pub rows: usize,
+}
+
+/// What can be done with connections.
+#[derive(Debug, Subcommand)]
+pub enum ConnectionCommand {
+    /// List the connections of the connections file
+    List,
+    /// Show one connection, and for each secret where it lies and whether it is there
+    Show {
+        /// Name of the connection [default: the only one of the connections file]
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Log in and say who, where, which versions, and what is left of the limits
+    Test {
+        /// Name of the connection [default: the only one of the connections file]
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
 }
 
 /// Arguments of `org`.

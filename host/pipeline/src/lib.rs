@@ -3,6 +3,7 @@
 mod cancel;
 mod capability;
 mod chain;
+mod connections;
 mod error;
 mod event;
 pub mod file;
@@ -21,6 +22,7 @@ mod session;
 mod source;
 
 pub use cancel::Cancel;
+pub use connections::{ConnectionSetting, ConnectionSummary, ConnectionTest, list_connections, show_connection};
 pub use error::{Error, ErrorClass};
 pub use event::{Event, Observer, Phase, Silent};
 pub use file::{

@@ -116,6 +116,10 @@ impl Org {
         Ok(Self { client: Client::new(resolved, config.http.options())? })
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Objects whose name or label holds `part`, case ignored; all without one.
     ///
     /// # Errors

@@ -101,6 +101,37 @@ impl ConnectionConfig {
         self.environment == Some(Environment::Demo)
     }
 
+    /// Where the org is, in words.
+    pub fn place(&self) -> String {
+        let environment = self.environment.map(|environment| match environment {
+            Environment::Production => "production".to_owned(),
+            Environment::Sandbox => "sandbox".to_owned(),
+            Environment::Demo => "demo (the embedded emulator)".to_owned(),
+        });
+        let domain = self.my_domain.as_ref().map(|domain| format!("{domain}.my.salesforce.com"));
+        let places = [environment, domain, self.url.clone(), self.instance_url.clone()];
+        places.into_iter().flatten().next().unwrap_or_else(|| "not named".to_owned())
+    }
+
+    /// What the login is given: key and value; of a secret its reference twice, to show and to resolve.
+    pub fn settings(&self) -> Vec<(&'static str, String, Option<&SecretRef>)> {
+        let plain = [("client_id", &self.client_id), ("username", &self.username), ("audience", &self.audience)];
+        let secrets = [
+            ("client_secret", &self.client_secret),
+            ("password", &self.password),
+            ("security_token", &self.security_token),
+            ("private_key", &self.private_key),
+            ("refresh_token", &self.refresh_token),
+            ("access_token", &self.access_token),
+        ];
+        let plain = plain.into_iter().filter_map(|(key, value)| Some((key, value.clone()?, None)));
+        let secrets = secrets.into_iter().filter_map(|(key, secret)| {
+            let secret = secret.as_ref()?;
+            Some((key, secret.to_string(), Some(secret)))
+        });
+        plain.chain(secrets).collect()
+    }
+
     /// Checks the settings and reads the secrets. `name` is the connection's name, `folder` that of its file.
     pub fn resolve(&self, name: &str, folder: &Path) -> Result<ResolvedConnection> {
         self.resolve_inner(folder)

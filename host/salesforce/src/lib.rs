@@ -22,6 +22,7 @@ mod credentials;
 mod describe;
 mod error;
 mod http;
+mod identity;
 mod jwt;
 mod limits;
 mod oauth;
@@ -46,6 +47,7 @@ pub use connection::{ConnectionConfig, DEFAULT_API_VERSION, Environment, Resolve
 pub use credentials::AuthMethod;
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};
 pub use error::{Error, ErrorKind, Result};
+pub use identity::Identity;
 pub use limits::{ApiVersion, Limit, Limits};
 pub use options::{ClientOptions, HttpSettings};
 pub use rest_query::RecordPage;

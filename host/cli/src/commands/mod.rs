@@ -1,5 +1,6 @@
 //! The commands: each takes its arguments, does its work through the pipeline crate, and answers with a code.
 
+mod connection;
 mod emulator;
 mod explain;
 mod org;
@@ -64,6 +65,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Check(args) => interruptible(explain::check(context, &args)).await,
         Command::Plan(args) => interruptible(explain::plan(context, &args)).await,
         Command::Preview(args) => explain::preview(context, &args).await,
+        Command::Connection(command) => interruptible(connection::connection(context, &command)).await,
         Command::Org(args) => interruptible(org::org(context, &args)).await,
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),

@@ -1,5 +1,6 @@
 //! Results in words: tables, plans, previews, summaries. Nothing here prints.
 
+pub mod connection;
 pub mod numbers;
 pub mod org;
 pub mod plan;

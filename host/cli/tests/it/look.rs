@@ -1,4 +1,4 @@
-//! `org`: an org looked at from the terminal.
+//! `org` and `connection`: an org looked at from the terminal, and the way into it.
 
 use crate::harness::{Bench, Org};
 
@@ -58,4 +58,45 @@ fn what_cannot_be_asked_is_answered_with_the_way_out() {
     bench.run(&["org", "limits", "--connection", "org"]).ends(0);
     let demo = bench.run(&["org", "--connection", "other", "query", "SELECT COUNT() FROM Contact"]).ends(0);
     assert_eq!(demo.stdout.trim_end(), "793 rows");
+}
+
+#[test]
+fn a_connection_is_tried_and_its_secret_is_never_shown() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let who = org.emulator().credentials().clone();
+    let tested = bench.run(&["connection", "test"]).ends(0);
+    for text in ["org: logged in", &who.username, "DailyApiRequests: ", "the org offers up to 67.0"] {
+        assert!(tested.stdout.contains(text), "{text}: {tested:?}");
+    }
+    let listed = bench.run(&["connection", "list"]).ends(0);
+    assert!(listed.stdout.contains("client-credentials"), "{listed:?}");
+    let shown = bench.run(&["connection", "show", "org"]).ends(0);
+    assert!(shown.stdout.contains("env:FORCEPUMP_TEST_SECRET (there)"), "{shown:?}");
+    let text = bench.read("connections.toml").replace("FORCEPUMP_TEST_SECRET", "NOT_THERE");
+    bench.write(
+        "connections.toml",
+        &format!(
+            "{text}[plain]\nurl = \"{}\"\nauth = \"access-token\"\naccess_token = \"{}\"\n",
+            who.instance_url, who.access_token
+        ),
+    );
+    let shown = bench.run(&["connection", "show", "org", "--json"]).ends(0).json();
+    assert_eq!(shown["settings"][1]["found"], false, "{shown}");
+    let listed = bench.run(&["connection", "list"]).ends(0);
+    assert!(listed.stdout.contains("client_secret") && listed.stdout.contains("access_token"), "{listed:?}");
+    let plain = bench.run(&["connection", "show", "plain"]).ends(0);
+    assert!(plain.stdout.contains("(plain text, refused) (not found)"), "{plain:?}");
+    for said in [&tested, &shown_text(&shown), &listed, &plain] {
+        let said = format!("{said:?}");
+        assert!(!said.contains(&who.client_secret) && !said.contains(&who.access_token), "{said}");
+    }
+    let refused = bench.run(&["connection", "test", "org"]).ends(2);
+    assert!(refused.stderr.contains("NOT_THERE, which is not set"), "{refused:?}");
+    let unknown = bench.run(&["connection", "test", "prod"]).ends(2);
+    assert!(unknown.stderr.contains("it has: org, plain"), "{unknown:?}");
+}
+
+fn shown_text(value: &serde_json::Value) -> crate::harness::Ran {
+    crate::harness::Ran { code: 0, stdout: value.to_string(), stderr: String::new() }
 }

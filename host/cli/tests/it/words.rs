@@ -5,7 +5,9 @@ use crate::harness::Bench;
 #[test]
 fn help_lists_commands_and_exit_codes_on_standard_output() {
     let help = Bench::new().run(&["--help"]).ends(0);
-    for word in ["demo", "check", "plan", "preview", "run", "org", "emulator", "schema", "plugin", "completions"] {
+    for word in
+        ["demo", "check", "plan", "preview", "run", "connection", "org", "emulator", "schema", "plugin", "completions"]
+    {
         assert!(help.stdout.contains(&format!("\n  {word}")), "{word}: {}", help.stdout);
     }
     assert!(help.stdout.contains("  3  ok, but rows were rejected"), "{}", help.stdout);

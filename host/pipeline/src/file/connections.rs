@@ -40,6 +40,11 @@ impl Connections {
         })
     }
 
+    /// The connections by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ConnectionConfig)> {
+        self.entries.iter().map(|(name, config)| (name.as_str(), config))
+    }
+
     /// The name given, or that of the only connection.
     ///
     /// # Errors

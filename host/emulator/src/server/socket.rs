@@ -32,6 +32,29 @@ impl Ending {
     }
 }
 
+/// Headers whose names Salesforce spells otherwise than a capital after each hyphen (recorded responses).
+const SPELLINGS: [(&[u8], &[u8]); 3] = [
+    (b"\r\nSforce-Numberofrecords:", b"\r\nSforce-NumberOfRecords:"),
+    (b"\r\nWww-Authenticate:", b"\r\nWWW-Authenticate:"),
+    (b"\r\nEtag:", b"\r\nETag:"),
+];
+
+/// The head of a response in Salesforce's spelling; none when there is nothing to change. As long as before, so that
+/// the writer above counts right.
+fn respelled(written: &[u8]) -> Option<Vec<u8>> {
+    if !written.starts_with(b"HTTP/1.") {
+        return None;
+    }
+    let end = memchr::memmem::find(written, b"\r\n\r\n")?;
+    let mut head: Option<Vec<u8>> = None;
+    for (ours, theirs) in SPELLINGS {
+        if let Some(at) = memchr::memmem::find(&written[..end], ours) {
+            head.get_or_insert_with(|| written.to_vec())[at..at + theirs.len()].copy_from_slice(theirs);
+        }
+    }
+    head
+}
+
 /// The server's end of one connection.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -62,7 +85,10 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        match respelled(buf) {
+            Some(head) => Pin::new(&mut self.stream).poll_write(cx, &head),
+            None => Pin::new(&mut self.stream).poll_write(cx, buf),
+        }
     }
 
     fn poll_write_vectored(
@@ -70,6 +96,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(head) = bufs.first().and_then(|first| respelled(first)) {
+            return Pin::new(&mut self.stream).poll_write(cx, &head);
+        }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -92,5 +121,20 @@ impl AsyncWrite for Socket {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_is_respelled_and_the_body_is_not() {
+        let text = b"HTTP/1.1 200 OK\r\nSforce-Numberofrecords: 3\r\nEtag: x\r\n\r\n\r\nEtag: y";
+        let expected = b"HTTP/1.1 200 OK\r\nSforce-NumberOfRecords: 3\r\nETag: x\r\n\r\n\r\nEtag: y";
+        assert_eq!(respelled(text).as_deref(), Some(expected.as_slice()));
+        for unchanged in [&b"HTTP/1.1 200 OK\r\nDate: x\r\n\r\n"[..], b"\r\nEtag: y\r\n\r\n", b"HTTP/1.1 200", b""] {
+            assert_eq!(respelled(unchanged), None);
+        }
     }
 }

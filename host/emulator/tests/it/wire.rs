@@ -197,3 +197,14 @@ async fn the_log_and_the_credentials_line() {
         assert!(line[key].is_string(), "{key}");
     }
 }
+
+#[tokio::test]
+async fn headers_are_spelled_as_salesforce_spells_them() {
+    let org = Org::demo().await;
+    let id = org.complete("SELECT Id FROM Account").await;
+    let line = format!("GET /services/data/v62.0/jobs/query/{id}/results?maxRecords=500");
+    let (head, _) = exchange(&org, &request(&org, &line, "")).await.unwrap();
+    for name in ["\r\nSforce-NumberOfRecords: 500\r\n", "\r\nSforce-Locator: ", "\r\nSforce-Limit-Info: api-usage="] {
+        assert!(head.contains(name), "{name}: {head}");
+    }
+}

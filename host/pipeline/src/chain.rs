@@ -16,6 +16,8 @@ use crate::part::Part;
 pub(crate) struct Opening {
     pub feed: String,
     pub run_id: String,
+    /// the run id that transforms see; the same in every repeatable run
+    pub shown_run_id: String,
     pub as_of_micros: i64,
 }
 
@@ -53,7 +55,7 @@ pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) ->
             input: Arc::clone(&input),
             feed: way.opening.feed.clone(),
             lane: way.lane,
-            run_id: way.opening.run_id.clone(),
+            run_id: way.opening.shown_run_id.clone(),
             as_of_micros: way.opening.as_of_micros,
             saved: None,
         };

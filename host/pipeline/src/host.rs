@@ -1,7 +1,8 @@
 //! What every pipeline of one process shares: the sandbox engine and the plugins that come with the binary.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use forcepump_sandbox::{Engine, EngineOptions, Plugin};
 
@@ -11,12 +12,24 @@ use crate::file::nearest;
 /// Gives a first-party component by its short name.
 pub type Builtin = fn(&str) -> Option<&'static [u8]>;
 
+/// What an engine does beside running plugins; each costs speed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EngineKind {
+    /// floating-point results are bit-equal on every machine
+    pub repeatable: bool,
+    /// counts what plugins execute
+    pub fuel: bool,
+}
+
 /// Engine and first-party plugins; cheap to clone.
 #[derive(Clone)]
 pub struct Host(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
+    /// the other kinds, made when a pipeline needs them
+    others: Mutex<BTreeMap<EngineKind, Engine>>,
+    cache_dir: Option<PathBuf>,
     builtin: Builtin,
     names: Vec<&'static str>,
 }
@@ -27,13 +40,8 @@ impl Host {
     /// # Errors
     /// [`Error::Plugin`] when the engine cannot be set up.
     pub fn new(builtin: Builtin, names: &[&'static str], cache_dir: Option<PathBuf>) -> Result<Self, Error> {
-        let options = EngineOptions { cache_dir, ..EngineOptions::default() };
-        let engine = Engine::new(options).map_err(|error| Error::Plugin {
-            plugin: "(engine)".to_owned(),
-            call: "start",
-            message: error.to_string(),
-        })?;
-        Ok(Self(Arc::new(Shared { engine, builtin, names: names.to_vec() })))
+        let engine = engine(EngineKind::default(), cache_dir.clone())?;
+        Ok(Self(Arc::new(Shared { engine, others: Mutex::default(), cache_dir, builtin, names: names.to_vec() })))
     }
 
     /// The sandbox engine.
@@ -47,12 +55,36 @@ impl Host {
     /// # Errors
     /// [`Error::Input`] when there is no such plugin, [`Error::Plugin`] when it does not load.
     pub fn load_plugin(&self, key: &str, plugin: &str, folder: &Path) -> Result<Plugin, Error> {
+        self.load_plugin_on(EngineKind::default(), key, plugin, folder)
+    }
+
+    /// The same, on an engine of that kind.
+    pub(crate) fn load_plugin_on(
+        &self,
+        kind: EngineKind,
+        key: &str,
+        plugin: &str,
+        folder: &Path,
+    ) -> Result<Plugin, Error> {
         let bytes = self.component(key, plugin, folder)?;
-        self.0.engine.load(plugin, &bytes).map_err(|error| Error::Plugin {
+        self.engine_of(kind)?.load(plugin, &bytes).map_err(|error| Error::Plugin {
             plugin: plugin.to_owned(),
             call: "load",
             message: error.to_string(),
         })
+    }
+
+    fn engine_of(&self, kind: EngineKind) -> Result<Engine, Error> {
+        if kind == EngineKind::default() {
+            return Ok(self.0.engine.clone());
+        }
+        let mut others = self.0.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = others.get(&kind) {
+            return Ok(engine.clone());
+        }
+        let made = engine(kind, self.0.cache_dir.clone())?;
+        others.insert(kind, made.clone());
+        Ok(made)
     }
 
     fn component(&self, key: &str, plugin: &str, folder: &Path) -> Result<Vec<u8>, Error> {
@@ -75,6 +107,15 @@ impl Host {
             "no first-party plugin is named `{plugin}`{meant}; there are {known}; a plugin of your own is named by its path, for example \"./{plugin}.wasm\""
         )
     }
+}
+
+fn engine(kind: EngineKind, cache_dir: Option<PathBuf>) -> Result<Engine, Error> {
+    let EngineKind { repeatable, fuel } = kind;
+    Engine::new(EngineOptions { cache_dir, repeatable, fuel }).map_err(|error| Error::Plugin {
+        plugin: "(engine)".to_owned(),
+        call: "start",
+        message: error.to_string(),
+    })
 }
 
 fn looks_like_path(plugin: &str) -> bool {

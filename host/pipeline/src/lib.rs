@@ -8,6 +8,8 @@ mod error;
 mod event;
 pub mod file;
 mod firewall;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod head;
 mod health;
 mod host;

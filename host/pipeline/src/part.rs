@@ -6,12 +6,12 @@ use std::sync::Arc;
 use forcepump_sandbox::{CallError, Grants, Level, LogLine, LogSink, Plugin, PluginError, Settings};
 use serde_json::Value;
 
-use crate::capability;
+use crate::capability::{self, Ambient};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::file::{BadBatch, ConfigSecrets, DestinationStep, Grant, PluginLimits, Problem, TransformStep};
 use crate::firewall::Rules;
-use crate::host::Host;
+use crate::host::{EngineKind, Host};
 
 /// What a step of the file says about its plugin.
 pub(crate) struct Step<'a> {
@@ -82,15 +82,17 @@ pub(crate) struct Part {
 
 impl Part {
     /// Loads the plugin, checks its configuration against its schema, and what it asks for against the grants.
-    pub(crate) fn load(host: &Host, step: &Step<'_>, folder: &Path) -> Result<Self, Error> {
-        let plugin = host.load_plugin(&format!("{}.plugin", step.key), step.plugin, folder)?;
+    /// `fixed`: what a repeatable run shows of clock and random bytes.
+    pub(crate) fn load(host: &Host, step: &Step<'_>, folder: &Path, fixed: Option<Ambient>) -> Result<Self, Error> {
+        let kind = EngineKind { repeatable: fixed.is_some(), fuel: step.limits.fuel.is_some() };
+        let plugin = host.load_plugin_on(kind, &format!("{}.plugin", step.key), step.plugin, folder)?;
         step.check_role(&plugin)?;
         let shown_config = json_of(step.config);
         let config = ConfigSecrets::resolve(&shown_config, folder)
             .map_err(|error| Error::input(format!("{}.config{}", step.key, dotted(&error.pointer)), error.message))?;
         plugin.check_config(&config).map_err(|problems| config_problems(&step.key, &problems))?;
         let settings = Settings {
-            grants: capability::dry(&step.key, step.grant, step.limits, folder)?,
+            grants: capability::dry(&step.key, step.grant, step.limits, folder, fixed.unwrap_or(Ambient::SYSTEM))?,
             limits: capability::limits(step.limits),
             ..Settings::default()
         };

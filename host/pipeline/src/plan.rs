@@ -135,7 +135,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
         expected_calls: expected_calls(source.max_records),
-        notes: notes(),
+        notes: notes(session, &parts),
     })
 }
 
@@ -147,11 +147,26 @@ fn expected_calls(max_records: Option<u32>) -> String {
     format!("1 login, 1 to create the job, 1 a poll (0.2 s apart at first, 5 s at most), {pages}, 1 to delete the job")
 }
 
-fn notes() -> Vec<String> {
-    vec![
+fn notes(session: &Session, parts: &Parts) -> Vec<String> {
+    let mut notes = vec![
         "the destination may take fewer columns when the run prepares it; what it does not take is not fetched"
             .to_owned(),
-    ]
+    ];
+    if session.is_repeatable() {
+        notes.push("repeatable: one worker, the clock stands still, random bytes are seeded".to_owned());
+        notes.extend(parts.transforms.iter().chain([&parts.destination]).filter_map(unrepeatable));
+    }
+    notes
+}
+
+/// What a repeatable run cannot fix.
+fn unrepeatable(part: &Part) -> Option<String> {
+    let name = part.name();
+    match (part.grant.http.is_empty(), part.plugin.description().deterministic) {
+        (false, _) => Some(format!("plugin {name} may send requests, whose answers are not repeatable")),
+        (true, false) => Some(format!("plugin {name} says of itself that it is not deterministic")),
+        (true, true) => None,
+    }
 }
 
 fn columns(schema: &Schema) -> Vec<PlanColumn> {

@@ -7,11 +7,11 @@ use forcepump_salesforce::{Client, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
 
 use crate::cancel::Cancel;
-use crate::capability;
+use crate::capability::{self, Ambient};
 use crate::chain::Opening;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::file::{Connections, Pipeline, find_connections_file};
+use crate::file::{Connections, Pipeline, find_connections_file, parse_moment};
 use crate::host::Host;
 use crate::part::{Part, Step};
 use crate::plan::{self, Plan};
@@ -22,6 +22,9 @@ use crate::run::shared::Parts;
 
 /// Rows of a batch at most when plugins may choose: beyond it memory grows and nothing gets faster.
 const MAX_PREFERRED_ROWS: usize = 65_536;
+
+/// The run id that transforms see in a repeatable run; destinations see the real one, by which they know a unit again.
+const REPEATABLE_RUN: &str = "repeatable";
 
 /// How to reach the embedded emulator, for connections with `environment = "demo"`.
 #[derive(Debug, Clone)]
@@ -142,7 +145,8 @@ impl Session {
     /// Loads every plugin and checks its configuration.
     pub(crate) fn parts(&self) -> Result<Parts, Error> {
         let file = &self.pipeline.file;
-        let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder());
+        let fixed = self.fixed().map(|(as_of, seed)| Ambient::fixed(as_of, seed));
+        let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder(), fixed);
         let transforms = file
             .transform
             .iter()
@@ -156,8 +160,20 @@ impl Session {
         Opening {
             feed: object.to_owned(),
             run_id: run_id.to_owned(),
-            as_of_micros: chrono::Utc::now().timestamp_micros(),
+            shown_run_id: if self.is_repeatable() { REPEATABLE_RUN.to_owned() } else { run_id.to_owned() },
+            as_of_micros: self.fixed().map_or_else(|| chrono::Utc::now().timestamp_micros(), |(as_of, _)| as_of),
         }
+    }
+
+    /// Whether the same input is to give the same bytes.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.pipeline.file.repeatable.is_some()
+    }
+
+    /// The moment and the seed of a repeatable run; the file was validated.
+    fn fixed(&self) -> Option<(i64, u64)> {
+        let repeatable = self.pipeline.file.repeatable.as_ref()?;
+        Some((parse_moment(&repeatable.as_of).unwrap_or_default(), repeatable.seed))
     }
 
     /// Rows per batch: the file's word, else what the plugins prefer, else the default.

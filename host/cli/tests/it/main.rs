@@ -19,6 +19,7 @@ mod outcome;
 mod outputs;
 mod pipelines;
 mod proxy;
+mod repeatable;
 mod shapes;
 mod tables;
 mod words;

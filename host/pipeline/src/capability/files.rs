@@ -1,5 +1,8 @@
 //! File sinks of the transfer crate, offered to the sandbox.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
 use arrow_array::RecordBatch;
 use forcepump_sandbox as sandbox;
 use forcepump_transfer::files;
@@ -19,8 +22,36 @@ impl sandbox::FileProvider for Folder {
     }
 }
 
-/// A folder that is granted, but not opened: enough to plan with; creating anything in it opens it.
-pub struct Unopened(pub std::path::PathBuf);
+/// Opens a folder under a quota of bytes, which all that is made of it shares.
+pub fn root(path: &Path, quota_bytes: Option<u64>) -> Result<files::Root, files::FileError> {
+    let root = files::Root::open(path)?;
+    Ok(match quota_bytes {
+        Some(bytes) => root.with_quota(bytes),
+        None => root,
+    })
+}
+
+/// A folder that is granted, but not opened: enough to plan with; creating anything in it opens it, once.
+pub struct Unopened {
+    path: PathBuf,
+    quota_bytes: Option<u64>,
+    opened: Mutex<Option<files::Root>>,
+}
+
+impl Unopened {
+    /// Touches nothing.
+    pub fn new(path: PathBuf, quota_bytes: Option<u64>) -> Self {
+        Self { path, quota_bytes, opened: Mutex::new(None) }
+    }
+
+    fn root(&self) -> Result<files::Root, files::FileError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*opened {
+            Some(root) => Ok(root.clone()),
+            None => Ok(opened.insert(root(&self.path, self.quota_bytes)?).clone()),
+        }
+    }
+}
 
 impl sandbox::FileProvider for Unopened {
     fn create(
@@ -29,7 +60,7 @@ impl sandbox::FileProvider for Unopened {
         format: sandbox::FileFormat,
         compression: sandbox::FileCompression,
     ) -> Result<Box<dyn sandbox::FileSink>, sandbox::FileError> {
-        Folder(files::Root::open(&self.0).map_err(refusal)?).create(path, format, compression)
+        Folder(self.root().map_err(refusal)?).create(path, format, compression)
     }
 }
 

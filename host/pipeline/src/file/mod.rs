@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 
 pub use connections::{Connections, connections_schema, find_connections_file};
 pub use parse::{FileError, nearest, parse_pipeline};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use secrets::check_secret;
+pub(crate) use secrets::resolve_secret;
 pub use secrets::{ConfigSecrets, SecretError};
-pub use validate::{Problem, parse_share, validate};
+pub use validate::{Problem, parse_moment, parse_share, validate};
 
 /// Rows per batch when the file says nothing: large enough to hide the border's cost, small enough to stay in cache.
 pub const DEFAULT_BATCH_ROWS: usize = 8_192;

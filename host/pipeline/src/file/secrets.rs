@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use forcepump_salesforce::SecretRef;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 /// The key that marks a reference: a table with this key alone.
@@ -53,11 +53,30 @@ fn resolve_at(value: &Value, folder: &Path, pointer: &str) -> Result<Value, Secr
 }
 
 fn resolve_one(reference: &str, folder: &Path, pointer: &str) -> Result<Value, SecretError> {
-    let fault = |message: String| SecretError { pointer: pointer.to_owned(), message };
-    let parsed = SecretRef::parse(reference);
-    parsed.check(MARK).map_err(|error| fault(error.to_string()))?;
-    let secret = parsed.resolve(MARK, folder).map_err(|error| fault(error.to_string()))?;
+    let secret = resolve_secret(reference, folder);
+    let secret = secret.map_err(|error| SecretError { pointer: pointer.to_owned(), ..error })?;
     Ok(Value::String(secret.expose_secret().to_owned()))
+}
+
+/// The secret of one reference; `file:` paths start at `folder`.
+///
+/// # Errors
+/// Why there is none, never with the text of what is no reference.
+pub(crate) fn resolve_secret(reference: &str, folder: &Path) -> Result<SecretString, SecretError> {
+    check_secret(reference)?;
+    SecretRef::parse(reference).resolve(MARK, folder).map_err(|error| fault(&error))
+}
+
+/// Refuses what is no reference.
+///
+/// # Errors
+/// The expected form, without the text: it may be a secret.
+pub(crate) fn check_secret(reference: &str) -> Result<(), SecretError> {
+    SecretRef::parse(reference).check(MARK).map_err(|error| fault(&error))
+}
+
+fn fault(error: &forcepump_salesforce::Error) -> SecretError {
+    SecretError { pointer: String::new(), message: error.to_string() }
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub fn validate(file: &PipelineFile) -> Vec<Problem> {
     {
         problems.push(Problem::new("max_rejects", message));
     }
+    if let Some(repeatable) = &file.repeatable
+        && let Err(message) = parse_moment(&repeatable.as_of)
+    {
+        problems.push(Problem::new("repeatable.as_of", message));
+    }
     check_source(&file.source, &mut problems);
     for (index, step) in file.transform.iter().enumerate() {
         let key = format!("transform[{index}]");
@@ -38,6 +43,18 @@ pub fn validate(file: &PipelineFile) -> Vec<Problem> {
     check_limits("destination", &file.destination.limits, &mut problems);
     check_destination(&file.destination, &mut problems);
     problems
+}
+
+/// A moment such as `2024-06-30T00:00:00Z`, in microseconds since the epoch.
+///
+/// # Errors
+/// What is wrong and the expected form.
+pub fn parse_moment(text: &str) -> Result<i64, String> {
+    let moment = chrono::DateTime::parse_from_rfc3339(text.trim());
+    moment.map(|moment| moment.timestamp_micros()).map_err(|error| {
+        let shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+        format!("`{shown}` is no moment ({error}); write date, time and zone, for example \"2024-06-30T00:00:00Z\"")
+    })
 }
 
 /// A share such as `0.5%`, in millionths of a percent.
@@ -225,6 +242,13 @@ mod tests {
         assert_eq!(problems_of(&text("mode='merge'"))[0].key, "destination.keys");
         assert_eq!(problems_of(&text("keys=['Id']"))[0].key, "destination.keys");
         assert!(problems_of(&text("mode='merge'\nkeys=['Id']")).is_empty());
+    }
+
+    #[test]
+    fn moments_have_a_zone() {
+        assert_eq!(parse_moment("1970-01-01T00:00:01Z"), Ok(1_000_000));
+        assert_eq!(parse_moment("1970-01-01T02:00:00+02:00"), Ok(0));
+        assert!(parse_moment("2024-06-30").is_err() && parse_moment("2024-06-30T00:00:00").is_err());
     }
 
     #[test]

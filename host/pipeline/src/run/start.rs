@@ -89,7 +89,10 @@ pub(crate) async fn prepare(
     let full = Arc::clone(&query.schema);
     let settled = settle(session, &parts, &full, &opening).await?;
     let Part { grant, limits, .. } = &parts.destination;
-    let grants = capability::open("destination", grant, limits, session.pipeline().folder())?;
+    let grants = {
+        let dry = &parts.destination.settings.grants;
+        capability::open("destination", grant, limits, session.pipeline().folder(), dry)?
+    };
     let settings = parts.destination.live_settings(grants, observer);
     let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
     let kept = settled.kept_columns(&prepared.takes, &full);
@@ -98,7 +101,7 @@ pub(crate) async fn prepare(
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
-    let lanes = if stateful { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) };
+    let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) };
     Ok(Ready {
         skipped: query.skipped.iter().map(SkippedField::from).collect(),
         decode: DecodeOptions {

@@ -33,6 +33,17 @@ pub struct OriginGrant {
     pub private_addresses: bool,
 }
 
+impl OriginGrant {
+    /// Whether the grant can be kept; [`super::Client::new`] asks the same.
+    ///
+    /// # Errors
+    /// [`HttpSetupError::Grant`] with what is wrong and what is expected.
+    pub fn check(&self) -> Result<(), HttpSetupError> {
+        let checked = Entry::try_check(self).map(drop);
+        checked.map_err(|reason| HttpSetupError::Grant { name: self.name.clone(), reason })
+    }
+}
+
 /// What the host adds to a request; no guest sees it.
 #[derive(Clone)]
 pub enum Credential {

@@ -23,8 +23,11 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// An operating system's error about `path`.
+    /// An operating system's error about `path`; a refusal of ours that travelled inside one stays what it was.
     pub(crate) fn io(path: &str, error: &io::Error) -> Self {
+        if let Some(own) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            return own.clone();
+        }
         Self::Io(format!("cannot write \"{path}\": {error}"))
     }
 }

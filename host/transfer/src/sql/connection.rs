@@ -11,7 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{OpenFlags, types::Value as Stored};
 
 use super::guard::Guard;
-use super::{InsertOptions, Inserted, Rows, SqlError, Value, insert, query};
+use super::{InsertOptions, Inserted, Rows, SqlError, Value, functions, insert, query};
 
 /// Scheme of the only kind of DSN so far.
 const SQLITE_SCHEME: &str = "sqlite:";
@@ -20,8 +20,15 @@ const SQLITE_SCHEME: &str = "sqlite:";
 const BUSY_WAIT: Duration = Duration::from_secs(3);
 /// How long one call may compute, unless set otherwise.
 const CALL_MAX_DURATION: Duration = Duration::from_secs(60);
-/// SQLite's virtual machine steps between two looks at the clock: well under a millisecond.
-const STEPS_PER_CLOCK_LOOK: i32 = 10_000;
+/// SQLite's virtual machine steps between two looks at the clock. Few, because a single step may work through a value of
+/// many megabytes; a look costs less than a step.
+const STEPS_PER_CLOCK_LOOK: i32 = 100;
+/// Longest pattern of LIKE and GLOB: one step compares it at every place of a value, and no clock is looked at meanwhile.
+const PATTERN_MAX_BYTES: i32 = 256;
+/// Most arguments of a function: some of JSON's work through the whole value for each, within one step.
+const FUNCTION_ARGUMENTS_MAX_COUNT: i32 = 100;
+/// The part of a call's time that may go by waiting for another writer.
+const BUSY_SHARE: u32 = 2;
 /// Largest value, row or statement text.
 pub(crate) const VALUE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Longest statement.
@@ -62,6 +69,8 @@ impl Connection {
     #[must_use]
     pub fn with_call_limit(mut self, limit: Duration) -> Self {
         self.clock.limit = limit;
+        // Setting the wait cannot fail: it calls no file and no statement.
+        let _ = self.db.busy_timeout(BUSY_WAIT.min(limit / BUSY_SHARE));
         self
     }
 
@@ -81,6 +90,9 @@ impl Connection {
         db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
         db.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(VALUE_MAX_BYTES).unwrap_or(i32::MAX))?;
         db.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, STATEMENT_MAX_BYTES)?;
+        db.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_MAX_BYTES)?;
+        db.set_limit(Limit::SQLITE_LIMIT_FUNCTION_ARG, FUNCTION_ARGUMENTS_MAX_COUNT)?;
+        functions::register(db)?;
         // Reads the header, so that a file that is no database is told now.
         db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let guard = self.guard.clone();

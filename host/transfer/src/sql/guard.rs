@@ -45,7 +45,7 @@ impl Guard {
         if self.host_speaks.load(Ordering::Relaxed) {
             return Authorization::Allow;
         }
-        match refusal(&context.action) {
+        match refusal(&context.action).or_else(|| temporary(context)) {
             None => Authorization::Allow,
             Some(why) => {
                 *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
@@ -53,6 +53,18 @@ impl Guard {
             }
         }
     }
+}
+
+/// `CREATE TABLE temp.x` comes as the creation of a table like any other, in another database. Nothing can be in there
+/// unless it was created, and ALTER looks there on its own account: so it is enough to refuse what creates.
+fn temporary(context: &AuthContext<'_>) -> Option<String> {
+    use AuthAction as A;
+    let creates = matches!(
+        context.action,
+        A::CreateTable { .. } | A::CreateIndex { .. } | A::CreateView { .. } | A::AlterTable { .. }
+    );
+    let is_temporary = context.database_name.is_some_and(|name| name.eq_ignore_ascii_case("temp"));
+    (creates && is_temporary).then(|| "not allowed on a granted connection: the temporary database".to_owned())
 }
 
 /// Why an action is refused; none when it is allowed.

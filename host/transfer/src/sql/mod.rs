@@ -32,6 +32,7 @@
 mod bind;
 mod connection;
 mod error;
+mod functions;
 mod guard;
 mod insert;
 mod query;

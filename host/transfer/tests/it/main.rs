@@ -1,5 +1,7 @@
 //! Drives the crate as the pipeline does, and reads everything back with readers of others.
 
+mod attacks;
+mod credentials;
 mod folders;
 mod formats;
 mod guard;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use forcepump_transfer::http::{Client, Credential, Method, OriginGrant, Request, Resolver, Resolving};
+use forcepump_transfer::http::{Client, Credential, HttpError, Method, OriginGrant, Request, Resolver, Resolving};
 
 /// A request as it came: the head's lines and the body.
 #[derive(Debug, Clone)]
@@ -162,5 +162,13 @@ impl Resolver for Names {
         let mut answers = self.0.lock().expect("lock");
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers.first().cloned().unwrap_or_default() };
         Box::pin(async move { Ok(answer) })
+    }
+}
+
+/// The text of a refusal.
+pub fn denied<T: std::fmt::Debug>(result: Result<T, HttpError>) -> String {
+    match result {
+        Err(HttpError::Denied(text)) => text,
+        other => panic!("not denied: {other:?}"),
     }
 }

@@ -54,7 +54,7 @@ pub mod bindings;
 mod bitmap;
 mod builders;
 pub mod calendar;
-
+pub mod clock;
 mod column;
 mod config;
 pub mod decimal;
@@ -63,7 +63,10 @@ mod destination;
 mod error;
 pub mod files;
 mod host;
+pub mod http;
 pub mod logging;
+pub mod metrics;
+pub mod random;
 mod schema;
 pub mod sql;
 #[cfg(not(target_arch = "wasm32"))]

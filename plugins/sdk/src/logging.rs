@@ -1,6 +1,7 @@
-//! Lines and numbers for the operator; the host cuts, limits and counts them.
+//! Lines for the operator; the host cuts, limits and counts them.
 
 pub use crate::bindings::imports::forcepump::plugin::logging::Level;
+pub use crate::metrics::{count, observe, set};
 
 /// One line; `fields` are (name, value).
 pub fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
@@ -19,28 +20,4 @@ pub fn enabled(level: Level) -> bool {
     return crate::bindings::imports::forcepump::plugin::logging::enabled(level);
     #[cfg(not(target_arch = "wasm32"))]
     return level >= Level::Debug;
-}
-
-/// Adds to a counter that `describe` lists.
-pub fn count(name: &str, amount: u64) {
-    #[cfg(target_arch = "wasm32")]
-    crate::bindings::imports::forcepump::plugin::metrics::add(name, amount);
-    #[cfg(not(target_arch = "wasm32"))]
-    crate::testing::record_metric(name, amount as f64);
-}
-
-/// Sets a gauge that `describe` lists.
-pub fn set(name: &str, amount: f64) {
-    #[cfg(target_arch = "wasm32")]
-    crate::bindings::imports::forcepump::plugin::metrics::set(name, amount);
-    #[cfg(not(target_arch = "wasm32"))]
-    crate::testing::record_metric(name, amount);
-}
-
-/// One more amount of a histogram that `describe` lists.
-pub fn observe(name: &str, amount: f64) {
-    #[cfg(target_arch = "wasm32")]
-    crate::bindings::imports::forcepump::plugin::metrics::observe(name, amount);
-    #[cfg(not(target_arch = "wasm32"))]
-    crate::testing::record_metric(name, amount);
 }

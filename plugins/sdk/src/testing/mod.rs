@@ -6,6 +6,7 @@
 
 mod cells;
 pub mod files;
+pub mod http;
 mod run;
 pub mod sql;
 pub(crate) mod store;
@@ -15,11 +16,16 @@ pub use run::{DestinationRun, Processed, TransformRun, target};
 pub use table::Table;
 
 use crate::logging::Level;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+/// When every run of the stand-in takes place: 2024-01-01T00:00:00Z.
+const AS_OF_MICROS: i64 = 1_704_067_200_000_000;
 
 thread_local! {
     static LOG: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     static METRICS: RefCell<Vec<(String, f64)>> = const { RefCell::new(Vec::new()) };
+    static CLOCK: Cell<i64> = const { Cell::new(AS_OF_MICROS) };
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Every log line since the last call, as level and text with fields.
@@ -39,4 +45,46 @@ pub(crate) fn record_log(level: Level, message: &str, fields: &[(&str, &str)]) {
 
 pub(crate) fn record_metric(name: &str, amount: f64) {
     METRICS.with_borrow_mut(|metrics| metrics.push((name.to_owned(), amount)));
+}
+
+/// Sets the clock that [`crate::clock`] shows, in microseconds since the epoch; it stands still.
+pub fn set_clock(micros: i64) {
+    CLOCK.set(micros);
+}
+
+/// Starts the bytes of [`crate::random`] anew: the same seed gives the same bytes.
+pub fn set_seed(seed: u64) {
+    RANDOM.set(seed);
+}
+
+pub(crate) fn clock() -> i64 {
+    CLOCK.get()
+}
+
+pub(crate) fn random_bytes(len: u32) -> Vec<u8> {
+    (0..len).map(|_| random_word() as u8).collect()
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+fn random_word() -> u64 {
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let state = RANDOM.get().wrapping_add(STEP);
+    RANDOM.set(state);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_bytes_follow_the_seed() {
+        set_seed(7);
+        let first = random_bytes(32);
+        assert_ne!(first, random_bytes(32));
+        set_seed(7);
+        assert_eq!(first, random_bytes(32));
+    }
 }

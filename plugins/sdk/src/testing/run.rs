@@ -1,19 +1,19 @@
 //! Runs a plugin natively, as the host would.
 
 use super::store::{self, Stored};
-use super::{Table, files, sql};
+use super::{AS_OF_MICROS, Table, files, sql};
 use crate::{
     Batch, Derived, Destination, Emitted, Ending, Field, OpenRequest, Opened, Outcome, Plan, PluginError, Reject,
     Schema, Source, Target, Transform, Value, WriteMode, WriteOutcome,
 };
 use std::collections::BTreeSet;
 
-/// When every run of the stand-in takes place: 2024-01-01T00:00:00Z.
-const AS_OF_MICROS: i64 = 1_704_067_200_000_000;
 /// The id of every run of the stand-in.
 const RUN_ID: &str = "test-run";
 /// The feed of every run of the stand-in.
 const FEED: &str = "Account";
+/// How often a batch that a destination asks for again is given again; the host waits in between.
+const WRITE_RETRIES: u32 = 5;
 /// Rows asked of `finish` at once.
 const FINISH_ROWS: u32 = 1024;
 
@@ -195,10 +195,11 @@ impl<T: Destination> DestinationRun<T> {
         Ok(DestinationRun { target, plan, tokens: Vec::new(), taken, columns, of: std::marker::PhantomData })
     }
 
-    /// Writes the tables as one unit and commits it; gives the rows that were refused.
+    /// Writes the tables as one unit and commits it; gives the rows that were refused. A table that the destination asks
+    /// for again comes again, at once.
     ///
     /// # Errors
-    /// What the plugin says; the unit is abandoned then.
+    /// What the plugin says, or that it asks for the same table for ever; the unit is abandoned then.
     pub fn unit(&mut self, unit: &str, tables: &[Table]) -> Result<Vec<Reject>, PluginError> {
         let mut open = T::begin(&self.target, unit)?;
         match self.write_and_commit(&mut open, tables) {
@@ -236,10 +237,14 @@ impl<T: Destination> DestinationRun<T> {
     fn write_and_commit(&self, open: &mut T, tables: &[Table]) -> Result<(String, Vec<Reject>), PluginError> {
         let mut rejects = Vec::new();
         for table in tables {
-            match self.write(open, table)? {
-                WriteOutcome::Accepted => {}
-                WriteOutcome::Partial(refused) => rejects.extend(refused),
-                WriteOutcome::Retry(advice) => return Err(PluginError::Retryable(advice)),
+            let mut tries = 0;
+            loop {
+                match self.write(open, table)? {
+                    WriteOutcome::Accepted => break,
+                    WriteOutcome::Partial(refused) => break rejects.extend(refused),
+                    WriteOutcome::Retry(_) if tries < WRITE_RETRIES => tries += 1,
+                    WriteOutcome::Retry(advice) => return Err(PluginError::Retryable(advice)),
+                }
             }
         }
         store::begin_call(Vec::new(), None);

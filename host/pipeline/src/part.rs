@@ -152,6 +152,7 @@ impl Part {
             CallError::Plugin { error: PluginError::Schema(text), plugin, .. } => {
                 Some(Error::input(&self.key, format!("plugin {plugin} cannot serve these columns: {text}")))
             }
+            CallError::Withheld { .. } => Some(Error::input(&self.key, error.to_string())),
             CallError::Denied { .. } | CallError::WrongRole { .. } => {
                 Some(Error::input(format!("{}.grant", self.key), error.to_string()))
             }
@@ -166,12 +167,15 @@ fn broken(error: &CallError) -> Error {
         | CallError::Timeout { plugin, call, .. }
         | CallError::Memory { plugin, call, .. }
         | CallError::Output { plugin, call, .. }
+        | CallError::Table { plugin, call, .. }
+        | CallError::Fuel { plugin, call, .. }
         | CallError::Contract { plugin, call, .. }
         | CallError::Plugin { plugin, call, .. }
         | CallError::Misuse { plugin, call, .. } => (plugin.clone(), *call),
-        CallError::Denied { plugin, .. } | CallError::WrongRole { plugin, .. } | CallError::Dead { plugin, .. } => {
-            (plugin.clone(), "open")
-        }
+        CallError::Denied { plugin, .. }
+        | CallError::Withheld { plugin, .. }
+        | CallError::WrongRole { plugin, .. }
+        | CallError::Dead { plugin, .. } => (plugin.clone(), "open"),
     };
     Error::Plugin { plugin, call, message: error.to_string() }
 }

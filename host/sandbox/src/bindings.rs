@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
             import forcepump:plugin/random@0.1.0;
             import forcepump:plugin/sql@0.1.0;
             import forcepump:plugin/files@0.1.0;
+            import forcepump:plugin/http@0.1.0;
             export forcepump:plugin/metadata@0.1.0;
             export forcepump:plugin/transform@0.1.0;
             export forcepump:plugin/checkpoint@0.1.0;
@@ -24,7 +25,11 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "forcepump:host/host",
-    imports: { default: trappable },
+    imports: {
+        "forcepump:plugin/http.send": async | trappable,
+        "forcepump:plugin/http.send-all": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
     with: {
         "forcepump:plugin/sql.connection": crate::host::sql::OpenConnection,

@@ -23,7 +23,7 @@ pub enum Capability {
     Sql,
     /// Named folders and buckets.
     Files,
-    /// Requests to named origins; not in this version.
+    /// Requests to named origins.
     Http,
     /// Bulk ingest into named orgs; not in this version.
     Salesforce,
@@ -62,7 +62,7 @@ impl Capability {
     /// Whether this version of the host can give it at all.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Capability::Http | Capability::Salesforce)
+        !matches!(self, Capability::Salesforce)
     }
 }
 

@@ -280,6 +280,7 @@ impl DestinationInstance {
         let state = self.session.store.data_mut();
         state.border.set_opaque(opaque_types(&flattened_schema(&target.input)));
         state.random.bind(self.plugin.digest(), &target.feed, 0);
+        state.as_of_micros = target.as_of_micros;
         Ok(())
     }
 }

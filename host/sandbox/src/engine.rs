@@ -1,8 +1,8 @@
 //! The engine: one configuration, one linker, one ticker and one compile cache for all plugins.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
 use wasmtime::component::Linker;
@@ -36,6 +36,10 @@ pub struct Engine {
 pub(crate) struct EngineInner {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) linker: Linker<HostState>,
+    /// The same with WASI, made when the first component asks for it.
+    wasi_linker: OnceLock<Linker<HostState>>,
+    /// Whether guests are counted: their stores need fuel.
+    pub(crate) fuel: bool,
     pub(crate) cache: Option<CompileCache>,
     _ticker: Ticker,
 }
@@ -54,13 +58,22 @@ impl Engine {
     /// made private, or no thread can be started.
     pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Engine(crate::text::engine_error(&error));
-        let wasm = wasmtime::Engine::new(&config(options.repeatable)).map_err(failed)?;
+        let wasm = wasmtime::Engine::new(&config(&options)).map_err(failed)?;
         let mut linker = Linker::new(&wasm);
         host::link(&mut linker).map_err(failed)?;
         let cache = options.cache_dir.map(|dir| CompileCache::open(dir, &wasm));
         let cache = cache.transpose().map_err(LoadError::Engine)?;
         let ticker = Ticker::start(wasm.clone()).map_err(|e| LoadError::Engine(e.to_string()))?;
-        Ok(Engine { inner: Arc::new(EngineInner { wasm, linker, cache, _ticker: ticker }) })
+        Ok(Engine {
+            inner: Arc::new(EngineInner {
+                wasm,
+                linker,
+                wasi_linker: OnceLock::new(),
+                fuel: options.fuel,
+                cache,
+                _ticker: ticker,
+            }),
+        })
     }
 
     /// Loads a component: size, kind, compile cache, imports, exports, `describe`, config schema.
@@ -74,8 +87,20 @@ impl Engine {
     }
 }
 
+impl EngineInner {
+    /// The linker for components that import WASI.
+    pub(crate) fn wasi_linker(&self) -> wasmtime::Result<&Linker<HostState>> {
+        if let Some(linker) = self.wasi_linker.get() {
+            return Ok(linker);
+        }
+        let mut linker = self.linker.clone();
+        host::wasi::link(&mut linker)?;
+        Ok(self.wasi_linker.get_or_init(|| linker))
+    }
+}
+
 /// What the host makes of WebAssembly. Each line narrows the default or states it.
-fn config(repeatable: bool) -> Config {
+fn config(options: &EngineOptions) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -89,7 +114,8 @@ fn config(repeatable: bool) -> Config {
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
         .wasm_multi_memory(true)
-        .cranelift_nan_canonicalization(repeatable)
+        .cranelift_nan_canonicalization(options.repeatable)
+        .consume_fuel(options.fuel)
         .memory_init_cow(true);
     config.wasm_features(WasmFeatures::THREADS | WasmFeatures::SHARED_EVERYTHING_THREADS, false);
     config

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::limits::Limits;
+use crate::text::clean;
+
 /// Why a component was not loaded.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -54,7 +57,8 @@ pub enum LoadError {
     /// It imports something that the contract does not have.
     #[error(
         "plugin {plugin}: it imports `{import}`, which is no part of forcepump:plugin@{version}\n  \
-         hint: Rust plugins are built for wasm32-unknown-unknown, so that no WASI import is left"
+         hint: of WASI there are wasi:cli, io, clocks, random, filesystem and sockets at 0.2, all of them empty; \
+         Rust plugins are best built for wasm32-unknown-unknown, so that no WASI import is left"
     )]
     UnknownImport {
         /// Name given to [`crate::Engine::load`].
@@ -69,7 +73,7 @@ pub enum LoadError {
     NotInThisVersion {
         /// Name given to [`crate::Engine::load`].
         plugin: String,
-        /// `http` or `salesforce`.
+        /// `salesforce`.
         capability: &'static str,
     },
     /// It exports an interface of the contract at a version that this host does not know.
@@ -176,7 +180,7 @@ pub enum CallError {
         reason: String,
     },
     /// The call took longer than it may.
-    #[error("plugin {plugin} took longer than its {} ms in `{call}`", limit.as_millis())]
+    #[error("plugin {plugin} took longer than its {0} ms in `{call}` (limits.call_ms = {0})", limit.as_millis())]
     Timeout {
         /// Name of the plugin.
         plugin: String,
@@ -186,7 +190,10 @@ pub enum CallError {
         limit: Duration,
     },
     /// The guest asked for more memory than it may have, and then stopped.
-    #[error("plugin {plugin} needed more than its {limit_bytes} bytes of memory in `{call}`")]
+    #[error(
+        "plugin {plugin} needed more than its {limit_bytes} bytes of memory in `{call}` ({})",
+        Limits::key("memory_mib", *limit_bytes)
+    )]
     Memory {
         /// Name of the plugin.
         plugin: String,
@@ -196,7 +203,10 @@ pub enum CallError {
         limit_bytes: usize,
     },
     /// The guest handed over more bytes than it may.
-    #[error("plugin {plugin} handed over more than its {limit_bytes} bytes in `{call}`")]
+    #[error(
+        "plugin {plugin} handed over more than its {limit_bytes} bytes in `{call}` ({})",
+        Limits::key("output_mib", *limit_bytes)
+    )]
     Output {
         /// Name of the plugin.
         plugin: String,
@@ -204,6 +214,39 @@ pub enum CallError {
         call: &'static str,
         /// [`crate::Limits::output_bytes`].
         limit_bytes: usize,
+    },
+    /// The guest asked for a larger table of function references than any may have, and then stopped.
+    #[error("plugin {plugin} needed a table of more than {limit} entries in `{call}`; no plugin may have a larger one")]
+    Table {
+        /// Name of the plugin.
+        plugin: String,
+        /// Export that was called.
+        call: &'static str,
+        /// [`crate::limits::MAX_TABLE_ELEMENTS`].
+        limit: usize,
+    },
+    /// The guest executed more than it may.
+    #[error("plugin {plugin} used up its {limit} units of fuel in `{call}` (limits.fuel = {limit})")]
+    Fuel {
+        /// Name of the plugin.
+        plugin: String,
+        /// Export that was called.
+        call: &'static str,
+        /// [`crate::Limits::fuel`].
+        limit: u64,
+    },
+    /// The plugin wants to read columns that the pipeline withholds from it.
+    #[error(
+        "plugin {plugin} reads {}, which the pipeline withholds from it\n  \
+         hint: add what it may read to the step's `columns` (or take it out of `withhold`), or configure the plugin \
+         not to read it; a withheld column can only be kept",
+        columns_text(columns)
+    )]
+    Withheld {
+        /// Name of the plugin.
+        plugin: String,
+        /// Names of the columns, in the order of the input.
+        columns: Vec<String>,
     },
     /// A result breaks a rule of the contract.
     #[error("plugin {plugin} broke a rule of the contract in `{call}`: {rule}")]
@@ -231,7 +274,7 @@ pub enum CallError {
          hint: to grant it, add {grant} to the plugin's part of the pipeline file"
     )]
     Denied {
-        /// `clock`, `random`, `sql` or `files`.
+        /// `clock`, `random`, `sql`, `files` or `http`.
         capability: String,
         /// Name of the plugin.
         plugin: String,
@@ -264,6 +307,17 @@ pub enum CallError {
         /// Why it ended.
         reason: String,
     },
+}
+
+/// `the column `a``, or `the columns `a` and `b``; the rest of a long list is counted.
+fn columns_text(columns: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<String> = columns.iter().take(SHOWN).map(|name| format!("`{}`", clean(name, 255))).collect();
+    let noun = if columns.len() == 1 { "column" } else { "columns" };
+    match columns.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("the {noun} {} and {more} more", names.join(", ")),
+        _ => format!("the {noun} {}", names.join(", ")),
+    }
 }
 
 impl CallError {

@@ -2,8 +2,8 @@
 //!
 //! A plugin is an untrusted WebAssembly component that keeps the contract in `wit/`. This crate is
 //! the only one that runs guest code. It knows Arrow batches and the contract; it knows nothing of
-//! Salesforce, opens no socket and no file but its compile cache, and reaches databases and folders
-//! only through [`SqlProvider`] and [`FileProvider`], which the pipeline gives it.
+//! Salesforce, opens no socket and no file but its compile cache, and reaches databases,
+//! folders and origins only through [`SqlProvider`], [`FileProvider`] and [`HttpProvider`], which the pipeline gives it.
 //!
 //! ```text
 //! Engine::load ──► Plugin ──► TransformInstance:   open, process …, finish …
@@ -14,8 +14,11 @@
 //! is withheld, outlive its deadline, take more memory than its limit, hand over a column that was
 //! not checked, or end the host. A trap, a time-out or a broken rule ends the instance only.
 //!
-//! Deliberately absent: WASI, threads, the async component model, requests over HTTP, ingest into
-//! Salesforce, and any policy about what to do with a batch that ends an instance.
+//! A component built for `wasm32-wasip2` finds an empty WASI: no argument, variable, file or socket, the run's point in
+//! time for a clock, a fixed stream for random bytes, and its output in the plugin's log.
+//!
+//! Deliberately absent: threads, the async component model, ingest into Salesforce, `wasi:http`, and any policy about
+//! what to do with a batch that ends an instance.
 
 #[cfg(target_endian = "big")]
 compile_error!("the contract lends Arrow memory as it lies, and its byte order is little-endian");

@@ -63,6 +63,16 @@ pub const MAX_CHECKPOINT_BYTES: usize = 16 << 20;
 pub const MAX_RANDOM_BYTES: u32 = 64 << 10;
 /// Rows that `sql.query` gives at once.
 pub const MAX_QUERY_ROWS: u32 = 1 << 20;
+/// Requests over HTTP that one call may make.
+pub const MAX_HTTP_CALLS: u32 = 256;
+/// Requests of one `http.send-all` that are under way at once.
+pub const MAX_HTTP_AT_ONCE: usize = 8;
+/// Bytes of a URL; RFC 9110 asks every party for 8,000.
+pub const MAX_URL_BYTES: usize = 8 << 10;
+/// Headers of a request, and of a response.
+pub const MAX_HEADERS: usize = 128;
+/// Bytes of the names and values of all headers of a request, and of a response.
+pub const MAX_HEADERS_BYTES: usize = 32 << 10;
 /// Units that a destination may want side by side.
 pub const MAX_LANES: u32 = 64;
 
@@ -92,6 +102,20 @@ pub struct Limits {
     /// Units of fuel (about one for each WebAssembly instruction) of one call; needs an engine with
     /// [`crate::EngineOptions::fuel`]. None counts nothing.
     pub fuel: Option<u64>,
+}
+
+/// Bytes in the MiB of the pipeline file.
+const MIB: usize = 1 << 20;
+
+impl Limits {
+    /// A limit in bytes as its key in the pipeline file says it, e.g. `limits.memory_mib = 256`.
+    pub(crate) fn key(key: &str, bytes: usize) -> String {
+        match bytes % MIB {
+            0 => format!("limits.{key} = {}", bytes / MIB),
+            // Only a host with limits of its own has less than one MiB.
+            _ => format!("limits.{key} = {:.3}", bytes as f64 / MIB as f64),
+        }
+    }
 }
 
 impl Default for Limits {

@@ -14,6 +14,7 @@ use crate::config::ConfigSchema;
 use crate::description::{Capability, Description};
 use crate::engine::{Engine, EngineInner};
 use crate::error::LoadError;
+use crate::host;
 use crate::limits::{
     COMPILE_TIME, CONTRACT_VERSION, DESCRIBE_MEMORY_BYTES, DESCRIBE_OUTPUT_BYTES, DESCRIBE_TIME, MAX_COMPONENT_BYTES,
     TICK,
@@ -37,14 +38,19 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Plugin, 
     check_kind(&plugin, bytes)?;
     let digest = hex(&Sha256::digest(bytes));
     let component = compiled(&engine.inner, &plugin, &digest, bytes)?;
-    let imports = imports(&engine.inner, &plugin, &component)?;
+    let Imports { capabilities: imports, wasi } = imports(&engine.inner, &plugin, &component)?;
     check_exports(&engine.inner, &plugin, &component)?;
     let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
         plugin: plugin.clone(),
         reason: engine_error(&error),
         version: CONTRACT_VERSION,
     };
-    let instance_pre = engine.inner.linker.instantiate_pre(&component).map_err(mismatch)?;
+    // A component without WASI is linked without it: that costs nothing at load or later.
+    let linker = match wasi.is_empty() {
+        true => &engine.inner.linker,
+        false => engine.inner.wasi_linker().map_err(mismatch)?,
+    };
+    let instance_pre = linker.instantiate_pre(&component).map_err(mismatch)?;
     let roles = roles(&plugin, &instance_pre)?;
     let description = describe(&engine.inner, &plugin, &component)?;
     let rule = |rule| LoadError::Description { plugin: plugin.clone(), rule };
@@ -58,6 +64,7 @@ pub(crate) fn load(engine: &Engine, name: &str, bytes: &[u8]) -> Result<Plugin, 
             digest,
             size_bytes: bytes.len(),
             imports,
+            wasi,
             description,
             config_schema,
             instance_pre,
@@ -113,12 +120,23 @@ fn compile(engine: &EngineInner, plugin: &str, bytes: &[u8]) -> Result<Component
     }
 }
 
-fn imports(engine: &EngineInner, plugin: &str, component: &Component) -> Result<BTreeSet<Capability>, LoadError> {
+/// What a component asks for.
+struct Imports {
+    capabilities: BTreeSet<Capability>,
+    /// Packages of WASI with their version.
+    wasi: BTreeSet<String>,
+}
+
+fn imports(engine: &EngineInner, plugin: &str, component: &Component) -> Result<Imports, LoadError> {
     let ty = component.component_type();
-    let mut capabilities = BTreeSet::new();
+    let (mut capabilities, mut wasi) = (BTreeSet::new(), BTreeSet::new());
     for (import, _) in ty.imports(&engine.wasm) {
         let interface = contract_interface(import);
         if interface.is_some_and(|interface| ALWAYS_LINKED.contains(&interface)) {
+            continue;
+        }
+        if let Some(package) = host::wasi::package(import) {
+            wasi.insert(package);
             continue;
         }
         let Some(capability) = interface.and_then(Capability::from_word) else {
@@ -131,7 +149,7 @@ fn imports(engine: &EngineInner, plugin: &str, component: &Component) -> Result<
         }
         capabilities.insert(capability);
     }
-    Ok(capabilities)
+    Ok(Imports { capabilities, wasi })
 }
 
 /// The interface's short name, when it is one of the contract at the known version.
@@ -223,6 +241,9 @@ fn bare(engine: &EngineInner, component: &Component) -> wasmtime::Result<(Store<
     store.set_hostcall_fuel(DESCRIBE_OUTPUT_BYTES);
     store.epoch_deadline_trap();
     store.set_epoch_deadline(ticks(DESCRIBE_TIME));
+    if engine.fuel {
+        store.set_fuel(u64::MAX)?;
+    }
     Ok((store, linker))
 }
 

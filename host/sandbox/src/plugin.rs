@@ -29,6 +29,7 @@ pub(crate) struct PluginInner {
     pub(crate) digest: String,
     pub(crate) size_bytes: usize,
     pub(crate) imports: BTreeSet<Capability>,
+    pub(crate) wasi: BTreeSet<String>,
     pub(crate) description: Description,
     pub(crate) config_schema: ConfigSchema,
     pub(crate) instance_pre: InstancePre<HostState>,
@@ -80,6 +81,12 @@ impl Plugin {
     #[must_use]
     pub fn imports(&self) -> &BTreeSet<Capability> {
         &self.inner.imports
+    }
+
+    /// Packages of WASI that the component imports, e.g. `wasi:cli@0.2.6`; it finds them empty.
+    #[must_use]
+    pub fn wasi_imports(&self) -> &BTreeSet<String> {
+        &self.inner.wasi
     }
 
     /// Whether it can transform batches.

@@ -5,12 +5,14 @@ use std::time::Instant;
 use tokio::time::timeout;
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use crate::bindings::forcepump::plugin::types as wit;
 use crate::border::Sheet;
 use crate::convert::plugin_error;
 use crate::error::CallError;
 use crate::grants::Settings;
+use crate::limits::MAX_TABLE_ELEMENTS;
 use crate::plugin::Plugin;
 use crate::state::{HostState, OutOfTime, start_clock, store};
 use crate::telemetry::Counters;
@@ -26,6 +28,7 @@ pub(crate) struct Session {
     pub(crate) store: Store<HostState>,
     pub(crate) instance: Instance,
     plugin: String,
+    counts_fuel: bool,
     /// Why the instance can no longer be called.
     ended: Option<String>,
     /// The export that is being called. Still set at the next call when the host dropped the
@@ -53,11 +56,16 @@ pub(crate) use guest_call;
 impl Session {
     pub(crate) async fn new(plugin: &Plugin, settings: &Settings) -> Result<Self, CallError> {
         let inner = &plugin.inner;
-        let mut state = HostState::new(&inner.name, settings, &inner.description);
+        let engine = &inner.engine.inner;
+        if settings.limits.fuel.is_some() && !engine.fuel {
+            let (plugin, reason) = (plugin.name().to_owned(), "limits.fuel is set, and this engine counts no fuel");
+            return Err(CallError::Misuse { plugin, call: "instantiate", reason: reason.into() });
+        }
+        let mut state = HostState::new(&inner.name, &inner.digest, settings, &inner.description);
         state.random.bind(&inner.digest, "", 0);
-        let mut store = store(&inner.engine.inner.wasm, state);
+        let mut store = store(&engine.wasm, state);
         let limit = settings.limits.call;
-        start_clock(&mut store, limit);
+        start_clock(&mut store, limit, engine.fuel);
         let made = timeout(limit, inner.instance_pre.instantiate_async(&mut store)).await;
         let failed = |error: Option<wasmtime::Error>, store: &Store<HostState>| {
             classify(store, plugin.name(), "instantiate", error)
@@ -68,7 +76,9 @@ impl Session {
             Err(_) => return Err(failed(None, &store)),
         };
         let plugin = plugin.name().to_owned();
-        Ok(Session { store, instance, plugin, ended: None, running: None })
+        let mut session = Session { store, instance, plugin, counts_fuel: engine.fuel, ended: None, running: None };
+        session.settle_log();
+        Ok(session)
     }
 
     /// Refuses an instance that ended. Asked before anything that the host itself may do wrong.
@@ -87,7 +97,7 @@ impl Session {
         self.check_alive()?;
         self.running = Some(call);
         let limit = self.store.data().limits.call;
-        start_clock(&mut self.store, limit);
+        start_clock(&mut self.store, limit, self.counts_fuel);
         let border = &mut self.store.data_mut().border;
         match sheet {
             Some(sheet) => border.begin(sheet),
@@ -103,6 +113,7 @@ impl Session {
         outcome: Result<wasmtime::Result<Result<T, wit::PluginError>>, tokio::time::error::Elapsed>,
     ) -> Result<T, CallError> {
         self.running = None;
+        self.settle_log();
         let error = match outcome {
             Ok(Ok(Ok(answer))) => return Ok(answer),
             Ok(Ok(Err(error))) => {
@@ -114,6 +125,13 @@ impl Session {
             Err(_) => classify(&self.store, &self.plugin, call, None),
         };
         Err(self.end(error))
+    }
+
+    /// Sends on what the guest printed without a line's end, and counts the lines of the call.
+    fn settle_log(&mut self) {
+        let state = self.store.data_mut();
+        state.outputs.flush();
+        (state.counters.log_lines, state.counters.log_dropped) = state.log.counts();
     }
 
     /// Frees the columns and batches of the call.
@@ -132,7 +150,7 @@ impl Session {
         CallError::Misuse { plugin: self.plugin.clone(), call, reason: reason.into() }
     }
 
-    fn end(&mut self, error: CallError) -> CallError {
+    pub(crate) fn end(&mut self, error: CallError) -> CallError {
         self.done();
         self.ended = Some(error.to_string());
         error
@@ -157,6 +175,12 @@ fn classify(store: &Store<HostState>, plugin: &str, call: &'static str, error: O
     if error.is::<OutOfTime>() || late && error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return CallError::Timeout { plugin, call, limit };
     }
+    if let (Some(Trap::OutOfFuel), Some(limit)) = (error.downcast_ref::<Trap>(), state.limits.fuel) {
+        return CallError::Fuel { plugin, call, limit };
+    }
+    if state.meter.table_refused {
+        return CallError::Table { plugin, call, limit: MAX_TABLE_ELEMENTS };
+    }
     if state.meter.refused {
         return CallError::Memory { plugin, call, limit_bytes: state.limits.memory_bytes };
     }
@@ -168,9 +192,10 @@ fn classify(store: &Store<HostState>, plugin: &str, call: &'static str, error: O
 
 /// The trap and the innermost named frame, in one line.
 fn trap_text(error: &wasmtime::Error) -> String {
-    let what = match error.downcast_ref::<Trap>() {
-        Some(trap) => trap.to_string(),
-        None => engine_error(error),
+    let what = match (error.downcast_ref::<Trap>(), error.downcast_ref::<I32Exit>()) {
+        (Some(trap), _) => trap.to_string(),
+        (None, Some(I32Exit(status))) => format!("it ended itself by `exit` with status {status}"),
+        (None, None) => engine_error(error),
     };
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames);
     let named = frames.and_then(|frames| frames.iter().find_map(|frame| frame.func_name()));

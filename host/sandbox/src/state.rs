@@ -5,27 +5,39 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
 
 use crate::border::Border;
 use crate::description::Description;
 use crate::grants::{Grants, Settings};
+use crate::host::http::Bucket;
 use crate::host::random::RandomSource;
+use crate::host::stdio::Outputs;
 use crate::limits::{Limits, MAX_CORE_ITEMS, MAX_OPEN_RESOURCES, MAX_TABLE_ELEMENTS};
-use crate::telemetry::{Counters, LogGate, LogSink, Metrics};
+use crate::telemetry::{Counters, LogPort, Metrics};
 
 /// The data of one store.
 pub struct HostState {
-    pub plugin: Arc<str>,
     pub limits: Limits,
     pub grants: Grants,
     pub meter: Meter,
     pub table: ResourceTable,
     pub border: Border,
-    pub log: Arc<dyn LogSink>,
-    pub gate: LogGate,
+    /// Shared with the streams of a WASI guest.
+    pub log: Arc<LogPort>,
     pub metrics: Metrics,
     pub counters: Counters,
     pub random: RandomSource,
+    /// The run's one point in time, in microseconds since the epoch; 0 before `open`, `prepare` or `begin`.
+    pub as_of_micros: i64,
+    /// What a WASI guest finds; made when it is first asked for.
+    pub wasi: Option<WasiCtx>,
+    /// What a WASI guest prints.
+    pub outputs: Outputs,
+    /// When the next request over HTTP may go out.
+    pub bucket: Bucket,
+    /// Requests over HTTP of the running call.
+    pub http_calls: u32,
     /// Files being written.
     pub open_sinks: usize,
     /// Database connections.
@@ -36,21 +48,25 @@ pub struct HostState {
 
 impl HostState {
     /// The state of a new instance.
-    pub fn new(plugin: &Arc<str>, settings: &Settings, description: &Description) -> Self {
+    pub fn new(plugin: &Arc<str>, digest: &str, settings: &Settings, description: &Description) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_OPEN_RESOURCES);
+        let log = Arc::new(LogPort::new(plugin, settings));
         HostState {
-            plugin: Arc::clone(plugin),
             limits: settings.limits.clone(),
             grants: settings.grants.clone(),
             meter: Meter::new(settings.limits.memory_bytes),
             table,
             border: Border::new(&settings.limits),
-            log: Arc::clone(&settings.log),
-            gate: LogGate::new(settings.limits.log_lines_per_second),
+            outputs: Outputs::new(&log),
+            log,
             metrics: Metrics::new(description),
             counters: Counters::default(),
-            random: RandomSource::new(settings.grants.random),
+            random: RandomSource::new(settings.grants.random, digest),
+            as_of_micros: 0,
+            wasi: None,
+            bucket: Bucket::new(settings.limits.http_calls_per_second),
+            http_calls: 0,
             open_sinks: 0,
             open_connections: 0,
             deadline: Instant::now(),
@@ -58,7 +74,7 @@ impl HostState {
     }
 }
 
-/// A store with every limit of its state set.
+/// A store with every limit of its state set. Fuel is set with the clock, for it is of one call.
 pub fn store(engine: &Engine, state: HostState) -> Store<HostState> {
     let (output_bytes, handles) = (state.limits.output_bytes, state.limits.handles);
     let mut store = Store::new(engine, state);
@@ -74,12 +90,19 @@ pub fn store(engine: &Engine, state: HostState) -> Store<HostState> {
     store
 }
 
-/// Starts the clock of one call.
-pub fn start_clock(store: &mut Store<HostState>, limit: Duration) {
+/// Starts the clock of one call, and fills the tank on an engine that counts fuel.
+pub fn start_clock(store: &mut Store<HostState>, limit: Duration, counts_fuel: bool) {
     let state = store.data_mut();
     let now = Instant::now();
     state.deadline = now.checked_add(limit).unwrap_or(now);
     state.meter.refused = false;
+    state.meter.table_refused = false;
+    state.http_calls = 0;
+    let fuel = state.limits.fuel.unwrap_or(u64::MAX);
+    if counts_fuel {
+        // It fails on an engine without fuel only.
+        let _ = store.set_fuel(fuel);
+    }
     // A new store stands at deadline 0, an old one where its last call left it.
     store.set_epoch_deadline(1);
 }
@@ -98,12 +121,14 @@ pub struct Meter {
     pub retained: usize,
     /// Whether the running call was refused memory.
     pub refused: bool,
+    /// Whether the running call was refused a larger table.
+    pub table_refused: bool,
 }
 
 impl Meter {
     /// A meter that refuses more than `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Meter { limit, linear: 0, retained: 0, refused: false }
+        Meter { limit, linear: 0, retained: 0, refused: false, table_refused: false }
     }
 
     /// Bytes that may still be had.
@@ -125,7 +150,9 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+        let granted = desired <= MAX_TABLE_ELEMENTS;
+        self.table_refused |= !granted;
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {
@@ -138,5 +165,49 @@ impl ResourceLimiter for Meter {
 
     fn memories(&self) -> usize {
         MAX_CORE_ITEMS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Instance, Module};
+
+    use super::*;
+
+    /// A module with a table of one function reference, whose export `f` grows it by 60,000 entries and says how many
+    /// there were before.
+    const GROWS_A_TABLE: &[u8] = &[
+        0, b'a', b's', b'm', 1, 0, 0, 0, //
+        1, 5, 1, 0x60, 0, 1, 0x7f, // type 0: () -> i32
+        3, 2, 1, 0, // function 0 has type 0
+        4, 4, 1, 0x70, 0, 1, // a table of funcref, at least 1
+        7, 5, 1, 1, b'f', 0, 0, // export f
+        10, 13, 1, 11, 0, 0xd0, 0x70, 0x41, 0xe0, 0xd4, 0x03, 0xfc, 0x0f, 0,
+        0x0b, // ref.null, i32.const, table.grow
+    ];
+
+    #[test]
+    fn a_table_grows_to_its_limit_and_the_refusal_is_remembered() {
+        let engine = Engine::default();
+        let module = Module::new(&engine, GROWS_A_TABLE).expect("a module");
+        let mut store = Store::new(&engine, Meter::new(1 << 20));
+        store.limiter(|meter| meter);
+        let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
+        let grow = instance.get_typed_func::<(), i32>(&mut store, "f").expect("f");
+        assert_eq!(grow.call(&mut store, ()).expect("grows"), 1);
+        assert!(!store.data().table_refused);
+        assert_eq!(grow.call(&mut store, ()).expect("is refused"), -1);
+        assert!(store.data().table_refused);
+        assert_eq!(store.data().linear, 0, "a table is no memory");
+    }
+
+    #[test]
+    fn memory_and_retained_batches_share_one_limit() {
+        let mut meter = Meter::new(100);
+        assert!(meter.memory_growing(0, 60, None).expect("counts"));
+        meter.retained = 30;
+        assert_eq!(meter.room(), 10);
+        assert!(!meter.memory_growing(60, 71, None).expect("counts"));
+        assert!(meter.refused);
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::description::{Description, MetricKind};
+use crate::grants::Settings;
+use crate::limits::Limits;
 use crate::text::clean;
 
 /// How grave a log line is.
@@ -95,10 +99,91 @@ pub struct Counters {
     pub log_lines: u64,
     /// Log lines over the rate.
     pub log_dropped: u64,
+    /// Requests over HTTP that were handed to the provider.
+    pub http_calls: u64,
+    /// Requests over HTTP that were answered with `throttled`.
+    pub http_throttled: u64,
     /// Metric calls with an undeclared name, another kind, or a value that is no number.
     pub metrics_dropped: u64,
     /// Declared metrics that were touched, by name.
     pub metrics: BTreeMap<String, MetricValue>,
+}
+
+impl Counters {
+    /// What was dropped or put off, a sentence for each kind with its limit; empty when nothing was.
+    #[must_use]
+    pub fn losses(&self, limits: &Limits) -> Vec<String> {
+        let mut losses = Vec::new();
+        if self.log_dropped > 0 {
+            let (dropped, rate) = (self.log_dropped, limits.log_lines_per_second);
+            losses.push(format!(
+                "{dropped} log lines were dropped, more than {rate} a second (limits.log_lines_per_second = {rate})"
+            ));
+        }
+        if self.http_throttled > 0 {
+            let (throttled, rate) = (self.http_throttled, limits.http_calls_per_second);
+            losses.push(format!(
+                "{throttled} requests were put off, more than {rate} a second (limits.http_calls_per_second = {rate})"
+            ));
+        }
+        if self.metrics_dropped > 0 {
+            let dropped = self.metrics_dropped;
+            losses.push(format!("{dropped} amounts of metrics were dropped that the plugin did not declare"));
+        }
+        losses
+    }
+}
+
+/// The way of an instance's lines to the sink: one gate for what it logs and what it prints.
+pub(crate) struct LogPort {
+    plugin: Arc<str>,
+    sink: Arc<dyn LogSink>,
+    line_bytes: usize,
+    gate: Mutex<LogGate>,
+    lines: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl LogPort {
+    pub(crate) fn new(plugin: &Arc<str>, settings: &Settings) -> Self {
+        LogPort {
+            plugin: Arc::clone(plugin),
+            sink: Arc::clone(&settings.log),
+            line_bytes: settings.limits.log_line_bytes,
+            gate: Mutex::new(LogGate::new(settings.limits.log_lines_per_second)),
+            lines: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether lines of that level are wanted.
+    pub(crate) fn enabled(&self, level: Level) -> bool {
+        self.sink.enabled(level)
+    }
+
+    /// Bytes of a line with its fields; the rest is cut.
+    pub(crate) fn line_bytes(&self) -> usize {
+        self.line_bytes
+    }
+
+    /// Cuts, cleans and sends a line on, or counts it as dropped.
+    pub(crate) fn line(&self, level: Level, message: &str, fields: &[(String, String)]) {
+        if !self.enabled(level) {
+            return;
+        }
+        if !self.gate.lock().unwrap_or_else(PoisonError::into_inner).admit() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let (message, fields) = cut_line(message, fields, self.line_bytes);
+        self.lines.fetch_add(1, Ordering::Relaxed);
+        self.sink.line(LogLine { plugin: self.plugin.to_string(), level, message, fields });
+    }
+
+    /// Lines that were sent on, and lines that were dropped.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.lines.load(Ordering::Relaxed), self.dropped.load(Ordering::Relaxed))
+    }
 }
 
 /// Lets lines through at a rate, with a burst of one second's worth.
@@ -212,6 +297,15 @@ mod tests {
         let mut gate = LogGate::new(3);
         let admitted = (0..10).filter(|_| gate.admit()).count();
         assert_eq!(admitted, 3);
+    }
+
+    #[test]
+    fn losses_are_told_with_their_rate() {
+        assert!(Counters::default().losses(&Limits::default()).is_empty());
+        let counters = Counters { log_dropped: 7, http_throttled: 2, ..Counters::default() };
+        let losses = counters.losses(&Limits::default());
+        assert_eq!(losses[0], "7 log lines were dropped, more than 100 a second (limits.log_lines_per_second = 100)");
+        assert!(losses[1].ends_with("(limits.http_calls_per_second = 10)"), "{}", losses[1]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, SchemaRef};
 
@@ -18,7 +18,7 @@ use crate::bindings::forcepump::plugin::types as wit;
 use crate::contract::{OpaqueTypes, from_wit, is_opaque, schema_from_wit, schema_to_wit};
 use crate::limits::{Limits, MAX_BATCHES, MAX_COLUMNS_PER_CALL};
 use lend::{Lent, lend};
-use selection::Chosen;
+use selection::{Chosen, RowCap};
 
 /// Bytes that a field of a schema takes beside its name and metadata, near enough for a cap.
 const FIELD_BYTES: usize = 256;
@@ -51,10 +51,22 @@ impl Column {
         match self.access {
             Access::Open => Ok(self),
             Access::Undeclared => Err("the plugin did not list this column under `reads`".into()),
-            Access::Withheld => Err("the pipeline withholds this column from the plugin".into()),
+            Access::Withheld => Err(WITHHELD.into()),
+        }
+    }
+
+    /// The column, unless the pipeline withholds it: what can be made of a column tells of its values, be it by a
+    /// failure, a length or a charge.
+    fn workable(&self) -> Result<&Self, String> {
+        match self.access {
+            Access::Withheld => Err(WITHHELD.into()),
+            Access::Open | Access::Undeclared => Ok(self),
         }
     }
 }
+
+/// What a plugin is told that reaches for a withheld column.
+const WITHHELD: &str = "the pipeline withholds this column from the plugin; it can only be kept";
 
 /// One batch under a number.
 #[derive(Debug, Clone)]
@@ -80,6 +92,16 @@ impl Sheet {
             .map_err(|error| format!("the batch does not fit its schema: {error}"))
     }
 
+    /// The sheet as a guest may have it: a column of nulls stands where one is withheld, so that no call of the guest
+    /// can reach what is not there.
+    fn without_withheld(mut self) -> Self {
+        let rows = self.rows;
+        for column in self.columns.iter_mut().filter(|column| column.access == Access::Withheld) {
+            column.array = Arc::new(NullArray::new(rows));
+        }
+        self
+    }
+
     fn bytes(&self) -> usize {
         let arrays: usize = self.columns.iter().map(|column| column.array.get_array_memory_size()).sum();
         arrays + schema_bytes(&self.schema)
@@ -97,7 +119,8 @@ pub struct Border {
     retained_bytes: usize,
     made_bytes: usize,
     made_columns: usize,
-    fan_out: usize,
+    fan_out: u32,
+    rows: u32,
     output_bytes: usize,
     opaque: OpaqueTypes,
     /// The last mask of this call: a guest filters its own columns by the mask it answers with.
@@ -122,7 +145,8 @@ impl Border {
             retained_bytes: 0,
             made_bytes: 0,
             made_columns: 0,
-            fan_out: limits.fan_out as usize,
+            fan_out: limits.fan_out,
+            rows: limits.rows,
             output_bytes: limits.output_bytes,
             opaque: OpaqueTypes::new(),
             last_mask: None,
@@ -139,9 +163,10 @@ impl Border {
         &self.opaque
     }
 
-    /// Starts a call over a batch.
+    /// Starts a call over a batch. Of the withheld columns only their numbers get here.
     pub fn begin(&mut self, sheet: Sheet) {
         self.end();
+        let sheet = sheet.without_withheld();
         self.columns.extend(sheet.columns.iter().cloned());
         self.sheets.push(sheet);
         self.has_batch = true;
@@ -182,9 +207,15 @@ impl Border {
         Ok(())
     }
 
+    /// Bytes that may still be booked.
+    pub fn room(&self) -> usize {
+        self.output_bytes.saturating_sub(self.made_bytes)
+    }
+
     fn room_for(&self, bytes: usize) -> Result<(), String> {
         if self.made_bytes.saturating_add(bytes) > self.output_bytes {
-            return Err(format!("the call makes more than its {} bytes", self.output_bytes));
+            let key = Limits::key("output_mib", self.output_bytes);
+            return Err(format!("the call makes more than its {} bytes ({key})", self.output_bytes));
         }
         Ok(())
     }
@@ -245,7 +276,7 @@ impl Border {
 
     /// `data.cast`.
     pub fn cast(&mut self, of: u32, to: &wit::DataType, on_error: OnCastError) -> Result<u32, String> {
-        let Column { array, access } = self.column(of)?.clone();
+        let Column { array, access } = self.column(of)?.workable()?.clone();
         let to = from_wit(to, &self.opaque)?;
         if is_opaque(&to) {
             return Err("a column cannot be cast to an opaque type".into());
@@ -258,25 +289,30 @@ impl Border {
         self.push(Column { array, access })
     }
 
-    /// Checks a selection over `rows` rows of which at most `most` may come out.
-    pub fn chosen(&mut self, selection: &wit::Selection, rows: usize, most: usize) -> Result<Arc<Chosen>, String> {
+    /// How many rows may come out of that many.
+    pub fn row_cap(&self, rows: usize) -> RowCap {
+        RowCap::new(rows, self.fan_out, self.rows)
+    }
+
+    /// Checks a selection over `rows` rows.
+    pub fn chosen(&mut self, selection: &wit::Selection, rows: usize, cap: RowCap) -> Result<Arc<Chosen>, String> {
         let wit::Selection::Mask(bytes) = selection else {
-            return Chosen::check(selection, rows, most).map(Arc::new);
+            return Chosen::check(selection, rows, cap).map(Arc::new);
         };
         if let Some(last) = self.last_mask.as_ref().filter(|last| last.rows == rows && last.bytes == *bytes) {
             return Ok(Arc::clone(&last.chosen));
         }
-        let chosen = Arc::new(Chosen::check(selection, rows, most)?);
+        let chosen = Arc::new(Chosen::check(selection, rows, cap)?);
         self.last_mask = Some(LastMask { rows, bytes: bytes.clone(), chosen: Arc::clone(&chosen) });
         Ok(chosen)
     }
 
     /// `data.select`.
     pub fn select(&mut self, of: u32, rows: &wit::Selection) -> Result<u32, String> {
-        let Column { array, access } = self.column(of)?.clone();
+        let Column { array, access } = self.column(of)?.workable()?.clone();
         let batch_rows = self.sheets.first().map_or(0, |sheet| sheet.rows);
-        let most = array.len().max(batch_rows).saturating_mul(self.fan_out);
-        let chosen = self.chosen(rows, array.len(), most)?;
+        let cap = self.row_cap(array.len().max(batch_rows));
+        let chosen = self.chosen(rows, array.len(), cap)?;
         self.charge(chosen.bytes(&array))?;
         let array = chosen.apply(&array)?;
         self.push(Column { array, access })
@@ -289,7 +325,7 @@ impl Border {
             let fields = schema.fields().len();
             return Err(format!("the schema has {fields} fields, {} columns are given", numbers.len()));
         }
-        let columns = numbers.iter().map(|number| self.column(*number).cloned());
+        let columns = numbers.iter().map(|number| self.column(*number)?.workable().cloned());
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let rows = columns.first().map_or(0, |column| column.array.len());
         for (field, column) in schema.fields().iter().zip(&columns) {
@@ -323,7 +359,9 @@ impl Border {
         let sheet = self.sheet(of)?.clone();
         let bytes = sheet.bytes();
         if bytes > room {
-            return Err(format!("the batch has {bytes} bytes, the plugin's memory has room for {room}"));
+            return Err(format!(
+                "the batch has {bytes} bytes, the plugin's memory (limits.memory_mib) has room for {room}"
+            ));
         }
         if self.retained.len() >= MAX_BATCHES {
             return Err(format!("more than {MAX_BATCHES} batches are retained"));

@@ -12,6 +12,40 @@ use arrow_select::take::take;
 use crate::bindings::forcepump::plugin::types::Selection;
 use crate::border::accept::check_bitmap;
 
+/// How many rows may come out of a batch, and by which limits of the pipeline file.
+#[derive(Debug, Clone, Copy)]
+pub struct RowCap {
+    input: usize,
+    fan_out: u32,
+    rows: u32,
+}
+
+impl RowCap {
+    /// The cap for what is made of `input` rows.
+    pub fn new(input: usize, fan_out: u32, rows: u32) -> Self {
+        RowCap { input, fan_out, rows }
+    }
+
+    /// Refuses too many rows by the limit that they break.
+    pub fn check(&self, count: u64) -> Result<(), String> {
+        let RowCap { input, fan_out, rows } = *self;
+        if count > (input as u64).saturating_mul(u64::from(fan_out)) {
+            return Err(format!(
+                "{count} rows come out of {input}, more than {fan_out} for one (limits.fan_out = {fan_out})"
+            ));
+        }
+        if count > u64::from(rows) {
+            return Err(format!("{count} rows come out of one call, more than {rows} (limits.rows = {rows})"));
+        }
+        Ok(())
+    }
+
+    /// Output rows for each input row.
+    pub fn fan_out(&self) -> u32 {
+        self.fan_out
+    }
+}
+
 /// A selection that was checked against a number of rows.
 pub enum Chosen {
     /// Every row, in order.
@@ -30,13 +64,13 @@ pub enum Chosen {
 }
 
 impl Chosen {
-    /// Checks a selection over `rows` rows of which at most `most` may come out.
-    pub fn check(selection: &Selection, rows: usize, most: usize) -> Result<Self, String> {
+    /// Checks a selection over `rows` rows.
+    pub fn check(selection: &Selection, rows: usize, cap: RowCap) -> Result<Self, String> {
         match selection {
             Selection::All => Ok(Chosen::All),
             Selection::None => Ok(Chosen::None),
             Selection::Mask(bits) => Self::mask(bits, rows),
-            Selection::Take(indices) => Self::take(indices, rows, most),
+            Selection::Take(indices) => Self::take(indices, rows, cap),
         }
     }
 
@@ -52,10 +86,8 @@ impl Chosen {
         })
     }
 
-    fn take(indices: &[u32], rows: usize, most: usize) -> Result<Self, String> {
-        if indices.len() > most {
-            return Err(format!("{} rows come out, the fan-out cap allows {most}", indices.len()));
-        }
+    fn take(indices: &[u32], rows: usize, cap: RowCap) -> Result<Self, String> {
+        cap.check(indices.len() as u64)?;
         if let Some(index) = indices.iter().find(|index| **index as usize >= rows) {
             return Err(format!("row {index} is taken, the batch has {rows} rows"));
         }
@@ -86,6 +118,16 @@ impl Chosen {
                 BooleanBuffer::from(taken)
             }
         }
+    }
+
+    /// How often the row is chosen that is chosen most.
+    pub fn most_of_one(&self, rows: usize) -> u32 {
+        let Chosen::Take(indices) = self else { return 1 };
+        let mut counts = vec![0u32; rows];
+        for index in indices.values() {
+            counts[*index as usize] += 1;
+        }
+        counts.into_iter().max().unwrap_or(0)
     }
 
     /// The chosen rows of one column.
@@ -150,7 +192,7 @@ mod tests {
     #[test]
     fn every_kind_of_selection() {
         let selected = |selection| {
-            let chosen = Chosen::check(&selection, 3, 6).expect("fits");
+            let chosen = Chosen::check(&selection, 3, RowCap::new(3, 2, 100)).expect("fits");
             let column = chosen.apply(&letters()).expect("applies");
             assert_eq!(column.len(), chosen.count(3));
             (text(&column), chosen.bits(3).count_set_bits())
@@ -164,12 +206,14 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let refused = |selection| Chosen::check(&selection, 3, 6).err().expect("refused");
+        let refused = |selection| Chosen::check(&selection, 3, RowCap::new(3, 2, 5)).err().expect("refused");
         assert_eq!(refused(Selection::Mask(vec![])), "the mask has 0 bytes, 3 rows need 1");
         assert_eq!(refused(Selection::Mask(vec![1, 0])), "the mask has 2 bytes, 3 rows need 1");
         assert_eq!(refused(Selection::Mask(vec![8])), "the mask has unused bits that are not zero");
         assert_eq!(refused(Selection::Take(vec![3])), "row 3 is taken, the batch has 3 rows");
         let bomb = refused(Selection::Take(vec![0; 7]));
-        assert_eq!(bomb, "7 rows come out, the fan-out cap allows 6");
+        assert_eq!(bomb, "7 rows come out of 3, more than 2 for one (limits.fan_out = 2)");
+        let many = refused(Selection::Take(vec![0; 6]));
+        assert_eq!(many, "6 rows come out of one call, more than 5 (limits.rows = 5)");
     }
 }

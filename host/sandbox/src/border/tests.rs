@@ -34,13 +34,11 @@ fn border() -> Border {
 #[test]
 fn a_closed_column_stays_closed_whatever_is_made_of_it() {
     let mut border = border();
-    for closed in [1, 2] {
-        let cast = border.cast(closed, &wit::DataType::Utf8, OnCastError::Null).expect("casts");
-        let selected = border.select(closed, &wit::Selection::Mask(vec![0b101])).expect("selects");
-        for number in [closed, cast, selected] {
-            assert!(border.read(number, None).is_err(), "column {number}");
-            assert!(border.null_count(number).is_err(), "column {number}");
-        }
+    let cast = border.cast(1, &wit::DataType::Utf8, OnCastError::Null).expect("casts");
+    let selected = border.select(1, &wit::Selection::Mask(vec![0b101])).expect("selects");
+    for number in [1, cast, selected] {
+        assert!(border.read(number, None).is_err(), "column {number}");
+        assert!(border.null_count(number).is_err(), "column {number}");
     }
     let retained = border.retain(0, usize::MAX).expect("retains");
     border.end();
@@ -48,6 +46,46 @@ fn a_closed_column_stays_closed_whatever_is_made_of_it() {
     assert!(border.read(columns[0], None).is_ok());
     assert!(border.read(columns[1], None).is_err());
     assert!(border.read(columns[2], None).is_err());
+}
+
+#[test]
+fn nothing_can_be_made_of_a_withheld_column() {
+    let mut border = border();
+    let field = wit::Field { name: "a".into(), data_type: wit::DataType::Utf8, nullable: true, metadata: vec![] };
+    let shape = wit::Schema { fields: vec![field], metadata: vec![] };
+    let retained = border.retain(0, usize::MAX).expect("retains");
+    let kept = border.columns_of(retained).expect("known")[2];
+    for withheld in [2, kept] {
+        let range = Some(wit::RowRange { offset: 0, len: 0 });
+        let said = [
+            border.read(withheld, None).map(drop),
+            border.read(withheld, range).map(drop),
+            border.null_count(withheld).map(drop),
+            border.cast(withheld, &wit::DataType::Utf8, OnCastError::Null).map(drop),
+            border.cast(withheld, &wit::DataType::Null, OnCastError::Fail).map(drop),
+            border.select(withheld, &wit::Selection::None).map(drop),
+            border.select(withheld, &wit::Selection::Take(vec![0])).map(drop),
+            border.assemble(&shape, &[withheld]).map(drop),
+        ];
+        for (way, said) in said.into_iter().enumerate() {
+            assert_eq!(said, Err(WITHHELD.to_owned()), "way {way}");
+        }
+    }
+}
+
+/// Two batches that differ in a withheld column alone look the same from within, to the byte.
+#[test]
+fn a_withheld_column_leaves_no_trace_in_what_is_charged() {
+    let cost = |texts: Vec<Option<&str>>| {
+        let mut sheet = three_columns();
+        sheet.columns[2].array = Arc::new(StringArray::from(texts));
+        let mut border = Border::new(&Limits::default());
+        border.begin(sheet);
+        border.retain(0, usize::MAX).expect("retains");
+        let offsets = [0i32, 1, 2, 3].map(i32::to_le_bytes).concat();
+        (border.retained_bytes(), border.room(), border.known_offsets(&offsets).is_some())
+    };
+    assert_eq!(cost(vec![None; 3]), cost(vec![Some("a"), Some("b"), Some("c")]));
 }
 
 #[test]
@@ -120,7 +158,10 @@ fn an_assembled_batch_fits_its_shape() {
 
 #[test]
 fn offsets_that_were_read_are_known_again() {
-    let border = border();
+    let mut sheet = three_columns();
+    sheet.columns[2].access = Access::Open;
+    let mut border = Border::new(&Limits::default());
+    border.begin(sheet);
     let bytes = |offsets: [i32; 4]| offsets.map(i32::to_le_bytes).concat();
     assert!(border.known_offsets(&bytes([0, 1, 2, 3])).is_some());
     assert!(border.known_offsets(&bytes([0, 1, 1, 3])).is_none());

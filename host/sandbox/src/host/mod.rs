@@ -3,9 +3,12 @@
 pub mod ambient;
 pub mod data;
 pub mod files;
+pub mod http;
 pub mod observe;
 pub mod random;
 pub mod sql;
+pub mod stdio;
+pub mod wasi;
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -22,6 +25,7 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     plugin::random::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     plugin::sql::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     plugin::files::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
+    plugin::http::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     data::link(linker)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::bindings::forcepump::plugin::{logging, metrics};
 use crate::state::HostState;
-use crate::telemetry::{Level, LogLine, cut_line};
+use crate::telemetry::Level;
 
 impl From<logging::Level> for Level {
     fn from(level: logging::Level) -> Self {
@@ -22,17 +22,7 @@ impl logging::Host for HostState {
     }
 
     fn log(&mut self, level: logging::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
-        let level = Level::from(level);
-        if !self.log.enabled(level) {
-            return Ok(());
-        }
-        if !self.gate.admit() {
-            self.counters.log_dropped += 1;
-            return Ok(());
-        }
-        let (message, fields) = cut_line(&message, &fields, self.limits.log_line_bytes);
-        self.counters.log_lines += 1;
-        self.log.line(LogLine { plugin: self.plugin.to_string(), level, message, fields });
+        self.log.line(level.into(), &message, &fields);
         Ok(())
     }
 }

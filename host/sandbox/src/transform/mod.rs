@@ -127,6 +127,7 @@ impl TransformInstance {
         let state = self.session.store.data_mut();
         state.border.set_opaque(opaque_types(&input));
         state.random.bind(self.plugin.digest(), &request.feed, request.lane);
+        state.as_of_micros = request.as_of_micros;
         let request = wit::OpenRequest {
             config: request.config_json,
             input: schema_to_wit(&input),
@@ -141,6 +142,11 @@ impl TransformInstance {
         let opaque = self.session.store.data().border.opaque();
         let settled = Output::settle(&input, answer, opaque, &self.withheld);
         let output = settled.map_err(|rule| self.session.broke("open", rule))?;
+        let columns = output.withheld_reads();
+        if !columns.is_empty() {
+            let plugin = self.plugin.name().to_owned();
+            return Err(self.session.end(CallError::Withheld { plugin, columns }));
+        }
         self.session.done();
         let opened = output.opened();
         self.output = Some(output);
@@ -172,7 +178,7 @@ impl TransformInstance {
             guest.call_process(store, wit::Input { rows, first_row })
         })?;
         let state = self.session.store.data_mut();
-        let processed = outcome::check(output, &input, answer, &mut state.border, &state.limits);
+        let processed = outcome::check(output, &input, answer, &mut state.border);
         let processed = processed.map_err(|rule| self.session.broke(CALL, rule))?;
         self.session.done();
         Ok(processed)
@@ -189,9 +195,15 @@ impl TransformInstance {
             return Err(self.session.misuse(CALL, "the instance is not open"));
         };
         let guest = &self.guest;
-        let answer = guest_call!(&mut self.session, "finish", None, |store| { guest.call_finish(store, max_rows) })?;
+        let limit = self.session.store.data().limits.rows;
+        let asked = max_rows.min(limit);
+        let answer = guest_call!(&mut self.session, "finish", None, |store| { guest.call_finish(store, asked) })?;
         let border = &self.session.store.data().border;
-        let batch = answer.map(|emitted| outcome::emitted(output, emitted, max_rows as usize, border));
+        let batch = answer.map(|emitted| match emitted.rows {
+            rows if rows > limit => Err(format!("{rows} rows come out, more than {limit} (limits.rows = {limit})")),
+            rows if rows > asked => Err(format!("{rows} rows come out, {asked} were asked for at most")),
+            _ => outcome::emitted(output, emitted, border),
+        });
         let batch = batch.transpose().map_err(|rule| self.session.broke(CALL, rule))?;
         self.session.done();
         Ok(batch)

@@ -11,10 +11,9 @@ use forcepump_batch::RowReject;
 use super::Processed;
 use super::output::{Origin, Output};
 use crate::bindings::exports::forcepump::plugin::transform as wit;
-use crate::border::selection::Chosen;
-use crate::border::{Border, Sheet, check_column};
+use crate::border::selection::{Chosen, RowCap};
+use crate::border::{Access, Border, Column, Sheet, check_column};
 use crate::convert::rejects_from_wit;
-use crate::limits::Limits;
 
 /// Batches that one call may give in place of its input.
 const MAX_EMITTED: usize = 1_024;
@@ -25,12 +24,11 @@ pub(super) fn check(
     input: &Sheet,
     answer: wit::Outcome,
     border: &mut Border,
-    limits: &Limits,
 ) -> Result<Processed, String> {
-    let most = input.rows.saturating_mul(limits.fan_out as usize);
+    let cap = border.row_cap(input.rows);
     match answer {
-        wit::Outcome::Derived(derived) => check_derived(output, input, derived, border, most),
-        wit::Outcome::Replaced(emitted) => check_replaced(output, emitted, border, most),
+        wit::Outcome::Derived(derived) => check_derived(output, input, derived, border, cap),
+        wit::Outcome::Replaced(emitted) => check_replaced(output, emitted, border, cap),
     }
 }
 
@@ -39,10 +37,12 @@ fn check_derived(
     input: &Sheet,
     derived: wit::Derived,
     border: &mut Border,
-    most: usize,
+    cap: RowCap,
 ) -> Result<Processed, String> {
     let rows = input.rows;
-    let chosen = border.chosen(&derived.rows, rows, most)?;
+    let chosen = border.chosen(&derived.rows, rows, cap)?;
+    cap.check(chosen.count(rows) as u64)?;
+    check_repeats(input, &chosen, cap)?;
     let rejects = rejects_from_wit(derived.rejects, rows, input.columns.len())?;
     let selected = count_selected(&chosen, rows, &rejects)?;
     let columns = derived_columns(output, input, &derived.columns, &chosen, border)?;
@@ -54,6 +54,19 @@ fn check_derived(
         rejects,
         replaced: false,
     })
+}
+
+/// A withheld column is not charged for what a `take` makes of it, for the charge would tell of its values. What bounds
+/// it instead is the same whatever they are: no row more often than the fan-out.
+fn check_repeats(input: &Sheet, chosen: &Chosen, cap: RowCap) -> Result<(), String> {
+    let fan_out = cap.fan_out();
+    let withheld = input.columns.iter().any(|column| column.access == Access::Withheld);
+    if withheld && chosen.most_of_one(input.rows) > fan_out {
+        return Err(format!(
+            "a row is taken more than {fan_out} times beside a withheld column (limits.fan_out = {fan_out})"
+        ));
+    }
+    Ok(())
 }
 
 /// Counts the selected rows; a rejected row must not be one of them.
@@ -113,11 +126,14 @@ fn keep(
     if let Some(array) = made.get(&kept) {
         return Ok(Arc::clone(array));
     }
-    let column = &input.columns.get(kept).ok_or("a kept column is missing")?.array;
-    if let Chosen::Take(_) = chosen {
+    let Column { array: column, access } = input.columns.get(kept).ok_or("a kept column is missing")?;
+    let withheld = *access == Access::Withheld;
+    if matches!(chosen, Chosen::Take(_)) && !withheld {
         border.charge(chosen.bytes(column))?;
     }
-    let array = chosen.apply(column)?;
+    let array = chosen.apply(column);
+    let array =
+        array.map_err(|rule| if withheld { "a withheld column cannot take these rows".into() } else { rule })?;
     made.insert(kept, Arc::clone(&array));
     Ok(array)
 }
@@ -134,32 +150,22 @@ fn check_replaced(
     output: &Output,
     emitted: Vec<wit::Emitted>,
     border: &Border,
-    most: usize,
+    cap: RowCap,
 ) -> Result<Processed, String> {
     if emitted.len() > MAX_EMITTED {
         return Err(format!("{} batches are more than {MAX_EMITTED}", emitted.len()));
     }
     let total: u64 = emitted.iter().map(|emitted| u64::from(emitted.rows)).sum();
-    if total > most as u64 {
-        return Err(format!("{total} rows come out, the fan-out cap allows {most}"));
-    }
-    let batches = emitted.into_iter().map(|emitted| self::emitted(output, emitted, most, border));
+    cap.check(total)?;
+    let batches = emitted.into_iter().map(|emitted| self::emitted(output, emitted, border));
     let mut batches = batches.collect::<Result<Vec<_>, _>>()?;
     batches.retain(|batch| batch.num_rows() > 0);
     Ok(Processed { batches, replaced: true, ..Processed::default() })
 }
 
 /// A batch with rows of its own: every output column, in order.
-pub(super) fn emitted(
-    output: &Output,
-    emitted: wit::Emitted,
-    most: usize,
-    border: &Border,
-) -> Result<RecordBatch, String> {
+pub(super) fn emitted(output: &Output, emitted: wit::Emitted, border: &Border) -> Result<RecordBatch, String> {
     let rows = emitted.rows as usize;
-    if rows > most {
-        return Err(format!("{rows} rows come out, {most} were asked for at most"));
-    }
     let fields = output.schema.fields();
     if emitted.columns.len() != fields.len() {
         let (given, settled) = (emitted.columns.len(), fields.len());

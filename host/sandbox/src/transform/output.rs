@@ -90,6 +90,13 @@ impl Output {
         self.access.get(column).copied().unwrap_or(Access::Undeclared)
     }
 
+    /// Columns that the plugin lists under `reads` and the pipeline withholds, by name.
+    pub(super) fn withheld_reads(&self) -> Vec<String> {
+        let reads = self.reads.iter().map(|number| *number as usize);
+        let closed = reads.filter(|number| self.access(*number) == Access::Withheld);
+        closed.map(|number| self.input.field(number).name().clone()).collect()
+    }
+
     /// A batch must have the columns that were settled: the guest knows them by number only.
     pub(super) fn check_input(&self, batch: &RecordBatch) -> Result<(), String> {
         if Arc::ptr_eq(batch.schema_ref(), &self.input) {

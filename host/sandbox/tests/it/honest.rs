@@ -70,10 +70,13 @@ async fn a_withheld_column_cannot_be_read() {
     let withheld = BTreeSet::from(["text".to_owned()]);
     let settings = Settings { withheld, ..Settings::default() };
     let batch = three_columns();
-    let mut instance = bench(&settings, &batch).await.expect("opens");
-    let error = instance.process(batch, 0).await.expect_err("withheld");
-    assert!(error.to_string().contains("the pipeline withholds this column"), "{error}");
-    assert!(instance.is_alive());
+    let error = bench(&settings, &batch).await.expect_err("withheld");
+    let columns = vec!["text".to_owned()];
+    assert_eq!(error, CallError::Withheld { plugin: "bench".to_owned(), columns });
+    let text = error.to_string();
+    for part in ["plugin bench reads the column `text`", "withholds", "hint: add what it may read", "`withhold`"] {
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,13 +14,15 @@ use std::process::Command;
 
 /// No WASI: a plugin imports nothing but `forcepump:plugin`.
 const TARGET: &str = "wasm32-unknown-unknown";
+/// WASI 0.2, as plugins of other tool chains have it; for a test guest only.
+const WASI_TARGET: &str = "wasm32-wasip2";
 /// The profile of the guests in the workspace's `Cargo.toml`.
 const PROFILE: &str = "plugin";
 /// SIMD is worth a factor of 3 to 5 on byte loops.
 const TARGET_FEATURES: &str = "-Ctarget-feature=+simd128";
 /// Between the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const FLAG_SEPARATOR: &str = "\x1f";
-/// The only package that a plugin may import from.
+/// The only package that a plugin may import from; the test guest of [`WASI_TARGET`] imports WASI as well.
 const IMPORTS_ALLOWED: &str = "forcepump:plugin/";
 /// Variables of the outer build that would change the inner one.
 const SCRUBBED: [&str; 8] = [
@@ -63,6 +65,19 @@ const TEST_GUESTS: [Plugin; 3] = [
     plugin("fickle", "forcepump-plugin-fickle", "fickle"),
 ];
 
+/// The evil guest once more, with what an import or a target of its own brings.
+struct Variant {
+    name: &'static str,
+    target: &'static str,
+    features: &'static str,
+}
+
+const EVIL: &str = "forcepump-plugin-evil";
+const EVIL_VARIANTS: [Variant; 2] = [
+    Variant { name: "evil-http", target: TARGET, features: "http" },
+    Variant { name: "evil-wasi", target: WASI_TARGET, features: "modest" },
+];
+
 fn main() {
     if let Err(error) = build() {
         for line in error.to_string().lines() {
@@ -77,17 +92,37 @@ fn build() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     let test_guests = if env::var_os("CARGO_FEATURE_TEST_GUESTS").is_some() { &TEST_GUESTS[..] } else { &[] };
     watch(&root, test_guests);
-    check_target()?;
+    check_target(TARGET)?;
+    let mut names: Vec<&str> = test_guests.iter().map(|plugin| plugin.name).collect();
+    if !test_guests.is_empty() {
+        // Before the others: what is left under the name of the package is the guest without features.
+        names.extend(evil_variants(&root, &out)?);
+    }
     let all: Vec<&Plugin> = SHIPPED.iter().chain(test_guests).collect();
-    let modules = compile(&root, &guests_folder(&out), &all)?;
+    let packages: Vec<&str> = all.iter().map(|plugin| plugin.package).collect();
+    let modules = compile(&root, &guests_folder(&out), TARGET, &packages, "")?;
     for plugin in &all {
         let module = modules.join(format!("{}.wasm", plugin.package.replace('-', "_")));
         let component =
             componentize(&fs::read(&module)?).map_err(|error| format!("plugin {}: {error}", plugin.name))?;
         write_if_changed(&out.join(format!("{}.wasm", plugin.name)), &component)?;
     }
-    let table = format!("{}{}", table("SHIPPED", &SHIPPED)?, table("TEST_GUESTS", test_guests)?);
+    let shipped = SHIPPED.map(|plugin| plugin.name);
+    let table = format!("{}{}", table("SHIPPED", &shipped)?, table("TEST_GUESTS", &names)?);
     write_if_changed(&out.join("plugins.rs"), table.as_bytes())
+}
+
+/// Builds the variants of the evil guest; gives their names.
+fn evil_variants(root: &Path, out: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    for Variant { name, target, features } in &EVIL_VARIANTS {
+        check_target(target)?;
+        let modules = compile(root, &guests_folder(out), target, &[EVIL], features)?;
+        let built = fs::read(modules.join(format!("{}.wasm", EVIL.replace('-', "_"))))?;
+        // The linker of the WASI target makes a component itself.
+        let component = if *target == WASI_TARGET { built } else { componentize(&built)? };
+        write_if_changed(&out.join(format!("{name}.wasm")), &component)?;
+    }
+    Ok(EVIL_VARIANTS.iter().map(|variant| variant.name).collect())
 }
 
 /// Beside the outer build's own folders, so that its profiles and feature sets share one build of the
@@ -111,15 +146,15 @@ fn watch(root: &Path, test_guests: &[Plugin]) {
     println!("cargo::rerun-if-changed=build.rs");
 }
 
-fn check_target() -> Result<(), Box<dyn Error>> {
-    let printed = Command::new(rustc()).args(["--print", "target-libdir", "--target", TARGET]).output()?;
+fn check_target(target: &str) -> Result<(), Box<dyn Error>> {
+    let printed = Command::new(rustc()).args(["--print", "target-libdir", "--target", target]).output()?;
     let folder = PathBuf::from(String::from_utf8(printed.stdout)?.trim());
     if folder.is_dir() {
         return Ok(());
     }
     Err(format!(
-        "the plugins need the target {TARGET}, which this toolchain does not have\n\
-         install it with: rustup target add {TARGET}"
+        "the plugins need the target {target}, which this toolchain does not have\n\
+         install it with: rustup target add {target}"
     )
     .into())
 }
@@ -129,12 +164,21 @@ fn rustc() -> OsString {
 }
 
 /// Compiles the plugins with one cargo; gives the folder of the core modules.
-fn compile(root: &Path, target_dir: &Path, plugins: &[&Plugin]) -> Result<PathBuf, Box<dyn Error>> {
+fn compile(
+    root: &Path,
+    target_dir: &Path,
+    target: &str,
+    packages: &[&str],
+    features: &str,
+) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--quiet", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo.current_dir(root).args(["build", "--quiet", "--lib", "--target", target, "--profile", PROFILE]);
     cargo.arg("--target-dir").arg(target_dir);
-    for plugin in plugins {
-        cargo.args(["-p", plugin.package]);
+    for package in packages {
+        cargo.args(["-p", package]);
+    }
+    if !features.is_empty() {
+        cargo.args(["--features", features]);
     }
     for (name, _) in env::vars_os() {
         let leaks = name.to_str().is_some_and(|name| {
@@ -148,7 +192,7 @@ fn compile(root: &Path, target_dir: &Path, plugins: &[&Plugin]) -> Result<PathBu
     if !result.status.success() {
         return Err(format!("the plugins do not build:\n{}", String::from_utf8_lossy(&result.stderr)).into());
     }
-    Ok(target_dir.join(TARGET).join(PROFILE))
+    Ok(target_dir.join(target).join(PROFILE))
 }
 
 /// No path of this machine gets into a component, so that its digest is the same everywhere.
@@ -174,10 +218,9 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(component)
 }
 
-fn table(name: &str, plugins: &[Plugin]) -> Result<String, Box<dyn Error>> {
+fn table(name: &str, plugins: &[&str]) -> Result<String, Box<dyn Error>> {
     let mut text = format!("const {name}: &[(&str, &[u8])] = &[\n");
-    for plugin in plugins {
-        let name = plugin.name;
+    for name in plugins {
         writeln!(text, "    (\"{name}\", include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))),")?;
     }
     text.push_str("];\n");

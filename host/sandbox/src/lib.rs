@@ -33,6 +33,8 @@ mod description;
 mod destination;
 mod engine;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod grants;
 mod host;
 pub mod limits;

@@ -1,7 +1,8 @@
-//! Developer tasks: `cargo xtask test | tidy | plugins | bench`.
+//! Developer tasks: `cargo xtask test | tidy | plugins | bench | fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks to its terminal")]
 
 mod bench;
+mod fuzz;
 mod plugins;
 mod shell;
 mod test;
@@ -15,7 +16,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   test [FILTER]  install what the tests need, run every test, end with `N passed, N failed`
   tidy           check the format, then clippy with warnings as errors
   plugins        build the first-party plugins to target/plugins/*.wasm
-  bench [a|b|c|d ...]  measure, print a table; all parts together write BENCHMARKS.md";
+  bench [a|b|c|d ...]  measure, print a table; all parts together write BENCHMARKS.md
+  fuzz [--cases N] [--seed S]  run the fuzz targets over all cores, print cases, accepted share and seconds of each";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["test", filter @ ..] if filter.len() <= 1 => return test::test(filter.first().copied()),
         ["tidy"] => tidy::tidy(),
         ["bench", letters @ ..] => return bench::bench(letters),
+        ["fuzz", options @ ..] => fuzz::fuzz(options),
         ["plugins"] => plugins::plugins(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -18,7 +18,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     SHIPPED.iter().map(|(name, _)| *name)
 }
 
-/// A component that only tests load: "bench", "evil" or "fickle". None without the feature `test-guests`.
+/// A component that only tests load: "bench", "evil", "evil-http", "evil-wasi" or "fickle". None without the feature
+/// `test-guests`.
 pub fn test_guest(name: &str) -> Option<&'static [u8]> {
     find(TEST_GUESTS, name)
 }

@@ -109,7 +109,9 @@ pub fn describe(mode: &str) -> Description {
             honest
         }
         "call-the-host" => {
-            black_box(clock::now());
+            if crate::CAPABLE {
+                black_box(clock::now());
+            }
             honest
         }
         "huge-schema" => honest.config_schema(" ".repeat(300 << 10)),

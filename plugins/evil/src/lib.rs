@@ -7,9 +7,14 @@
 
 mod anywhere;
 mod capabilities;
+mod lies;
 mod opened;
+mod requests;
 mod results;
+mod stale;
+mod system;
 mod units;
+mod withheld;
 mod writes;
 
 use std::cell::RefCell;
@@ -20,7 +25,8 @@ use forcepump_plugin_sdk::bindings::metadata::exports::forcepump::plugin::metada
 use forcepump_plugin_sdk::bindings::transform::exports::forcepump::plugin::transform;
 use forcepump_plugin_sdk::{Description, Emitted, OpenRequest, Opened, Outcome, PluginError, parse_config};
 
-/// Every attack, by the call in which it is made; `*` stands for any call.
+/// Every attack, by the call in which it is made; `*` stands for any call, `http` and `wasi` for those of `process`
+/// that only the guests `evil-http` and `evil-wasi` have.
 pub const MODES: &[(&str, &[&str])] = &[
     ("describe", anywhere::DESCRIBE_MODES),
     ("*", anywhere::MODES),
@@ -28,8 +34,18 @@ pub const MODES: &[(&str, &[&str])] = &[
     ("process", results::MODES),
     ("process", writes::MODES),
     ("process", capabilities::MODES),
+    ("process", lies::MODES),
+    ("stale", stale::MODES),
+    ("withheld", withheld::MODES),
+    ("http", requests::MODES),
+    ("wasi", system::MODES),
+    ("finish", results::FINISH_MODES),
+    ("save", &["huge-checkpoint", "save-stale-batch"]),
     ("destination", units::MODES),
 ];
+
+/// Whether the guest has the attacks through capabilities, and so imports them.
+const CAPABLE: bool = !cfg!(feature = "modest");
 
 /// What a test writes over to choose an attack in `describe`: the name, padded with dots.
 pub const DESCRIBE_MARK: &str = "describe-mode:honest..............";
@@ -48,6 +64,8 @@ pub struct Orders {
     call: String,
     /// Name of the attack.
     mode: String,
+    /// What the attack is to use: a path, a statement, a URL, a secret.
+    text: String,
 }
 
 thread_local! {
@@ -57,6 +75,11 @@ thread_local! {
 /// The mode, when the orders are for this call.
 fn orders(call: &str) -> String {
     ORDERS.with_borrow(|orders| if orders.call == call { orders.mode.clone() } else { String::new() })
+}
+
+/// What the attack is to use.
+fn text() -> String {
+    ORDERS.with_borrow(|orders| orders.text.clone())
 }
 
 /// Takes the orders of a call that carries the configuration, and attacks if told to.
@@ -93,8 +116,21 @@ impl transform::Guest for Evil {
 
     fn process(batch: transform::Input) -> Result<Outcome, PluginError> {
         let mode = attack("process")?;
-        capabilities::attack(&mode)?;
+        if CAPABLE {
+            capabilities::attack(&mode, &text())?;
+        }
         writes::attack(&mode, batch.rows)?;
+        stale::attack(&mode, batch.rows)?;
+        if cfg!(feature = "http") {
+            requests::attack(&mode, &text())?;
+        }
+        if cfg!(target_os = "wasi") {
+            system::attack(&mode)?;
+        }
+        let withheld = if CAPABLE { withheld::attack(&mode, batch.rows)? } else { None };
+        if let Some(outcome) = withheld.or(lies::attack(&mode, batch.rows)?) {
+            return Ok(outcome);
+        }
         results::process(&mode, batch.rows)
     }
 
@@ -107,6 +143,9 @@ impl transform::Guest for Evil {
 impl checkpoint::Guest for Evil {
     fn save() -> Result<Vec<u8>, PluginError> {
         let mode = attack("save")?;
+        if mode == "save-stale-batch" {
+            results::old_batch()?;
+        }
         Ok(vec![0; if mode == "huge-checkpoint" { 17 << 20 } else { 4 }])
     }
 }
@@ -128,6 +167,9 @@ impl destination::Guest for Evil {
 
     fn commit() -> Result<String, PluginError> {
         let mode = attack("commit")?;
+        if mode == "commit-stale-batch" {
+            results::old_batch()?;
+        }
         Ok(units::token(&mode))
     }
 

@@ -19,13 +19,23 @@ pub const MODES: &[&str] = &[
     "decimal-shape",
     "zone",
     "opaque-unknown",
+    "answer-by-lane",
 ];
 
 /// An honest output: all input columns, and `made`, a number that `process` computes.
 fn honest(request: &OpenRequest) -> Opened {
     let mut output = OutputField::keep_all(&request.input);
     output.push(OutputField::computed(Field::new("made", DataType::Int32, true)));
-    let reads: Vec<u32> = (0..request.input.fields.len() as u32).collect();
+    let mut reads: Vec<u32> = (0..request.input.fields.len() as u32).collect();
+    let mode = crate::orders("process");
+    if crate::withheld::is_blind(&mode) {
+        // The second column is the withheld one: it is kept, and not declared.
+        reads.truncate(1);
+    }
+    if mode == "withheld-deliver" {
+        output.pop();
+        output.push(OutputField::computed(Field::new("made", DataType::Utf8, true)));
+    }
     Opened::new(output).reads(reads)
 }
 
@@ -56,6 +66,10 @@ pub fn open(mode: &str, request: &OpenRequest) -> Result<Opened, PluginError> {
         "decimal-shape" => opened.output[last].field.data_type = DataType::decimal(77, 99),
         "zone" => opened.output[last].field.data_type = zone("Mars/Phobos"),
         "opaque-unknown" => opened.output[last].field.data_type = DataType::Opaque("List".to_owned()),
+        // What an earlier instance settled holds for all of them.
+        "answer-by-lane" if request.lane > 0 => {
+            opened.output.remove(0);
+        }
         _ => {}
     }
     Ok(opened)

@@ -33,6 +33,14 @@ pub const MODES: &[&str] = &[
     "replace",
 ];
 
+/// Attacks of `finish`.
+pub const FINISH_MODES: &[&str] = &["emit-too-many", "emit-wrong-type", "emit-rows", "emit-stale-batch"];
+
+/// Reaches for the batch of an earlier call.
+pub fn old_batch() -> Result<(), PluginError> {
+    data::columns(0).map(drop).map_err(PluginError::Data)
+}
+
 /// Hands over a column of numbers.
 pub fn numbers(rows: u32) -> Column {
     let parts = Buffers { validity: None, offsets: Vec::new(), values: vec![7; rows as usize * 4] };
@@ -117,7 +125,16 @@ fn replaced(mode: &str, rows: u32) -> Vec<Emitted> {
 
 /// What `finish` answers in that mode.
 pub fn finish(mode: &str, max_rows: u32) -> Result<Option<Emitted>, PluginError> {
+    let texts = |rows: u32| {
+        let parts = Buffers { validity: None, offsets: vec![0; (rows as usize + 1) * 4], values: Vec::new() };
+        data::write(&DataType::Utf8, rows, &parts).unwrap_or(u32::MAX)
+    };
     match mode {
+        "emit-stale-batch" => old_batch().map(|()| None),
+        // As many rows as were asked for, and right in every way.
+        "emit-rows" => {
+            Ok(Some(Emitted { rows: max_rows, columns: vec![numbers(max_rows), texts(max_rows), numbers(max_rows)] }))
+        }
         "emit-too-many" => Ok(Some(Emitted { rows: max_rows + 1, columns: vec![numbers(max_rows + 1); 3] })),
         "emit-wrong-type" => Ok(Some(Emitted { rows: 1, columns: vec![numbers(1); 3] })),
         _ => Ok(None),

@@ -17,6 +17,8 @@ pub const MODES: &[&str] = &[
     "retry-steer",
     "token-steer",
     "token-huge",
+    "token-not-utf8",
+    "commit-stale-batch",
 ];
 
 /// What `prepare` answers: the columns in reverse, so that a test sees the order.
@@ -51,6 +53,8 @@ pub fn write(mode: &str, rows: u32) -> WriteOutcome {
 pub fn token(mode: &str) -> String {
     match mode {
         "token-steer" => "a\u{1b}[2J".to_owned(),
+        // SAFETY: there is none; the host must not take it for text.
+        "token-not-utf8" => unsafe { String::from_utf8_unchecked(vec![b't', 0xff]) },
         "token-huge" => "t".repeat(1 << 20),
         _ => "token".to_owned(),
     }

@@ -19,7 +19,7 @@ pub struct Lent {
     values: Bytes,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Lent {
     /// Copies of validity, offsets and values.
     pub fn parts(&self) -> (Option<Vec<u8>>, Vec<u8>, Vec<u8>) {

@@ -1,5 +1,7 @@
 //! Instances that transform: `open` settles the output, `process` takes batch after batch.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod outcome;
 mod output;
 

@@ -36,7 +36,9 @@ async fn life(call: &str, mode: &str, limits: Limits) -> (Life, Vec<String>) {
 
 fn limits_for(mode: &str) -> Limits {
     match mode {
-        "spin" | "spin-in-host-calls" => Limits { call: Duration::from_millis(150), ..Limits::default() },
+        "spin" | "spin-in-host-calls" | "handles-without-end" => {
+            Limits { call: Duration::from_millis(150), ..Limits::default() }
+        }
         "grow-memory" => Limits { memory_bytes: 16 << 20, ..Limits::default() },
         "log-flood" => Limits { log_lines_per_second: 50, ..Limits::default() },
         _ => Limits::default(),
@@ -54,6 +56,24 @@ async fn attacks_of_any_call() {
         assert_host_still_works().await;
     }
 }
+
+/// Each has its outcome in [`check_any`], which panics at one that it does not know.
+const ANYWHERE: [&str; 14] = [
+    "trap",
+    "panic",
+    "spin",
+    "spin-in-host-calls",
+    "grow-memory",
+    "recurse",
+    "log-flood",
+    "log-steer",
+    "log-huge-line",
+    "metric-flood",
+    "refuse-steer",
+    "refuse-huge",
+    "refuse-many-problems",
+    "retry",
+];
 
 fn check_any(mode: &str, at: &str, life: &Life, lines: &[String]) {
     let error = life.error.as_ref();
@@ -115,10 +135,12 @@ enum Expected {
     Trap(&'static str),
     /// The guest hands over too much.
     Output,
+    /// The guest does not come to an end.
+    Late,
     /// The rows that go on, are filtered, are rejected.
     Rows(usize, u64, usize),
 }
-use Expected::{Output, Rows, Rule, Said, Trap};
+use Expected::{Late, Output, Rows, Rule, Said, Trap};
 
 const OPEN: &[(&str, Expected)] = &[
     ("keep-unknown", Rule("keeps column 4294967295, the input has 2")),
@@ -136,6 +158,7 @@ const OPEN: &[(&str, Expected)] = &[
     ("decimal-shape", Rule("decimal128(77, 99) is no decimal")),
     ("zone", Rule("the zone `Mars/Phobos` is neither")),
     ("opaque-unknown", Rule("`List` is no opaque type of the input")),
+    ("answer-by-lane", Rows(10, 0, 0)),
 ];
 
 const PROCESS: &[(&str, Expected)] = &[
@@ -205,23 +228,59 @@ const PROCESS: &[(&str, Expected)] = &[
     ("files-hoard", Said("more than 16 files are open")),
     ("files-leave-open", Rows(10, 0, 0)),
     ("random-huge", Trap("4294967295 random bytes are more than 65536 at once")),
+    ("sql-statement", Said("the host took it")),
+    ("files-path", Said("Denied(\"outside\")")),
+    ("handles-without-end", Late),
+    ("scan-memory", Said("0 places")),
     ("clock", Said("42")),
     ("random", Said("[")),
 ];
 
+/// Texts of the engine, which is at home in the memory that it is told of.
+const LIES: &[(&str, Expected)] = &[
+    ("lie-mask-4gib", Trap("out of bounds")),
+    ("lie-take-4gib", Trap("out of bounds")),
+    ("lie-take-unaligned", Trap("not aligned")),
+    ("lie-mask-pointer", Trap("out of bounds")),
+    ("lie-reason-not-utf8", Trap("utf-8")),
+    ("lie-reason-4gib", Trap("out of bounds")),
+    ("lie-log-4gib", Trap("out of bounds")),
+    ("lie-log-not-utf8", Trap("utf-8")),
+    ("lie-write-4gib", Trap("out of bounds")),
+    ("lie-write-pointer", Trap("out of bounds")),
+];
+
+/// What two calls of one instance say, one after the other.
+const STALE: &[(&str, &str, &str)] = &[
+    ("stale-column", "armed", "column 2 is not known, there are 2"),
+    ("stale-batch", "armed", "batch 1 is not known"),
+    ("stale-retained-column", "armed", "column 2 is not known, there are 2"),
+    ("released-batch", "batch 2147483648 is not known", "batch 2147483649 is not known"),
+    ("released-twice", "4 columns", "4 columns"),
+    ("guessed-batch", "batch 2147483648 is not known", "batch 2147483648 is not known"),
+    ("retained-is-unchanged", "unchanged", "unchanged"),
+    ("retained-outlives-the-call", "armed", "[0, 0, 0, 0, 1, 0, 0, 0]"),
+    ("chain-of-retained", "one at a time", "one at a time"),
+];
+
 const FINISH: &[(&str, Expected)] = &[
+    ("emit-rows", Rows(10, 0, 0)),
+    ("emit-stale-batch", Said("batch 0 is not known")),
     ("emit-too-many", Rule("101 rows come out, 100 were asked for at most")),
     ("emit-wrong-type", Rule("the column `name` has the type Int32, Utf8 was settled")),
 ];
 
-const SAVE: &[(&str, Expected)] =
-    &[("huge-checkpoint", Rule("17825792 bytes are more than the 16777216 of a checkpoint"))];
+const SAVE: &[(&str, Expected)] = &[
+    ("huge-checkpoint", Rule("17825792 bytes are more than the 16777216 of a checkpoint")),
+    ("save-stale-batch", Said("batch 0 is not known")),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attacks_of_a_transform() {
-    for (call, table) in [("open", OPEN), ("process", PROCESS), ("finish", FINISH), ("save", SAVE)] {
+    let tables = [("open", OPEN), ("process", PROCESS), ("process", LIES), ("finish", FINISH), ("save", SAVE)];
+    for (call, table) in tables {
         for (mode, expected) in table {
-            let (life, _) = life(call, mode, Limits::default()).await;
+            let (life, _) = life(call, mode, limits_for(mode)).await;
             check(mode, &life, expected);
             assert_host_still_works().await;
         }
@@ -236,7 +295,7 @@ fn check(mode: &str, life: &Life, expected: &Expected) {
             assert!(said.contains(text), "{context}");
         }
         (Trap(text), Some(CallError::Trap { reason, .. })) => assert!(reason.contains(text), "{context}"),
-        (Output, Some(CallError::Output { .. })) => {}
+        (Output, Some(CallError::Output { .. })) | (Late, Some(CallError::Timeout { .. })) => {}
         (Rows(rows, filtered, rejects), None) => {
             let processed = life.processed.as_ref().expect("processed");
             let going_on: usize = processed.batches.iter().map(|batch| batch.num_rows()).sum();
@@ -250,22 +309,40 @@ fn check(mode: &str, life: &Life, expected: &Expected) {
     }
 }
 
+const DESTINATION: &[(&str, &str, Expected)] = &[
+    ("prepare", "takes-unknown", Rule("`takes` names column 99, the input has 2")),
+    ("prepare", "takes-twice", Rule("`takes` names column 0 twice")),
+    ("prepare", "no-lanes", Rule("`lanes` is 0, it must be 1 to 64")),
+    ("prepare", "many-lanes", Rule("`lanes` is 4294967295")),
+    ("write", "reject-out-of-range", Rule("row 10 is rejected, the batch has 10 rows")),
+    ("write", "reject-twice", Rule("row 0 is rejected twice")),
+    ("commit", "token-steer", Rule("no control character")),
+    ("commit", "token-huge", Rule("a token has at most 4096 bytes")),
+    ("commit", "token-not-utf8", Trap("utf-8")),
+    ("commit", "commit-stale-batch", Said("batch 0 is not known")),
+];
+
+/// What `honest.rs` looks at: a destination's advice, and the numbering of its columns.
+const DESTINATION_ELSEWHERE: [&str; 2] = ["reject-last-column", "retry-steer"];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn attacks_of_a_destination() {
-    let rules = [
-        ("prepare", "takes-unknown", "`takes` names column 99, the input has 2"),
-        ("prepare", "takes-twice", "`takes` names column 0 twice"),
-        ("prepare", "no-lanes", "`lanes` is 0, it must be 1 to 64"),
-        ("prepare", "many-lanes", "`lanes` is 4294967295"),
-        ("write", "reject-out-of-range", "row 10 is rejected, the batch has 10 rows"),
-        ("write", "reject-twice", "row 0 is rejected twice"),
-        ("commit", "token-steer", "no control character"),
-        ("commit", "token-huge", "a token has at most 4096 bytes"),
-    ];
-    for (call, mode, rule) in rules {
+    for (call, mode, expected) in DESTINATION {
         let (life, _) = life(call, mode, Limits::default()).await;
-        check(mode, &life, &Rule(rule));
-        assert!(matches!(life.afterwards, Some(CallError::Dead { .. })), "{mode}");
+        check(mode, &life, expected);
+        let dead = matches!(life.afterwards, Some(CallError::Dead { .. }));
+        assert_eq!(dead, !matches!(expected, Said(_)), "{mode}");
+        assert_host_still_works().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_are_no_longer_good() {
+    for (mode, first, second) in STALE {
+        let (life, _) = life("process", mode, Limits::default()).await;
+        check(mode, &life, &Said(first));
+        let again = Life { error: life.afterwards, ..Life::default() };
+        check(mode, &again, &Said(second));
         assert_host_still_works().await;
     }
 }
@@ -273,11 +350,29 @@ async fn attacks_of_a_destination() {
 /// The gate of issue after issue: an attack that nobody expects anything of is no test.
 #[test]
 fn every_attack_has_its_test() {
-    let tried: BTreeSet<&str> = OPEN.iter().chain(PROCESS).map(|(mode, _)| *mode).collect();
-    for mode in modes("open").into_iter().chain(modes("process")) {
-        assert!(tried.contains(mode), "the attack {mode} has no test");
+    let named = |table: &[(&'static str, Expected)]| table.iter().map(|(mode, _)| *mode).collect::<BTreeSet<_>>();
+    let process = PROCESS.iter().chain(LIES).map(|(mode, _)| *mode).collect();
+    let groups: [(&str, BTreeSet<&str>); 10] = [
+        ("describe", crate::loading::DESCRIBE.iter().map(|(mode, _)| *mode).collect()),
+        ("*", ANYWHERE.iter().copied().collect()),
+        ("open", named(OPEN)),
+        ("process", process),
+        ("stale", STALE.iter().map(|(mode, ..)| *mode).collect()),
+        ("withheld", crate::withheld::WAYS.iter().map(|(mode, _)| *mode).collect()),
+        ("http", crate::http::tried()),
+        ("wasi", crate::wasi::tried()),
+        ("finish", named(FINISH)),
+        ("save", named(SAVE)),
+    ];
+    let known: BTreeSet<&str> = MODES.iter().map(|(group, _)| *group).collect();
+    let tested = groups.iter().map(|(group, _)| *group).chain(["destination"]).collect();
+    assert_eq!(known, tested, "a group of attacks without a test");
+    for (group, tried) in groups {
+        assert_eq!(modes(group).into_iter().collect::<BTreeSet<_>>(), tried, "the attacks of {group}");
     }
-    let destination = modes("destination");
-    assert_eq!(destination.len(), 10, "an attack on a destination was added: {destination:?}");
+    let tried: BTreeSet<&str> = DESTINATION.iter().map(|(_, mode, _)| *mode).chain(DESTINATION_ELSEWHERE).collect();
+    assert_eq!(modes("destination").into_iter().collect::<BTreeSet<_>>(), tried, "the attacks of a destination");
+    let count: usize = MODES.iter().map(|(_, modes)| modes.len()).sum();
+    assert!(count >= 150, "{count} attacks");
     assert!(evil().is_transform() && evil().is_destination() && evil().has_checkpoint());
 }

@@ -2,5 +2,10 @@
 
 mod attacks;
 mod honest;
+mod http;
+mod limits;
 mod loading;
+mod neighbours;
 mod support;
+mod wasi;
+mod withheld;

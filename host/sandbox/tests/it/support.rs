@@ -7,8 +7,9 @@ use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use forcepump_sandbox::{
     CallError, Clock, Counters, Ending, Engine, EngineOptions, FileCompression, FileError, FileFormat, FileProvider,
-    FileSink, Grants, InsertOptions, Inserted, Level, Limits, LogLine, LogSink, OpenRequest, Plugin, Processed, Seed,
-    Settings, SqlConnection, SqlError, SqlProvider, SqlRows, Target, Value, WriteMode, Written,
+    FileSink, Grants, HttpError, HttpExchange, HttpProvider, HttpRequest, HttpResponse, InsertOptions, Inserted, Level,
+    Limits, LogLine, LogSink, OpenRequest, Plugin, Processed, Seed, Settings, SqlConnection, SqlError, SqlProvider,
+    SqlRows, Target, Value, WriteMode, Written,
 };
 
 pub fn engine() -> &'static Engine {
@@ -23,6 +24,18 @@ pub fn component(name: &str) -> &'static [u8] {
 pub fn evil() -> &'static Plugin {
     static EVIL: OnceLock<Plugin> = OnceLock::new();
     EVIL.get_or_init(|| engine().load("evil", component("evil")).expect("loads"))
+}
+
+/// The evil guest that also imports `http`.
+pub fn evil_http() -> &'static Plugin {
+    static EVIL: OnceLock<Plugin> = OnceLock::new();
+    EVIL.get_or_init(|| engine().load("evil-http", component("evil-http")).expect("loads"))
+}
+
+/// The evil guest built for WASI.
+pub fn evil_wasi() -> &'static Plugin {
+    static EVIL: OnceLock<Plugin> = OnceLock::new();
+    EVIL.get_or_init(|| engine().load("evil-wasi", component("evil-wasi")).expect("loads"))
 }
 
 /// Keeps the lines that a plugin logs.
@@ -86,6 +99,9 @@ impl FileProvider for MemoryFiles {
         _format: FileFormat,
         _compression: FileCompression,
     ) -> Result<Box<dyn FileSink>, FileError> {
+        if path.is_empty() {
+            return Err(FileError::Denied("outside".to_owned()));
+        }
         Ok(Box::new(MemorySink(self.clone(), path.to_owned())))
     }
 }
@@ -103,13 +119,42 @@ impl FileSink for MemorySink {
     }
 }
 
+/// An origin that answers by path: `/N` with N bytes, `/never` not at all, `/steer` with a header that steers; any
+/// other is denied. It heeds no bound, so that the sandbox has to.
+#[derive(Clone, Default)]
+pub struct MemoryHttp(pub Arc<Mutex<Vec<HttpRequest>>>);
+
+impl HttpProvider for MemoryHttp {
+    fn names(&self) -> Vec<String> {
+        vec!["api".to_owned()]
+    }
+
+    fn send(&self, request: HttpRequest) -> HttpExchange<'_> {
+        let path = request.url.strip_prefix("https://api.example/").unwrap_or("elsewhere").to_owned();
+        let credential = request.credential.clone();
+        self.0.lock().expect("no panic").push(request);
+        Box::pin(async move {
+            let header = |value: &str| vec![("x-answer".to_owned(), value.to_owned())];
+            match (path.as_str(), credential) {
+                (_, Some(_)) => Err(HttpError::UnknownCredential),
+                ("never", None) => std::future::pending().await,
+                ("steer", None) => Ok(HttpResponse { status: 200, headers: header("a\u{1b}[2Jb"), body: vec![] }),
+                (path, None) => match path.parse() {
+                    Ok(bytes) => Ok(HttpResponse { status: 200, headers: header("yes"), body: vec![0; bytes] }),
+                    Err(_) => Err(HttpError::Denied("no\u{1b}pe".to_owned())),
+                },
+            }
+        })
+    }
+}
+
 pub fn all_grants(files: &MemoryFiles) -> Grants {
     Grants {
         clock: Some(Clock::Frozen(42)),
         random: Some(Seed::Fixed(1)),
         sql: BTreeMap::from([("db".to_owned(), Arc::new(MemorySql) as Arc<dyn SqlProvider>)]),
         files: BTreeMap::from([("out".to_owned(), Arc::new(files.clone()) as Arc<dyn FileProvider>)]),
-        http: None,
+        http: Some(Arc::new(MemoryHttp::default())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::results::numbers;
 pub const MODES: &[&str] = &[
     "lie-mask-4gib",
     "lie-take-4gib",
-    "lie-take-unaligned",
+    "lie-take-pointer",
     "lie-mask-pointer",
     "lie-reason-not-utf8",
     "lie-reason-4gib",
@@ -50,7 +50,7 @@ pub fn attack(mode: &str, rows: u32) -> Result<Option<Outcome>, PluginError> {
     let answer = match mode {
         "lie-mask-4gib" => derived(Selection::Mask(list(8, FOUR_GIB)), rows),
         "lie-take-4gib" => derived(Selection::Take(list(8, FOUR_GIB)), rows),
-        "lie-take-unaligned" => derived(Selection::Take(list(4_098 + 1, 2)), rows),
+        "lie-take-pointer" => derived(Selection::Take(list(FOUR_GIB - 3, 2)), rows),
         "lie-mask-pointer" => derived(Selection::Mask(list(FOUR_GIB - 1, 2)), rows),
         "lie-reason-not-utf8" => rejecting(text(vec![b'a', 0xff, 0xfe])),
         "lie-reason-4gib" => rejecting(text(list(8, FOUR_GIB))),

@@ -240,7 +240,7 @@ const PROCESS: &[(&str, Expected)] = &[
 const LIES: &[(&str, Expected)] = &[
     ("lie-mask-4gib", Trap("out of bounds")),
     ("lie-take-4gib", Trap("out of bounds")),
-    ("lie-take-unaligned", Trap("not aligned")),
+    ("lie-take-pointer", Trap("out of bounds")),
     ("lie-mask-pointer", Trap("out of bounds")),
     ("lie-reason-not-utf8", Trap("utf-8")),
     ("lie-reason-4gib", Trap("out of bounds")),

@@ -97,6 +97,19 @@ impl Rules {
         reads: &[u32],
     ) -> Result<(), Error> {
         let names = reads.iter().filter_map(|number| input.fields().get(*number as usize)).map(|field| field.name());
+        self.check_names(plugin, withheld, names)
+    }
+
+    /// The same, by the names of the columns.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with every such column.
+    pub(crate) fn check_names<'a>(
+        &self,
+        plugin: &str,
+        withheld: &Withheld,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Result<(), Error> {
         let refused = names.filter_map(|name| Some((name, *withheld.get(name)?)));
         let problems: Vec<Problem> = refused.map(|(name, list)| self.refused(plugin, name, list)).collect();
         if problems.is_empty() { Ok(()) } else { Err(Error::Input(problems)) }

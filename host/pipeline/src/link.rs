@@ -68,7 +68,7 @@ impl Link {
         request: OpenRequest,
         withheld: Withheld,
     ) -> Result<Self, Error> {
-        let (instance, opened) = instance(part, &settings, request.clone()).await?;
+        let (instance, opened) = instance(part, &settings, &withheld, request.clone()).await?;
         let memory = match (part.plugin.description().stateful, part.plugin.has_checkpoint()) {
             (false, _) => Memory::Stateless,
             (true, true) => Memory::Kept(Kept::default()),
@@ -167,7 +167,7 @@ impl Link {
             _ => None,
         };
         let (instance, opened) =
-            instance(care.part, &self.settings, OpenRequest { saved, ..self.request.clone() }).await?;
+            instance(care.part, &self.settings, &self.withheld, OpenRequest { saved, ..self.request.clone() }).await?;
         same_answer(care.part, &self.opened, &opened)?;
         self.instance = instance;
         self.worked = false;
@@ -205,12 +205,20 @@ impl Link {
 async fn instance(
     part: &Part,
     settings: &Settings,
+    withheld: &Withheld,
     request: OpenRequest,
 ) -> Result<(TransformInstance, Opened), Error> {
-    let failed = |error| part.transform_error(&error);
-    let mut instance = part.plugin.transform(settings).await.map_err(failed)?;
-    let opened = instance.open(request).await.map_err(failed)?;
+    let mut instance = part.plugin.transform(settings).await.map_err(|error| part.transform_error(&error))?;
+    let opened = instance.open(request).await.map_err(|error| refused(part, withheld, &error))?;
     Ok((instance, opened))
+}
+
+/// What `open` came to; a column that is closed without being withheld is one that is not fetched, because the plugin
+/// did not ask for it when the run was planned.
+fn refused(part: &Part, withheld: &Withheld, error: &CallError) -> Error {
+    let CallError::Withheld { columns, .. } = error else { return part.transform_error(error) };
+    let told = part.rules.check_names(part.name(), withheld, columns.iter());
+    told.err().unwrap_or_else(|| turned(part, "other columns under `reads`"))
 }
 
 fn unrecovered(part: &Part, error: &CallError) -> Error {
@@ -228,7 +236,11 @@ pub(crate) fn same_answer(part: &Part, planned: &Opened, now: &Opened) -> Result
     } else {
         return Ok(());
     };
+    Err(turned(part, what))
+}
+
+fn turned(part: &Part, what: &str) -> Error {
     let rule = format!("it answered with {what} than when the run was planned");
     let plugin = part.name().to_owned();
-    Err(part.transform_error(&CallError::Contract { plugin, call: "open", rule }))
+    part.transform_error(&CallError::Contract { plugin, call: "open", rule })
 }

@@ -18,6 +18,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("data.write", forcepump_sandbox::fuzz::data_write),
     ("process result", forcepump_sandbox::fuzz::process_result),
     ("describe JSON", forcepump_sandbox::fuzz::describe_json),
+    ("pipeline file", forcepump_pipeline::fuzz::pipeline_file),
 ];
 
 /// Cases of all targets together, when none are asked for.

@@ -40,6 +40,8 @@ pub(crate) struct EngineInner {
     wasi_linker: OnceLock<Linker<HostState>>,
     /// Whether guests are counted: their stores need fuel.
     pub(crate) fuel: bool,
+    /// Whether guests can be stopped; always, but in benchmarks.
+    pub(crate) guarded: bool,
     pub(crate) cache: Option<CompileCache>,
     _ticker: Ticker,
 }
@@ -57,8 +59,22 @@ impl Engine {
     /// [`LoadError::Engine`] when the machine has no code generator, the cache folder cannot be
     /// made private, or no thread can be started.
     pub fn new(options: EngineOptions) -> Result<Self, LoadError> {
+        Self::make(options, true)
+    }
+
+    /// An engine whose guests nothing stops: no deadline, no cap on memory, tables, handles or bytes handed over. It is
+    /// what the benchmarks hold the guards against, and compiled for them only.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    #[cfg(feature = "fuzzing")]
+    pub fn unguarded(options: EngineOptions) -> Result<Self, LoadError> {
+        Self::make(options, false)
+    }
+
+    fn make(options: EngineOptions, guarded: bool) -> Result<Self, LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Engine(crate::text::engine_error(&error));
-        let wasm = wasmtime::Engine::new(&config(&options)).map_err(failed)?;
+        let wasm = wasmtime::Engine::new(&config(&options, guarded)).map_err(failed)?;
         let mut linker = Linker::new(&wasm);
         host::link(&mut linker).map_err(failed)?;
         let cache = options.cache_dir.map(|dir| CompileCache::open(dir, &wasm));
@@ -70,6 +86,7 @@ impl Engine {
                 linker,
                 wasi_linker: OnceLock::new(),
                 fuel: options.fuel,
+                guarded,
                 cache,
                 _ticker: ticker,
             }),
@@ -100,11 +117,11 @@ impl EngineInner {
 }
 
 /// What the host makes of WebAssembly. Each line narrows the default or states it.
-fn config(options: &EngineOptions) -> Config {
+fn config(options: &EngineOptions, guarded: bool) -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
-        .epoch_interruption(true)
+        .epoch_interruption(guarded)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16))

@@ -39,6 +39,8 @@ mod grants;
 mod host;
 pub mod limits;
 mod load;
+#[cfg(feature = "fuzzing")]
+pub mod measure;
 mod plugin;
 mod provider;
 mod session;

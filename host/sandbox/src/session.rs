@@ -63,7 +63,7 @@ impl Session {
         }
         let mut state = HostState::new(&inner.name, &inner.digest, settings, &inner.description);
         state.random.bind(&inner.digest, "", 0);
-        let mut store = store(&engine.wasm, state);
+        let mut store = store(&engine.wasm, state, engine.guarded);
         let limit = settings.limits.call;
         start_clock(&mut store, limit, engine.fuel);
         let made = timeout(limit, inner.instance_pre.instantiate_async(&mut store)).await;

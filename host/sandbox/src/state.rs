@@ -75,9 +75,12 @@ impl HostState {
 }
 
 /// A store with every limit of its state set. Fuel is set with the clock, for it is of one call.
-pub fn store(engine: &Engine, state: HostState) -> Store<HostState> {
+pub fn store(engine: &Engine, state: HostState, guarded: bool) -> Store<HostState> {
     let (output_bytes, handles) = (state.limits.output_bytes, state.limits.handles);
     let mut store = Store::new(engine, state);
+    if !guarded {
+        return store;
+    }
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(output_bytes);
     store.set_max_component_handles(handles);

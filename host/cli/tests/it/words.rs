@@ -74,3 +74,34 @@ fn what_is_no_module_cannot_be_packed() {
     assert!(refused.stderr.contains("core.wasm"), "{}", refused.stderr);
     assert!(!bench.path("out.wasm").exists());
 }
+
+/// A promise without its test is none: every test that SECURITY.md names exists.
+#[test]
+fn the_tests_that_the_security_page_names_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("SECURITY.md")).expect("SECURITY.md");
+    let mut sources = String::new();
+    collect(&root.join("host"), &mut sources);
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for test in tests.split('`').skip(1).step_by(2) {
+            named += 1;
+            assert!(sources.contains(&format!("fn {test}(")), "SECURITY.md names the test {test}, which is not there");
+        }
+    }
+    assert!(named >= 30, "{named} tests are named");
+}
+
+fn collect(folder: &std::path::Path, sources: &mut String) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).expect("a folder").flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            collect(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}

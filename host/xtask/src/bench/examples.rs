@@ -29,6 +29,17 @@ pub fn border() -> Outcome<Vec<Figure>> {
     Ok(figures)
 }
 
+/// (e): the guards against none.
+pub fn guards() -> Outcome<Vec<Figure>> {
+    let found = example("forcepump-sandbox", "guards")?;
+    let speed = number(&found, "speed")?;
+    let (with, without) = (number(&found, "guarded_ms")?, number(&found, "wide_open_ms")?);
+    let text =
+        format!("{speed:.2} ({with:.3} against {without:.3} ms a batch, checks {:.3})", number(&found, "checks_ms")?);
+    let what = "all checks and limits, 8192 rows a batch: speed against none";
+    Ok(vec![bound(what, "≥ 0.9", text, speed >= 0.9)])
+}
+
 /// (b): Bulk CSV to typed Arrow.
 pub fn decoder() -> Outcome<Vec<Figure>> {
     let found = example("forcepump-batch", "decode_vs_arrow_csv")?;
@@ -44,7 +55,7 @@ fn bound(what: &str, goal: &str, found: String, reached: bool) -> Figure {
 
 /// Builds with the features of the whole workspace, as the tests do, so that no dependency is compiled twice.
 fn example(package: &str, name: &str) -> Outcome<Value> {
-    run(cargo(&["build", "--release", "--workspace", "--example", name]))?;
+    run(cargo(&["build", "--release", "--workspace", "--features", "xtask/fuzzing", "--example", name]))?;
     let program = release_folder().join("examples").join(name).display().to_string();
     let output = command(&program, &[])
         .stdin(Stdio::null())

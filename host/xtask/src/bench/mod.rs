@@ -27,11 +27,12 @@ struct Part {
     run: fn() -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part { letter: "a", title: "sandbox against native", run: examples::border },
     Part { letter: "b", title: "decoder against arrow-csv", run: examples::decoder },
     Part { letter: "c", title: "5 million rows to Parquet", run: extract::extract },
     Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
+    Part { letter: "e", title: "checks and limits against none", run: examples::guards },
 ];
 
 /// Runs all parts, or those whose letters are given, and writes BENCHMARKS.md when all ran.
@@ -84,4 +85,6 @@ compares a number, on batches of 20 columns that are all filtered, in the sandbo
 (b) the example `decode_vs_arrow_csv` of forcepump-batch: the same bytes to the same Arrow batches, compared for equality.
 (c) an emulator process generates the rows; peak memory is the `forcepump run` process's own (VmHWM).
 (d) CPU time of `cargo build --release -p forcepump` into an empty target folder plus `forcepump demo`, downloads excluded.
+(e) the example `guards` of forcepump-sandbox: the transform of (a) with the limits of every run, and on an engine without deadline, caps and
+counters, less the time that the checks of handed over columns take beyond a bare copy.
 ";

@@ -23,8 +23,8 @@ const TARGETS: &[(&str, Target)] = &[
 
 /// Cases of all targets together, when none are asked for.
 const DEFAULT_CASES: u64 = 1_000_000;
-/// Longest case, in bytes.
-const MAX_CASE_BYTES: u64 = 320;
+/// Longest cases, in bytes; each is as likely. Short ones change a valid file in one place only.
+const MAX_CASE_BYTES: [u64; 4] = [10, 24, 100, 320];
 /// Cases that a thread takes at once.
 const CHUNK: u64 = 1_000;
 
@@ -108,7 +108,8 @@ fn bytes_of(seed: u64, case: u64) -> Vec<u8> {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed(state)
     };
-    let length = usize::try_from(word() % MAX_CASE_BYTES).unwrap_or(0);
+    let most = MAX_CASE_BYTES[usize::from(word() as u8) % MAX_CASE_BYTES.len()];
+    let length = usize::try_from(word() % most).unwrap_or(0);
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
         bytes.extend_from_slice(&word().to_le_bytes());

@@ -80,13 +80,13 @@ fn traps_and_panics() {
 
 #[test]
 fn endless_loops_end_at_the_deadline() {
-    nothing_is_left("process", "spin", "300 ms");
+    nothing_is_left("process", "spin", "300 ms in `process` (limits.call_ms = 300)");
     nothing_is_left("process", "spin-in-host-calls", "300 ms");
 }
 
 #[test]
 fn memory_has_an_end() {
-    nothing_is_left("process", "grow-memory", "memory");
+    nothing_is_left("process", "grow-memory", "33554432 bytes of memory in `process` (limits.memory_mib = 32)");
 }
 
 #[test]
@@ -151,4 +151,32 @@ fn what_a_plugin_logs_steers_no_terminal() {
         ran.stderr.contains("evil") && !ran.stderr.contains('\u{1b}') && !ran.stderr.contains('\u{202e}'),
         "{ran:?}"
     );
+}
+
+#[test]
+fn a_guest_of_wasi_finds_nothing_and_prints_to_the_log() {
+    let (org, bench) = bench();
+    std::fs::write(bench.path("evil-wasi.wasm"), test_guest("evil-wasi").expect("the guest")).expect("a file");
+    let run = |mode: &str, args: &[&str]| {
+        let step = format!(
+            "[[transform]]\nplugin = \"./evil-wasi.wasm\"\nconfig = {{ call = \"process\", mode = \"{mode}\" }}\non_bad_batch = \"stop\"\n"
+        );
+        bench.write("p.toml", &format!("{SOURCE}{step}{CSV}"));
+        bench.run(args)
+    };
+    assert_eq!(run("", &["run", "p.toml", "--json"]).ends(0).json()["rows"]["written"], orgs::SMALL_ROWS);
+    for (mode, says) in [
+        ("wasi-env", "0 variables, HOME None"),
+        ("wasi-args", "0 arguments"),
+        ("wasi-read-file", "refused: No such file"),
+        ("wasi-connect", "refused: Permission denied"),
+        ("wasi-exit", "it ended itself by `exit`"),
+    ] {
+        let report = run(mode, &["run", "p.toml", "--json"]).ends(6).json();
+        let message = report["error"]["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains(says), "{mode}: {message}");
+    }
+    let ran = run("wasi-print-steer", &["run", "p.toml"]).ends(6);
+    assert!(ran.stderr.contains("a[2Jb") && !ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+    org.is_tidy();
 }

@@ -7,6 +7,8 @@
 //! `describe` has no configuration: a test writes [`STATEFUL`] over [`STATELESS`] in the component.
 
 mod breaking;
+#[cfg(feature = "http")]
+mod fetch;
 mod probe;
 mod sink;
 
@@ -49,10 +51,22 @@ pub struct Config {
     turncoat: bool,
     /// a row with what was counted is given at the end
     total: bool,
+    /// a request that each batch makes, when built with the feature `http`; `made` is what came of it
+    fetch: Fetch,
     /// log lines of each batch
     chatter: u32,
     /// how often each call of a destination asks to be tried again: `begin`, `commit`, `conclude`
     retries: BTreeMap<String, u32>,
+}
+
+/// A request.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    url: String,
+    credential: String,
+    /// empty for a request without one
+    body: String,
 }
 
 /// One instance of the transform.
@@ -108,7 +122,7 @@ impl Transform for Fickle {
         breaking::breaks(&self.config.always)?;
         let values = batch.utf8(self.column)?;
         let mut made = Utf8Builder::with_capacity(batch.rows(), batch.rows() * 8);
-        let probed = self.probe.map(|column| probe::attempts(column, batch));
+        let told = self.probe.map(|column| probe::attempts(column, batch)).or_else(|| self.fetched());
         for value in values.iter() {
             if let Some(mode) = value.and_then(|value| self.config.breaks.get(value)) {
                 if mode == "contract" {
@@ -117,7 +131,7 @@ impl Transform for Fickle {
                 breaking::breaks(mode)?;
             }
             self.seen += 1;
-            match &probed {
+            match &told {
                 Some(answers) => made.push(Some(answers)),
                 None if self.config.ambient => made.push(Some(&self.ambient())),
                 None => made.push(Some(&self.seen.to_string())),
@@ -142,6 +156,14 @@ impl Transform for Fickle {
 }
 
 impl Fickle {
+    fn fetched(&self) -> Option<String> {
+        #[cfg(feature = "http")]
+        if !self.config.fetch.url.is_empty() {
+            return Some(fetch::fetch(&self.config.fetch));
+        }
+        None
+    }
+
     fn ambient(&self) -> String {
         format!("{} {} {:02x?}", self.run, clock::now(), random::bytes(8))
     }

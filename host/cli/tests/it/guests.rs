@@ -45,3 +45,9 @@ pub fn csv_rows(bench: &Bench, report: &serde_json::Value) -> Table {
     }
     whole
 }
+
+/// The guest that can send requests.
+pub fn requesting_fickle(bench: &Bench) {
+    let component = test_guest("fickle-http").expect("the guest");
+    std::fs::write(bench.path("fickle.wasm"), component).expect("a file");
+}

@@ -20,6 +20,7 @@ mod outputs;
 mod pipelines;
 mod proxy;
 mod repeatable;
+mod requests;
 mod shapes;
 mod tables;
 mod words;

@@ -29,8 +29,7 @@ impl Unit<'_> {
                     self.refuse(None, &batch, first_row, &poison.rejects(stretch.offset, stretch.rows));
                 }
                 None => {
-                    let part = batch.slice(stretch.offset, stretch.rows);
-                    self.deliver(lane, part, first_row + stretch.offset as u64).await?;
+                    self.deliver(lane, stretch.of(&batch), first_row + stretch.offset as u64).await?;
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
+
 use super::broken::Poison;
 
 /// Kept by the worker until the unit is committed.
@@ -23,6 +25,14 @@ pub(crate) struct Stretch {
     pub rows: usize,
     /// known to break the plugin, and how
     pub bad: Option<Poison>,
+}
+
+impl Stretch {
+    /// These rows of the batch.
+    pub(crate) fn of(&self, batch: &RecordBatch) -> RecordBatch {
+        // Almost every batch is one stretch, and a wide one is not cut for nothing.
+        if self.rows == batch.num_rows() { batch.clone() } else { batch.slice(self.offset, self.rows) }
+    }
 }
 
 impl Findings {

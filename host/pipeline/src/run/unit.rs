@@ -141,7 +141,7 @@ impl<'a> Unit<'a> {
                 self.refuse(Some(stage), &batch, first_row, &poison.rejects(stretch.offset, stretch.rows));
                 continue;
             }
-            let (part, row) = (batch.slice(stretch.offset, stretch.rows), first_row + stretch.offset as u64);
+            let (part, row) = (stretch.of(&batch), first_row + stretch.offset as u64);
             out.extend(match self.attempt(lane, stage, &part, row).await? {
                 Ok(batches) => batches,
                 Err(broken) => self.mend(lane, stage, &part, row, broken).await?,

@@ -65,17 +65,18 @@ const TEST_GUESTS: [Plugin; 3] = [
     plugin("fickle", "forcepump-plugin-fickle", "fickle"),
 ];
 
-/// The evil guest once more, with what an import or a target of its own brings.
+/// A test guest once more, with what an import or a target of its own brings.
 struct Variant {
     name: &'static str,
+    package: &'static str,
     target: &'static str,
     features: &'static str,
 }
 
-const EVIL: &str = "forcepump-plugin-evil";
-const EVIL_VARIANTS: [Variant; 2] = [
-    Variant { name: "evil-http", target: TARGET, features: "http" },
-    Variant { name: "evil-wasi", target: WASI_TARGET, features: "modest" },
+const VARIANTS: [Variant; 3] = [
+    Variant { name: "evil-http", package: "forcepump-plugin-evil", target: TARGET, features: "http" },
+    Variant { name: "evil-wasi", package: "forcepump-plugin-evil", target: WASI_TARGET, features: "modest" },
+    Variant { name: "fickle-http", package: "forcepump-plugin-fickle", target: TARGET, features: "http" },
 ];
 
 fn main() {
@@ -96,7 +97,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     let mut names: Vec<&str> = test_guests.iter().map(|plugin| plugin.name).collect();
     if !test_guests.is_empty() {
         // Before the others: what is left under the name of the package is the guest without features.
-        names.extend(evil_variants(&root, &out)?);
+        names.extend(variants(&root, &out)?);
     }
     let all: Vec<&Plugin> = SHIPPED.iter().chain(test_guests).collect();
     let packages: Vec<&str> = all.iter().map(|plugin| plugin.package).collect();
@@ -112,17 +113,17 @@ fn build() -> Result<(), Box<dyn Error>> {
     write_if_changed(&out.join("plugins.rs"), table.as_bytes())
 }
 
-/// Builds the variants of the evil guest; gives their names.
-fn evil_variants(root: &Path, out: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
-    for Variant { name, target, features } in &EVIL_VARIANTS {
+/// Builds the variants of test guests; gives their names.
+fn variants(root: &Path, out: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    for Variant { name, package, target, features } in &VARIANTS {
         check_target(target)?;
-        let modules = compile(root, &guests_folder(out), target, &[EVIL], features)?;
-        let built = fs::read(modules.join(format!("{}.wasm", EVIL.replace('-', "_"))))?;
+        let modules = compile(root, &guests_folder(out), target, &[package], features)?;
+        let built = fs::read(modules.join(format!("{}.wasm", package.replace('-', "_"))))?;
         // The linker of the WASI target makes a component itself.
         let component = if *target == WASI_TARGET { built } else { componentize(&built)? };
         write_if_changed(&out.join(format!("{name}.wasm")), &component)?;
     }
-    Ok(EVIL_VARIANTS.iter().map(|variant| variant.name).collect())
+    Ok(VARIANTS.iter().map(|variant| variant.name).collect())
 }
 
 /// Beside the outer build's own folders, so that its profiles and feature sets share one build of the

@@ -97,6 +97,16 @@ fn the_row_that_breaks_a_transform_is_found_and_all_others_go_on_in_order() {
 }
 
 #[test]
+fn fuel_that_is_used_up_breaks_a_batch_on_every_machine_alike() {
+    let (_org, bench) = bench();
+    let report = run(&bench, &transform(&breaks_on(&[POISON], "spin"), "limits = { fuel = 20000000 }"), 3);
+    assert_eq!(report["rejects_by_code"], json!({ "plugin_fuel": 1 }));
+    assert_eq!(written(&bench, &report), names(&[7]));
+    let reason = rejects(&bench, &report)[0]["reason"].to_string();
+    assert!(reason.contains("limits.fuel = 20000000"), "{reason}");
+}
+
+#[test]
 fn several_bad_rows_in_several_batches_keep_their_numbers() {
     let (_org, bench) = bench();
     let bad = ["Account, 0", "Account, 1", "Account, 14", "Account, 22", "Account, 39"];

@@ -25,7 +25,8 @@ impl Broken {
         let code = match &error {
             CallError::Trap { .. } => "plugin_trap",
             CallError::Timeout { .. } => "plugin_timeout",
-            CallError::Memory { .. } => "plugin_memory",
+            CallError::Memory { .. } | CallError::Table { .. } => "plugin_memory",
+            CallError::Fuel { .. } => "plugin_fuel",
             CallError::Output { .. } => "plugin_output",
             CallError::Contract { .. } => "plugin_contract",
             CallError::Plugin { error: PluginError::Data(_), .. } => "plugin_data",

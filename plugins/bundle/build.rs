@@ -49,9 +49,10 @@ const fn plugin(name: &'static str, package: &'static str, folder: &'static str)
     Plugin { name, package, folder }
 }
 
-const SHIPPED: [Plugin; 7] = [
+const SHIPPED: [Plugin; 8] = [
     plugin("csv", "forcepump-destination-csv", "destinations/csv"),
     plugin("filter", "forcepump-transform-filter", "transforms/filter"),
+    plugin("http", "forcepump-destination-http", "destinations/http"),
     plugin("jsonl", "forcepump-destination-jsonl", "destinations/jsonl"),
     plugin("mask", "forcepump-transform-mask", "transforms/mask"),
     plugin("parquet", "forcepump-destination-parquet", "destinations/parquet"),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Bench;
 use crate::outcome::texts_of;
+use crate::receiver::{Received, Receiver};
 
 /// Where the examples stand.
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -44,18 +45,60 @@ fn awkward_to_jsonl() {
     compare("awkward-to-jsonl", &copy_of("awkward-to-jsonl"), 0);
 }
 
+/// The example's server stands at a port of its own; what it gets is compared too.
+#[test]
+fn accounts_to_http() {
+    const PORT: &str = "127.0.0.1:8089";
+    let server = Receiver::accepting();
+    let bench = copy_of("accounts-to-http");
+    bench.write("pipeline.toml", &bench.read("pipeline.toml").replace(PORT, &server.address.to_string()));
+    compare("accounts-to-http", &bench, 0);
+    let told = |request: &Received| {
+        let key = request.header("idempotency-key");
+        let (_run, key) = key.split_once('/').expect("run, feed, unit and number");
+        assert_eq!(request.header("authorization"), "Bearer a-token-for-the-example");
+        format!("{}\nIdempotency-Key: RUN/{key}\n\n{}\n", request.head[0], request.body)
+    };
+    let found: String = server.received().iter().map(told).collect();
+    let path = Path::new(EXAMPLES).join("accounts-to-http/received.txt");
+    if std::env::var_os(REFRESH).is_some() {
+        fs::write(&path, &found).expect("an expectation");
+    }
+    assert_eq!(found, fs::read_to_string(path).expect("an expected text"), "{REFRESH}=1 writes what is expected");
+}
+
 #[test]
 fn own_plugin() {
     let bench = copy_of("own-plugin");
-    build_and_pack("rust-initials", &bench, "initials.wasm");
+    assert_eq!(build_and_pack("rust-initials", &bench, "initials.wasm"), json!([]));
     compare("own-plugin", &bench, 0);
 }
 
 #[test]
 fn required_fields() {
     let bench = copy_of("required-fields");
-    build_and_pack("rust-require", &bench, "require.wasm");
+    assert_eq!(build_and_pack("rust-require", &bench, "require.wasm"), json!([]));
     compare("required-fields", &bench, 3);
+}
+
+/// The example's server stands at a port of its own, and is asked for each country once.
+#[test]
+fn enriched_accounts() {
+    const PORT: &str = "127.0.0.1:8090";
+    let server = Receiver::start(|request, _| {
+        let name = request.head[0].split(' ').nth(1).and_then(|path| path.strip_prefix("/countries/")).expect("a name");
+        let name = name.replace("%20", " ");
+        let letters = name.chars().filter(|letter| letter.is_alphabetic()).count();
+        (200, String::new(), json!({"name": name, "letters": letters}).to_string())
+    });
+    let bench = copy_of("enriched-accounts");
+    let needs = build_and_pack("rust-enrich", &bench, "enrich.wasm");
+    assert!(needs[0]["capability"] == "http" && needs[0]["name"] == "lookup", "{needs}");
+    bench.write("pipeline.toml", &bench.read("pipeline.toml").replace(PORT, &server.address.to_string()));
+    compare("enriched-accounts", &bench, 0);
+    let asked: Vec<String> = server.received().iter().map(|request| request.head[0].clone()).collect();
+    let distinct: std::collections::BTreeSet<&String> = asked.iter().collect();
+    assert!(!asked.is_empty() && asked.len() == distinct.len(), "{asked:?}");
 }
 
 #[test]
@@ -122,12 +165,12 @@ fn refresh(folder: &Path, found: &BTreeMap<String, String>) {
     }
 }
 
-/// The three commands of a plugin's README; what comes out asks for nothing.
-fn build_and_pack(name: &str, bench: &Bench, component: &str) {
+/// The three commands of a plugin's README; gives what comes out asks for.
+fn build_and_pack(name: &str, bench: &Bench, component: &str) -> Value {
     let module = build_plugin(name, &format!("{}.wasm", name.replace("rust-", "forcepump_")));
     bench.run(&["plugin", "pack", &module, "-o", component]).ends(0);
     let inspected = bench.run(&["plugin", "inspect", &format!("./{component}"), "--json"]).ends(0).json();
-    assert_eq!(inspected["needs"], json!([]), "{inspected}");
+    inspected["needs"].clone()
 }
 
 /// Builds a crate of `examples/plugins`; gives the core module's path.

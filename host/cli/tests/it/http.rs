@@ -37,9 +37,15 @@ private_addresses = true
     )
 }
 
-/// Runs `p.toml` with the token in the environment; the token must not stand in anything that it leaves.
+/// Runs `p.toml` with the token in the environment, and proxies that nobody must ask; the token must not stand in
+/// anything that it leaves.
 fn run(bench: &Bench, args: &[&str]) -> Ran {
-    let ran = Ran::of(bench.command(args).env("API_TOKEN", TOKEN).output().expect("the binary starts"));
+    let mut command = bench.command(args);
+    command.env("API_TOKEN", TOKEN);
+    for proxy in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        command.env(proxy, "http://127.0.0.1:1");
+    }
+    let ran = Ran::of(command.output().expect("the binary starts"));
     assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{ran:?}");
     assert!(!holds(&bench.path("."), TOKEN.as_bytes()), "a file holds the token");
     ran

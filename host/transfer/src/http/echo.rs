@@ -52,12 +52,12 @@ impl Secrets {
     }
 
     fn found_in(&self, text: &[u8]) -> Option<&str> {
-        let views = views(text);
-        let holds = |needle: &SecretBox<Vec<u8>>| {
-            let finder = memmem::Finder::new(needle.expose_secret());
-            finder.find(text).is_some() || views.iter().any(|view| finder.find(view).is_some())
-        };
-        self.0.iter().find(|secret| secret.needles.iter().any(holds)).map(|secret| secret.grant.as_str())
+        let secrets = self.0.iter();
+        let finders = secrets.flat_map(|secret| secret.needles.iter().map(move |needle| (secret, needle)));
+        let finders: Vec<(&str, memmem::Finder<'_>)> = finders
+            .map(|(secret, needle)| (secret.grant.as_str(), memmem::Finder::new(needle.expose_secret().as_slice())))
+            .collect();
+        in_views(text, &|view| finders.iter().find(|(_, finder)| finder.find(view).is_some()).map(|(grant, _)| *grant))
     }
 }
 
@@ -89,55 +89,70 @@ fn within_base64(raw: &[u8], before: usize, encode: impl Fn(&[u8]) -> String) ->
     text.as_bytes().get(first..whole).unwrap_or_default().to_vec()
 }
 
-/// The text with encodings undone, where it has any.
-fn views(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut views = Vec::new();
-    if memchr::memchr2(b'%', b'+', text).is_some() {
-        views.push(percent_decode(text).collect());
+/// Looks at the text as it is, and with encodings undone where it has any; one view at a time, as each is a copy.
+fn in_views<T>(text: &[u8], find: &impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    find(text).or_else(|| in_percent(text, find)).or_else(|| in_json(text, find)).or_else(|| {
+        // base64 of e-mails is broken into lines
+        let has_lines = memchr::memchr2(b'\n', b'\r', text).is_some();
+        has_lines
+            .then(|| text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>())
+            .and_then(|v| find(&v))
+    })
+}
+
+fn in_percent<T>(text: &[u8], find: &impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    memchr::memchr2(b'%', b'+', text)?;
+    find(&percent_decode(text).collect::<Vec<u8>>()).or_else(|| {
         // as forms write a space
         let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-        views.push(percent_decode(&spaced).collect());
-    }
-    if memchr::memchr(b'\\', text).is_some() {
-        let plain = json_unescaped(text);
-        views.push(percent_decode(&plain).collect());
-        views.push(plain);
-    }
-    if memchr::memchr2(b'\n', b'\r', text).is_some() {
-        // base64 of e-mails is broken into lines
-        views.push(text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect());
-    }
-    views
+        find(&percent_decode(&spaced).collect::<Vec<u8>>())
+    })
+}
+
+/// JSON, and JSON as a text within JSON, which servers that show requests like to give.
+fn in_json<T>(text: &[u8], find: &impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    memchr::memchr(b'\\', text)?;
+    let plain = json_unescaped(text);
+    find(&plain).or_else(|| in_percent(&plain, find)).or_else(|| {
+        memchr::memchr(b'\\', &plain)?;
+        find(&json_unescaped(&plain))
+    })
 }
 
 /// RFC 8259, 7; what is no escape stays as it is.
 fn json_unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let (bytes, taken) = if *first == b'\\' { escape(after) } else { (vec![*first], 0) };
-        plain.extend(bytes);
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, after) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        let after = after.get(1..).unwrap_or_default();
+        let taken = escape(after, &mut plain);
         rest = after.get(taken..).unwrap_or_default();
     }
+    plain.extend_from_slice(rest);
     plain
 }
 
-/// The bytes of an escape, and how many bytes after the backslash it took.
-fn escape(after: &[u8]) -> (Vec<u8>, usize) {
-    let simple = |byte: u8| (vec![byte], 1);
-    match after.first() {
-        Some(b'b') => simple(8),
-        Some(b'f') => simple(12),
-        Some(b'n') => simple(b'\n'),
-        Some(b'r') => simple(b'\r'),
-        Some(b't') => simple(b'\t'),
-        Some(b'u') => match unicode(after.get(1..5)) {
-            Some(letter) => (letter.to_string().into_bytes(), 5),
-            None => (vec![b'\\'], 0),
-        },
-        Some(other) => simple(*other),
-        None => (vec![b'\\'], 0),
-    }
+/// Appends what an escape stands for; gives how many bytes after the backslash it took.
+fn escape(after: &[u8], plain: &mut Vec<u8>) -> usize {
+    let byte = match after.first() {
+        Some(b'u') => {
+            let letter = unicode(after.get(1..5));
+            let mut utf8 = [0; 4];
+            plain.extend_from_slice(letter.map_or(b"\\", |letter| letter.encode_utf8(&mut utf8).as_bytes()));
+            return if letter.is_some() { 5 } else { 0 };
+        }
+        Some(b'b') => 8,
+        Some(b'f') => 12,
+        Some(b'n') => b'\n',
+        Some(b'r') => b'\r',
+        Some(b't') => b'\t',
+        Some(other) => *other,
+        None => b'\\',
+    };
+    plain.push(byte);
+    1
 }
 
 fn unicode(digits: Option<&[u8]>) -> Option<char> {
@@ -188,6 +203,7 @@ mod tests {
             percent.to_lowercase().replace("%20", "+").replace("t0p", "t0p").replace("s3cr", "S3cr"),
             json.clone(),
             json.replace('/', "\\/"),
+            serde_json::to_string(&json).unwrap(),
             unicode,
             hex.to_uppercase(),
             hex,

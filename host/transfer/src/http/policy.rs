@@ -227,7 +227,14 @@ mod tests {
             let (url, _) = checked_url(same).expect(same);
             assert_eq!(url.as_str(), "https://api.example.com/", "{same}");
         }
-        for local in ["https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/", "https://127.0.0.1./"] {
+        for local in [
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://127.0.0.1./",
+            "https://127。0。0。1/",
+            "https://%31%32%37.1/",
+        ] {
             let (_, origin) = checked_url(local).expect(local);
             assert_eq!(origin.host, "127.0.0.1", "{local}");
         }

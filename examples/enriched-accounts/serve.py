@@ -2,12 +2,12 @@
 
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import unquote
+from urllib.parse import parse_qs, urlsplit
 
 
 class Countries(BaseHTTPRequestHandler):
     def do_GET(self):
-        name = unquote(self.path.removeprefix("/countries/"))
+        name = parse_qs(urlsplit(self.path).query)["name"][0]
         body = json.dumps({"name": name, "letters": sum(map(str.isalpha, name))}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))

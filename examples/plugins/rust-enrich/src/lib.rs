@@ -15,7 +15,7 @@ const CONFIG_SCHEMA: &str = r#"{
   "required": ["column", "url", "member"],
   "properties": {
     "column": { "description": "the column whose values are looked up", "type": "string" },
-    "url": { "description": "where; {} stands for the value", "type": "string", "pattern": "\\{\\}" },
+    "url": { "description": "where; {} stands for the value, best in the query: a path with an encoded slash is refused", "type": "string", "pattern": "\\{\\}" },
     "member": { "description": "the member of the answered JSON object that is wanted", "type": "string" },
     "output": { "description": "name of the new column; default: the member's", "type": "string" },
     "credential": { "description": "name of the grant whose credential the host adds", "type": "string" }
@@ -95,7 +95,9 @@ impl Enrich {
         }
         match fault {
             Some(error) => Err(error),
-            None if unknown.len() > LOOKUPS_MAX_COUNT => Err(PluginError::retryable("more values than one call may ask for")),
+            None if unknown.len() > LOOKUPS_MAX_COUNT => {
+                Err(PluginError::retryable("more values than one call may ask for"))
+            }
             None => Ok(()),
         }
     }
@@ -123,12 +125,12 @@ impl Enrich {
     }
 }
 
-/// A value as one segment of a path (RFC 3986, 2.3).
+/// A value as a part of a URL (RFC 3986, 2.3).
 fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -143,7 +145,8 @@ mod tests {
     use forcepump_plugin_sdk::testing::{Table, TransformRun, http};
 
     fn opened(table: &Table) -> TransformRun<Enrich> {
-        let config = serde_json::json!({"column": "Country", "url": "https://geo.example/v1/{}", "member": "capital"});
+        let config =
+            serde_json::json!({"column": "Country", "url": "https://geo.example/v1?of={}", "member": "capital"});
         TransformRun::open(&config, &table.schema).expect("opens")
     }
 
@@ -151,8 +154,8 @@ mod tests {
     fn a_value_is_asked_for_once_and_an_unknown_one_is_null() -> Result<(), PluginError> {
         http::serve(|request| {
             Ok(match request.url.as_str() {
-                "https://geo.example/v1/France" => Response::new(200, r#"{"capital": "Paris"}"#),
-                "https://geo.example/v1/C%C3%B4te%20d%27Or" => Response::new(200, r#"{"capital": 21}"#),
+                "https://geo.example/v1?of=France" => Response::new(200, r#"{"capital": "Paris"}"#),
+                "https://geo.example/v1?of=C%C3%B4te%20d%27Or" => Response::new(200, r#"{"capital": 21}"#),
                 _ => Response::new(404, ""),
             })
         });
@@ -172,7 +175,8 @@ mod tests {
     fn what_was_answered_is_not_asked_for_again() {
         let mut busy = true;
         http::serve(move |request| {
-            let answer = if busy && request.url.ends_with("/b") { Response::new(503, "") } else { Response::new(404, "") };
+            let answer =
+                if busy && request.url.ends_with("=b") { Response::new(503, "") } else { Response::new(404, "") };
             busy &= answer.status != 503;
             Ok(answer)
         });

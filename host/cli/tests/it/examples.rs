@@ -86,7 +86,8 @@ fn required_fields() {
 fn enriched_accounts() {
     const PORT: &str = "127.0.0.1:8090";
     let server = Receiver::start(|request, _| {
-        let name = request.head[0].split(' ').nth(1).and_then(|path| path.strip_prefix("/countries/")).expect("a name");
+        let name =
+            request.head[0].split(' ').nth(1).and_then(|path| path.strip_prefix("/countries?name=")).expect("a name");
         let name = name.replace("%20", " ");
         let letters = name.chars().filter(|letter| letter.is_alphabetic()).count();
         (200, String::new(), json!({"name": name, "letters": letters}).to_string())

@@ -3,6 +3,7 @@
 use arrow_array::{Int32Array, StringArray};
 use arrow_schema::{Field, Schema};
 
+use super::table::WITHHELD;
 use super::*;
 
 fn three_columns() -> Sheet {

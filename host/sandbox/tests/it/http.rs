@@ -103,7 +103,7 @@ async fn requests_of_one_call_wait_for_their_turn_until_its_end() {
     let patient = Limits { http_calls_per_second: 20, ..Limits::default() };
     let (life, _) = self::life("http-all-at-once", "3", patient).await;
     assert_eq!(said(&life), "{\"answered\": 40}");
-    let hurried = Limits { http_calls_per_second: 1, call: Duration::from_millis(2_500), ..Limits::default() };
+    let hurried = Limits { http_calls_per_second: 1, call: Duration::from_millis(2_900), ..Limits::default() };
     let (life, seen) = self::life("http-all-at-once", "3", hurried).await;
     assert_eq!(said(&life), "{\"answered\": 3, \"throttled\": 37}");
     assert_eq!(seen.len(), 3);

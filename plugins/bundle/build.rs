@@ -49,8 +49,10 @@ const fn plugin(name: &'static str, package: &'static str, folder: &'static str)
     Plugin { name, package, folder }
 }
 
-const SHIPPED: [Plugin; 8] = [
+const SHIPPED: [Plugin; 10] = [
+    plugin("aggregate", "forcepump-transform-aggregate", "transforms/aggregate"),
     plugin("csv", "forcepump-destination-csv", "destinations/csv"),
+    plugin("dedupe", "forcepump-transform-dedupe", "transforms/dedupe"),
     plugin("filter", "forcepump-transform-filter", "transforms/filter"),
     plugin("http", "forcepump-destination-http", "destinations/http"),
     plugin("jsonl", "forcepump-destination-jsonl", "destinations/jsonl"),
@@ -138,8 +140,8 @@ fn guests_folder(out: &Path) -> PathBuf {
 /// Says what the components are made of, so that cargo runs this again when that changes.
 fn watch(root: &Path, test_guests: &[Plugin]) {
     let shared = ["wit", "Cargo.toml", "Cargo.lock", "plugins/sdk/src", "plugins/sdk/Cargo.toml"];
-    let common = ["plugins/destinations/common/src", "plugins/destinations/common/Cargo.toml"];
-    for path in shared.into_iter().chain(common) {
+    let common = ["destinations/common", "transforms/common"].map(|folder| format!("plugins/{folder}"));
+    for path in shared.map(str::to_owned).into_iter().chain(common) {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     for plugin in SHIPPED.iter().chain(test_guests) {

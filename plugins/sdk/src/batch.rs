@@ -154,6 +154,14 @@ impl<'a> Batch<'a> {
         host::select(column, rows).map_err(|reason| PluginError::fatal(format!("column {column}: {reason}")))
     }
 
+    /// Keeps the batch beyond the call, under the number returned; see [`crate::data`].
+    ///
+    /// # Errors
+    /// [`crate::data::Refused`] when the plugin's memory has no room for it, or too many are retained.
+    pub fn retain(&self) -> Result<u32, crate::data::Refused> {
+        crate::data::retain(CURRENT_BATCH)
+    }
+
     /// Name and type of a column.
     ///
     /// # Errors

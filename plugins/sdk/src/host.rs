@@ -1,9 +1,11 @@
 //! The `data` calls: the host's when the plugin is a component, the stand-in's otherwise.
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use crate::bindings::imports::forcepump::plugin::data::{cast, columns, null_count, read, select, write};
+pub(crate) use crate::bindings::imports::forcepump::plugin::data::{
+    assemble, cast, columns, null_count, read, release, retain, select, write,
+};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::store::{cast, columns, null_count, read, select, write};
+pub(crate) use crate::testing::store::{assemble, cast, columns, null_count, read, release, retain, select, write};
 
 /// Sends the text of a panic to the log before the trap, because a trap has no words of its own.
 pub(crate) fn report_panics() {

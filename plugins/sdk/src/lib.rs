@@ -57,6 +57,7 @@ pub mod calendar;
 pub mod clock;
 mod column;
 mod config;
+pub mod data;
 pub mod decimal;
 mod describe;
 mod destination;

@@ -1,7 +1,7 @@
 //! Looking columns up, and laying the output out.
 
 use crate::{
-    Column, DataType, DecimalShape, Derived, Field, Opened, Outcome, OutputField, PluginError, Reject, Schema,
+    Column, DataType, DecimalShape, Derived, Emitted, Field, Opened, Outcome, OutputField, PluginError, Reject, Schema,
     Selection, Source, TimeUnit, TimestampShape, Value,
 };
 
@@ -186,6 +186,20 @@ impl Derived {
     pub fn rejects(mut self, rejects: Vec<Reject>) -> Self {
         self.rejects = rejects;
         self
+    }
+}
+
+impl Emitted {
+    /// Rows of the plugin's own: every output column, in order.
+    pub fn new(rows: u32, columns: Vec<Column>) -> Self {
+        Emitted { rows, columns }
+    }
+}
+
+impl Outcome {
+    /// No row of the batch goes on now; what is kept of it comes from `finish`.
+    pub fn held_back() -> Self {
+        Outcome::Replaced(Vec::new())
     }
 }
 

@@ -28,6 +28,16 @@ thread_local! {
     static RANDOM: Cell<u64> = const { Cell::new(0) };
 }
 
+/// How many batches the plugin of this thread holds by [`crate::data::retain`].
+pub fn retained_batches() -> usize {
+    store::retained()
+}
+
+/// Lets the plugin of this thread, once it is open, retain at most that many batches: the host refuses by bytes.
+pub fn retain_at_most(batches: usize) {
+    store::set_room(batches);
+}
+
 /// Every log line since the last call, as level and text with fields.
 pub fn take_log() -> Vec<(Level, String)> {
     LOG.take()

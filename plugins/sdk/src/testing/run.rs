@@ -3,8 +3,8 @@
 use super::store::{self, Stored};
 use super::{AS_OF_MICROS, Table, files, sql};
 use crate::{
-    Batch, Derived, Destination, Emitted, Ending, Field, OpenRequest, Opened, Outcome, Plan, PluginError, Reject,
-    Schema, Source, Target, Transform, Value, WriteMode, WriteOutcome,
+    Batch, Checkpoint, Derived, Destination, Emitted, Ending, Field, OpenRequest, Opened, Outcome, Plan, PluginError,
+    Reject, Schema, Source, Target, Transform, Value, WriteMode, WriteOutcome,
 };
 use std::collections::BTreeSet;
 
@@ -16,6 +16,9 @@ const FEED: &str = "Account";
 const WRITE_RETRIES: u32 = 5;
 /// Rows asked of `finish` at once.
 const FINISH_ROWS: u32 = 1024;
+
+/// Bytes of a checkpoint, as with the host.
+const CHECKPOINT_MAX_BYTES: usize = 16 << 20;
 
 /// An opened transform.
 #[derive(Debug)]
@@ -44,7 +47,19 @@ impl<T: Transform> TransformRun<T> {
     /// # Panics
     /// When the plugin's configuration schema is no JSON, or what it settled breaks the contract.
     pub fn open(config: &serde_json::Value, input: &Schema) -> Result<Self, PluginError> {
+        Self::resume(config, input, None)
+    }
+
+    /// Opens the transform with the state that [`TransformRun::save`] gave.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    ///
+    /// # Panics
+    /// As [`TransformRun::open`].
+    pub fn resume(config: &serde_json::Value, input: &Schema, saved: Option<Vec<u8>>) -> Result<Self, PluginError> {
         check_description(&T::describe().config_schema);
+        store::begin_instance();
         let request = OpenRequest {
             config: config.to_string(),
             input: input.clone(),
@@ -52,7 +67,7 @@ impl<T: Transform> TransformRun<T> {
             lane: 0,
             run_id: RUN_ID.to_owned(),
             as_of: AS_OF_MICROS,
-            saved: None,
+            saved,
         };
         let (plugin, opened) = T::open(request)?;
         for output in &opened.output {
@@ -97,12 +112,25 @@ impl<T: Transform> TransformRun<T> {
     /// # Panics
     /// When the rows break the contract.
     pub fn finish(&mut self) -> Result<Table, PluginError> {
-        store::begin_call(Vec::new(), None);
-        let mut all = Vec::new();
-        while let Some(emitted) = self.plugin.finish(FINISH_ROWS)? {
-            all.push(emitted);
+        let mut whole = self.emitted(Vec::new());
+        while let Some(part) = self.finish_some(FINISH_ROWS)? {
+            whole.columns.iter_mut().zip(part.columns).for_each(|(all, more)| all.extend(more));
         }
-        Ok(self.emitted(all))
+        Ok(whole)
+    }
+
+    /// At most that many of the rows that come after the last batch; none when there are no more.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    ///
+    /// # Panics
+    /// When the rows break the contract.
+    pub fn finish_some(&mut self, max_rows: u32) -> Result<Option<Table>, PluginError> {
+        store::begin_call(Vec::new(), None);
+        let Some(emitted) = self.plugin.finish(max_rows)? else { return Ok(None) };
+        assert!(emitted.rows <= max_rows, "{} rows come out, {max_rows} were asked for", emitted.rows);
+        Ok(Some(self.emitted(vec![emitted])))
     }
 
     fn derived(&self, table: &Table, derived: Derived) -> Processed {
@@ -141,11 +169,27 @@ impl<T: Transform> TransformRun<T> {
 /// The cells of a column that the plugin delivered, held against what was settled.
 fn checked(column: Option<u32>, field: &Field, rows: usize) -> Vec<Value> {
     let column = column.unwrap_or_else(|| panic!("column \"{}\" is missing", field.name));
-    let Stored { data_type, cells } = store::get(column).unwrap_or_else(|rule| panic!("{rule}"));
+    let Stored { data_type, cells } = store::delivered(column).unwrap_or_else(|rule| panic!("{rule}"));
     assert_eq!(data_type, field.data_type, "type of column \"{}\"", field.name);
     assert_eq!(cells.len(), rows, "length of column \"{}\"", field.name);
     assert!(field.nullable || !cells.contains(&Value::Null), "null in column \"{}\"", field.name);
     cells
+}
+
+impl<T: Checkpoint> TransformRun<T> {
+    /// The state after the last batch, for [`TransformRun::resume`].
+    ///
+    /// # Errors
+    /// What the plugin says.
+    ///
+    /// # Panics
+    /// When the state is larger than the host takes.
+    pub fn save(&mut self) -> Result<Vec<u8>, PluginError> {
+        store::begin_call(Vec::new(), None);
+        let saved = self.plugin.save()?;
+        assert!(saved.len() <= CHECKPOINT_MAX_BYTES, "{} bytes are more than a checkpoint may have", saved.len());
+        Ok(saved)
+    }
 }
 
 fn check_description(config_schema: &str) {

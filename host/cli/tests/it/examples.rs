@@ -68,6 +68,16 @@ fn accounts_to_http() {
 }
 
 #[test]
+fn sales_by_stage() {
+    compare("sales-by-stage", &copy_of("sales-by-stage"), 0);
+}
+
+#[test]
+fn latest_contacts() {
+    compare("latest-contacts", &copy_of("latest-contacts"), 0);
+}
+
+#[test]
 fn own_plugin() {
     let bench = copy_of("own-plugin");
     assert_eq!(build_and_pack("rust-initials", &bench, "initials.wasm"), json!([]));

@@ -24,6 +24,7 @@ mod receiver;
 mod repeatable;
 mod requests;
 mod shapes;
+mod stateful;
 mod tables;
 mod words;
 mod wrong;

@@ -51,7 +51,8 @@ fn plugins_are_listed_and_inspected() {
     let list = bench.run(&["plugin", "list", "--json"]).ends(0).json();
     let names: Vec<&str> =
         list["plugins"].as_array().expect("a list").iter().filter_map(|plugin| plugin["name"].as_str()).collect();
-    assert_eq!(names, ["csv", "filter", "http", "jsonl", "mask", "parquet", "shape", "sqlite"]);
+    let expected = ["aggregate", "csv", "dedupe", "filter", "http", "jsonl", "mask", "parquet", "shape", "sqlite"];
+    assert_eq!(names, expected);
     let sqlite = bench.run(&["plugin", "inspect", "sqlite", "--json"]).ends(0).json();
     assert_eq!(sqlite["needs"][0]["capability"], "sql");
     assert_eq!(sqlite["kind"], "destination");

@@ -6,6 +6,7 @@ mod http;
 mod limits;
 mod loading;
 mod neighbours;
+mod stateful;
 mod support;
 mod wasi;
 mod withheld;

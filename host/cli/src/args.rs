@@ -39,6 +39,9 @@ pub struct Global {
     /// Connections file [default: connections.toml beside the pipeline, else ~/.config/forcepump/connections.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub connections: Option<PathBuf>,
+    /// Refuse a pipeline that forcepump.lock, beside it, has no entry for
+    #[arg(long, global = true)]
+    pub locked: bool,
     /// Folder of compiled plugins, private to you [default: ~/.cache/forcepump]
     #[arg(long, global = true, value_name = "DIR", env = "FORCEPUMP_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,
@@ -73,6 +76,10 @@ pub enum Command {
     Connection(ConnectionCommand),
     /// Look at an org: its objects, fields, limits, and the rows of a query
     Org(OrgArgs),
+    /// Pin the plugins of pipelines in forcepump.lock: digests, asks, grants and columns
+    Lock(LockArgs),
+    /// Show, count or export the rows that a run refused
+    Rejects(RejectsArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output
     Emulator(Box<EmulatorArgs>),
     /// Print the JSON Schema of a file, for editors
@@ -101,6 +108,52 @@ pub struct PipelineArgs {
     /// Pipeline file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// Arguments of `lock`.
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    /// Pipeline files
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; end with exit code 2 when an entry is missing or says something else
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `rejects`.
+#[derive(Debug, Args)]
+pub struct RejectsArgs {
+    /// Run id, as the run's summary names it, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+    /// Only rows with this code
+    #[arg(long)]
+    pub code: Option<String>,
+    /// Only rows that this plugin refused; `decode` is the reading of Salesforce's answer
+    #[arg(long)]
+    pub plugin: Option<String>,
+    /// Count by plugin, code and reason
+    #[arg(long, conflicts_with_all = ["export", "format"])]
+    pub count: bool,
+    /// Write every row to a file, which is replaced: FILE.csv or FILE.jsonl
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub export: Option<PathBuf>,
+    /// Write every row to standard output
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub format: Option<RejectsFormat>,
+}
+
+/// How rejects are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RejectsFormat {
+    /// One column for each of ours and of the row's
+    Csv,
+    /// The lines of the rejects file, as they are
+    Jsonl,
 }
 
 /// Arguments of `preview`.

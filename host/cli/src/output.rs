@@ -88,6 +88,11 @@ impl Output {
 /// One JSON document; characters that a terminal would obey stand as escapes, which JSON reads as the same text.
 pub fn json_text<T: Serialize>(value: &T) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    safe_json(&text)
+}
+
+/// JSON with escapes for what a terminal would obey; it reads as the same.
+pub fn safe_json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if c != '\n' && is_obeyed(c) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forcepump_sandbox::{Engine, EngineOptions, Plugin};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::file::nearest;
@@ -55,18 +56,27 @@ impl Host {
     /// # Errors
     /// [`Error::Input`] when there is no such plugin, [`Error::Plugin`] when it does not load.
     pub fn load_plugin(&self, key: &str, plugin: &str, folder: &Path) -> Result<Plugin, Error> {
-        self.load_plugin_on(EngineKind::default(), key, plugin, folder)
+        self.load_checked(EngineKind::default(), key, plugin, folder, |_| Ok(()))
     }
 
-    /// The same, on an engine of that kind.
-    pub(crate) fn load_plugin_on(
+    /// Whether the plugin of that name comes with the program.
+    #[must_use]
+    pub fn is_builtin(&self, plugin: &str) -> bool {
+        (self.0.builtin)(plugin).is_some()
+    }
+
+    /// As [`Host::load_plugin`], on an engine of that kind; `check` sees the digest of the very bytes that are loaded,
+    /// before anything is made of them.
+    pub(crate) fn load_checked(
         &self,
         kind: EngineKind,
         key: &str,
         plugin: &str,
         folder: &Path,
+        check: impl FnOnce(&str) -> Result<(), Error>,
     ) -> Result<Plugin, Error> {
         let bytes = self.component(key, plugin, folder)?;
+        check(&hex(&Sha256::digest(&bytes)))?;
         self.engine_of(kind)?.load(plugin, &bytes).map_err(|error| Error::Plugin {
             plugin: plugin.to_owned(),
             call: "load",
@@ -116,6 +126,10 @@ fn engine(kind: EngineKind, cache_dir: Option<PathBuf>) -> Result<Engine, Error>
         call: "start",
         message: error.to_string(),
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn looks_like_path(plugin: &str) -> bool {

@@ -4,6 +4,7 @@ mod cancel;
 mod capability;
 mod chain;
 mod connections;
+mod dead_letter;
 mod error;
 mod event;
 pub mod file;
@@ -14,6 +15,7 @@ mod head;
 mod health;
 mod host;
 mod link;
+mod lock;
 mod org;
 mod part;
 mod plan;
@@ -25,6 +27,7 @@ mod source;
 
 pub use cancel::Cancel;
 pub use connections::{ConnectionSetting, ConnectionSummary, ConnectionTest, list_connections, show_connection};
+pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
 pub use error::{Error, ErrorClass};
 pub use event::{Event, Observer, Phase, Silent};
 pub use file::{
@@ -32,6 +35,7 @@ pub use file::{
 };
 pub use head::{Head, head};
 pub use host::{Builtin, Host};
+pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
 pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
 pub use plan::{Plan, PlanColumn, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};

@@ -12,6 +12,7 @@ use crate::event::{Event, Observer};
 use crate::file::{BadBatch, ConfigSecrets, DestinationStep, Grant, PluginLimits, Problem, TransformStep};
 use crate::firewall::Rules;
 use crate::host::{EngineKind, Host};
+use crate::lock::Pins;
 
 /// What a step of the file says about its plugin.
 pub(crate) struct Step<'a> {
@@ -51,7 +52,7 @@ impl<'a> Step<'a> {
     }
 
     /// A plugin in the wrong place is told before its configuration is: that would only mislead.
-    fn check_role(&self, plugin: &Plugin) -> Result<(), Error> {
+    pub(crate) fn check_role(&self, plugin: &Plugin) -> Result<(), Error> {
         let (fits, role) = match self.role {
             Role::Transform => (plugin.is_transform(), "transform"),
             Role::Destination => (plugin.is_destination(), "destination"),
@@ -82,10 +83,17 @@ pub(crate) struct Part {
 
 impl Part {
     /// Loads the plugin, checks its configuration against its schema, and what it asks for against the grants.
-    /// `fixed`: what a repeatable run shows of clock and random bytes.
-    pub(crate) fn load(host: &Host, step: &Step<'_>, folder: &Path, fixed: Option<Ambient>) -> Result<Self, Error> {
+    /// `fixed`: what a repeatable run shows of clock and random bytes; `pins`: what the lock file says of it.
+    pub(crate) fn load(
+        host: &Host,
+        step: &Step<'_>,
+        folder: &Path,
+        fixed: Option<Ambient>,
+        pins: &Pins,
+    ) -> Result<Self, Error> {
         let kind = EngineKind { repeatable: fixed.is_some(), fuel: step.limits.fuel.is_some() };
-        let plugin = host.load_plugin_on(kind, &format!("{}.plugin", step.key), step.plugin, folder)?;
+        let pinned = |digest: &str| pins.check_digest(step, digest, host.is_builtin(step.plugin));
+        let plugin = host.load_checked(kind, &format!("{}.plugin", step.key), step.plugin, folder, pinned)?;
         step.check_role(&plugin)?;
         let shown_config = json_of(step.config);
         let config = ConfigSecrets::resolve(&shown_config, folder)

@@ -52,6 +52,9 @@ pub struct Plan {
     pub expected_calls: String,
     /// what the operator should know
     pub notes: Vec<String>,
+    /// of the notes, those about component files that no lock file pins
+    #[serde(skip)]
+    pub unpinned: Vec<String>,
 }
 
 /// One column.
@@ -109,6 +112,7 @@ pub struct PlanStep {
 pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let mut query = session.resolve().await?;
     let parts = session.parts()?;
+    let unpinned = session.unpinned()?;
     let opening = session.opening("plan", &query.object);
     let full = Arc::clone(&query.schema);
     let settled = start::settle(session, &parts, &full, &opening).await?;
@@ -135,7 +139,8 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
         expected_calls: expected_calls(source.max_records),
-        notes: notes(session, &parts),
+        notes: notes(session, &parts).into_iter().chain(unpinned.iter().cloned()).collect(),
+        unpinned,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::event::Observer;
 use crate::file::{Connections, Pipeline, find_connections_file, parse_moment};
 use crate::host::Host;
+use crate::lock::Pins;
 use crate::part::{Part, Step};
 use crate::plan::{self, Plan};
 use crate::preview::{self, Preview};
@@ -44,6 +45,7 @@ pub struct Session {
     client: Client,
     connection: String,
     org: String,
+    locked: bool,
 }
 
 impl Session {
@@ -80,7 +82,13 @@ impl Session {
         };
         let org = resolved.host().to_owned();
         let client = Client::new(resolved, config.http.options())?;
-        Ok(Self { host: host.clone(), pipeline, client, connection: name, org })
+        Ok(Self { host: host.clone(), pipeline, client, connection: name, org, locked: false })
+    }
+
+    /// Makes it an error when the lock file has no entry for the pipeline.
+    #[must_use]
+    pub fn locked(self, locked: bool) -> Self {
+        Self { locked, ..self }
     }
 
     /// Parses, resolves and validates everything without moving data; costs a login and describes.
@@ -145,15 +153,23 @@ impl Session {
     /// Loads every plugin and checks its configuration.
     pub(crate) fn parts(&self) -> Result<Parts, Error> {
         let file = &self.pipeline.file;
+        let pins = Pins::of(&self.pipeline, self.locked)?;
         let fixed = self.fixed().map(|(as_of, seed)| Ambient::fixed(as_of, seed));
-        let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder(), fixed);
+        let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder(), fixed, &pins);
         let transforms = file
             .transform
             .iter()
             .enumerate()
             .map(|(index, step)| load(Step::transform(index, step)))
             .collect::<Result<_, _>>()?;
-        Ok(Parts { transforms, destination: load(Step::destination(&file.destination))? })
+        let parts = Parts { transforms, destination: load(Step::destination(&file.destination))? };
+        pins.enforce(&self.host, &self.pipeline, &parts)?;
+        Ok(parts)
+    }
+
+    /// A note for each component file that the lock file does not pin.
+    pub(crate) fn unpinned(&self) -> Result<Vec<String>, Error> {
+        Ok(Pins::of(&self.pipeline, self.locked)?.unpinned(&self.host, &self.pipeline))
     }
 
     pub(crate) fn opening(&self, run_id: &str, object: &str) -> Opening {

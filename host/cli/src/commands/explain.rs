@@ -9,6 +9,7 @@ use super::{Context, Outcome};
 use crate::args::{PipelineArgs, PreviewArgs};
 use crate::exit::{Code, Failure};
 use crate::interrupt;
+use crate::output::clean;
 use crate::progress::Progress;
 use crate::render::{plan as words, preview as tables, table};
 
@@ -19,6 +20,7 @@ pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
     let plan = opened.session.plan().await?;
     context.output.document(&json!({ "pipeline": plan.pipeline, "state": "ok", "notes": plan.notes }));
     context.output.words(&words::checked(&plan));
+    plan.unpinned.iter().for_each(|note| context.output.note(&format!("note: {}", clean(note))));
     Ok(Code::Ok)
 }
 

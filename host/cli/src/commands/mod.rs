@@ -3,8 +3,10 @@
 mod connection;
 mod emulator;
 mod explain;
+mod lock;
 mod org;
 mod plugin;
+mod rejects;
 pub mod run;
 mod schema;
 
@@ -67,6 +69,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Preview(args) => explain::preview(context, &args).await,
         Command::Connection(command) => interruptible(connection::connection(context, &command)).await,
         Command::Org(args) => interruptible(org::org(context, &args)).await,
+        Command::Lock(args) => lock::lock(context, &args),
+        Command::Rejects(args) => rejects::rejects(context, &args),
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => schema::completions(context, &args),
@@ -126,7 +130,7 @@ impl Context {
             false => None,
         };
         let access = org.as_ref().map(DemoOrg::access);
-        let session = Session::open(host, pipeline, connections, access.as_ref())?;
+        let session = Session::open(host, pipeline, connections, access.as_ref())?.locked(self.global.locked);
         Ok(Opened { session, _org: org })
     }
 }

@@ -1,10 +1,12 @@
 //! Results in words: tables, plans, previews, summaries. Nothing here prints.
 
 pub mod connection;
+pub mod lock;
 pub mod numbers;
 pub mod org;
 pub mod plan;
 pub mod plugin;
 pub mod preview;
+pub mod rejects;
 pub mod summary;
 pub mod table;

@@ -37,6 +37,27 @@ pub fn cut(columns: &[String], rows: &[Vec<String>], width: usize) -> String {
     text
 }
 
+/// As [`cut`] for a table whose last column is a sentence: it takes what the others leave.
+pub fn last_in_full(columns: &[String], rows: &[Vec<String>], width: usize) -> String {
+    let last = columns.len().saturating_sub(1);
+    let header: Vec<String> = columns.iter().map(|name| cell(name)).collect();
+    let mut rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            row.iter().take(last).map(|text| cell(text)).chain(row.iter().skip(last).map(|text| clean(text))).collect()
+        })
+        .collect();
+    let widest = |index: usize| {
+        rows.iter().filter_map(|row| row.get(index)).chain([&header[index]]).map(|text| measure_text_width(text)).max()
+    };
+    let used: usize = (0..last).filter_map(widest).map(|width| width + CELL_PADDING).sum();
+    let left = width.saturating_sub(used + 2).max(CELL_MAX_WIDTH);
+    rows.iter_mut()
+        .filter_map(|row| row.get_mut(last))
+        .for_each(|text| *text = truncate_str(text, left, "…").into_owned());
+    draw(&header, rows.iter().map(Vec::as_slice))
+}
+
 /// A table of our own words, never cut.
 pub fn whole(header: &[&str], rows: &[Vec<String>]) -> String {
     let header: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use connections::{Connections, connections_schema, find_connections_file};
+pub(crate) use parse::parse_toml;
 pub use parse::{FileError, nearest, parse_pipeline};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use secrets::check_secret;

@@ -78,7 +78,7 @@ pub fn parse_pipeline(text: &str, path: &Path) -> Result<PipelineFile, FileError
 }
 
 /// Parses any of our TOML files; unknown keys are answered with the nearest known one.
-pub(super) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, FileError> {
+pub(crate) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, FileError> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let (line, column) = position(text, start);

@@ -2,7 +2,8 @@
 //!
 //! Deserialising a file runs what is in it, so a file is taken only when the folder and the file
 //! belong to this user, nobody else can write them, and the content has the digest that was
-//! recorded when it was written. Whoever has this user's rights needs no cache to run code.
+//! recorded when it was written, which covers the component's own digest: a file under another
+//! component's name is not taken. Whoever has this user's rights needs no cache to run code.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,8 +14,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-/// First bytes of a cache file; the digest of the rest follows.
-const MAGIC: &[u8; 16] = b"forcepump-cwasm1";
+/// First bytes of a cache file; the digest of what it is of and of the rest follows.
+const MAGIC: &[u8; 16] = b"forcepump-cwasm2";
 /// Bytes before the compiled component.
 const HEADER_BYTES: usize = MAGIC.len() + 32;
 /// Mode bits by which somebody else could write.
@@ -60,7 +61,7 @@ impl CompileCache {
     /// The compiled component of that digest, when there is one that can be trusted.
     pub(crate) fn get(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
         let content = self.read(&self.path(digest))?;
-        let compiled = verified(&content)?;
+        let compiled = verified(digest, &content)?;
         // SAFETY: deserialising trusts its input. These bytes were read from a file that this user
         // owns, that nobody else can write, in a folder that nobody else can enter, and they have
         // the digest that `put` recorded from the engine's own output; they are in memory now, so
@@ -82,19 +83,24 @@ impl CompileCache {
     /// Keeps a compiled component. A failure costs only the next compilation, so it is not told.
     pub(crate) fn put(&self, digest: &str, component: &Component) {
         if let Ok(compiled) = component.serialize() {
-            let _ = self.write(&self.path(digest), &compiled);
+            let _ = self.write(digest, &compiled);
         }
     }
 
-    fn write(&self, path: &Path, compiled: &[u8]) -> std::io::Result<()> {
+    fn write(&self, digest: &str, compiled: &[u8]) -> std::io::Result<()> {
         let mut aside = tempfile::NamedTempFile::new_in(&self.dir)?;
         aside.write_all(MAGIC)?;
-        aside.write_all(&Sha256::digest(compiled))?;
+        aside.write_all(&seal(digest, compiled))?;
         aside.write_all(compiled)?;
         aside.as_file().sync_data()?;
-        aside.persist(path)?;
+        aside.persist(self.path(digest))?;
         Ok(())
     }
+}
+
+/// The digest that a file records: of the component's digest and of what was compiled from it.
+fn seal(digest: &str, compiled: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(digest).chain_update(compiled).finalize().into()
 }
 
 /// `O_NOFOLLOW` of Linux on x86-64 and AArch64; std has no name for it.
@@ -111,11 +117,11 @@ fn probe_owner(dir: &Path) -> std::io::Result<u32> {
     Ok(probe.metadata()?.uid())
 }
 
-/// The compiled part of a file, when its digest is the recorded one.
-fn verified(content: &[u8]) -> Option<&[u8]> {
+/// The compiled part of a file, when it is whole and of the component of that digest.
+fn verified<'a>(digest: &str, content: &'a [u8]) -> Option<&'a [u8]> {
     let (header, compiled) = content.split_at_checked(HEADER_BYTES)?;
     let (magic, recorded) = header.split_at(MAGIC.len());
-    let intact = magic == MAGIC && Sha256::digest(compiled).as_slice() == recorded;
+    let intact = magic == MAGIC && seal(digest, compiled) == recorded;
     intact.then_some(compiled)
 }
 
@@ -126,19 +132,20 @@ mod tests {
     use super::*;
 
     fn sealed(compiled: &[u8]) -> Vec<u8> {
-        [MAGIC.as_slice(), Sha256::digest(compiled).as_slice(), compiled].concat()
+        [MAGIC.as_slice(), &seal("aa", compiled), compiled].concat()
     }
 
     #[test]
     fn a_changed_byte_is_noticed_wherever_it_is() {
         let whole = sealed(b"machine code");
-        assert_eq!(verified(&whole), Some(b"machine code".as_slice()));
+        assert_eq!(verified("aa", &whole), Some(b"machine code".as_slice()));
+        assert_eq!(verified("bb", &whole), None, "another component's");
         for position in 0..whole.len() {
             let mut changed = whole.clone();
             changed[position] ^= 1;
-            assert_eq!(verified(&changed), None, "byte {position}");
+            assert_eq!(verified("aa", &changed), None, "byte {position}");
         }
-        assert_eq!(verified(&whole[..HEADER_BYTES - 1]), None);
+        assert_eq!(verified("aa", &whole[..HEADER_BYTES - 1]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Context, Outcome};
 use crate::args::PluginCommand;
 use crate::exit::{Code, Failure};
-use crate::render::plugin as words;
+use crate::render::plugin::{self as words, Origin};
 
 /// Does what was asked with plugins.
 pub fn plugin(context: &Context, command: &PluginCommand) -> Outcome {
@@ -33,9 +33,12 @@ fn list(context: &Context) -> Outcome {
 }
 
 fn inspect(context: &Context, name: &str) -> Outcome {
-    let plugin = load(&context.host()?, name)?;
-    context.output.document(&words::document(&plugin));
-    context.output.words(&words::words(&plugin));
+    let host = context.host()?;
+    let plugin = load(&host, name)?;
+    let pinned = forcepump_pipeline::pinned_in(Path::new("."), name, plugin.digest())?;
+    let origin = Origin { built_in: host.is_builtin(name), pinned };
+    context.output.document(&words::document(&plugin, &origin));
+    context.output.words(&words::words(&plugin, &origin));
     Ok(Code::Ok)
 }
 

@@ -26,8 +26,16 @@ pub fn entry(plugin: &Plugin) -> Value {
     json!({ "name": said.name, "kind": kind(plugin), "version": said.version, "summary": said.summary })
 }
 
+/// What the plugin does not say itself.
+pub struct Origin {
+    /// it is inside this program
+    pub built_in: bool,
+    /// steps for which the lock file of the current folder pins it
+    pub pinned: Vec<String>,
+}
+
 /// Everything about one plugin, for people.
-pub fn words(plugin: &Plugin) -> String {
+pub fn words(plugin: &Plugin, origin: &Origin) -> String {
     let said = plugin.description();
     let mut lines =
         vec![style(format!("{} {} ({})", clean(&said.name), clean(&said.version), kind(plugin))).bold().to_string()];
@@ -35,6 +43,9 @@ pub fn words(plugin: &Plugin) -> String {
     line("summary", &said.summary);
     line("digest", &format!("sha256:{}", plugin.digest()));
     line("size", &bytes(plugin.size_bytes() as u64));
+    line("comes from", if origin.built_in { "this program" } else { "a file" });
+    line("pinned", &or(origin.pinned.join("; "), "not by forcepump.lock of this folder"));
+    line("roles", &roles(plugin).join(", "));
     line("imports", &or_none(imports(plugin).join(", ")));
     line("needs", &or_none(said.needs.iter().map(need).collect::<Vec<_>>().join("; ")));
     line("deterministic", yes_no(said.deterministic));
@@ -49,7 +60,7 @@ pub fn words(plugin: &Plugin) -> String {
 }
 
 /// Everything about one plugin, for programs.
-pub fn document(plugin: &Plugin) -> Value {
+pub fn document(plugin: &Plugin, origin: &Origin) -> Value {
     let said = plugin.description();
     let needs: Vec<Value> = said
         .needs
@@ -68,6 +79,9 @@ pub fn document(plugin: &Plugin) -> Value {
         "summary": said.summary,
         "digest": format!("sha256:{}", plugin.digest()),
         "bytes": plugin.size_bytes(),
+        "built_in": origin.built_in,
+        "pinned": origin.pinned,
+        "roles": roles(plugin),
         "imports": imports(plugin),
         "needs": needs,
         "deterministic": said.deterministic,
@@ -97,7 +111,21 @@ fn imports(plugin: &Plugin) -> Vec<&'static str> {
 }
 
 fn or_none(text: String) -> String {
-    if text.is_empty() { "none".to_owned() } else { text }
+    or(text, "none")
+}
+
+fn or(text: String, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.to_owned() } else { text }
+}
+
+/// The exports that the host calls, but for `describe`.
+fn roles(plugin: &Plugin) -> Vec<&'static str> {
+    let roles = [
+        (plugin.is_transform(), "transform"),
+        (plugin.has_checkpoint(), "checkpoint"),
+        (plugin.is_destination(), "destination"),
+    ];
+    roles.into_iter().filter(|(has, _)| *has).map(|(_, role)| role).collect()
 }
 
 fn yes_no(value: bool) -> &'static str {

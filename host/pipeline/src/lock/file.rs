@@ -130,10 +130,32 @@ mod tests {
     }
 
     #[test]
+    fn every_grant_is_written_whole() {
+        let credentials = [
+            "{ bearer = 'env:T' }",
+            "{ basic = { user = 'u', password = 'file:p' } }",
+            "{ header = { name = 'x-key', value = 'env:K' } }",
+        ];
+        for credential in credentials {
+            let http = format!(
+                "http.api = {{ origin = 'https://a.example', methods = ['get'], paths = ['/v1'], private_addresses = true, credential = {credential} }}"
+            );
+            let entry = ENTRY.replace(
+                "files = {",
+                &format!("clock = true\nrandom = true\nsql = {{ db = 'sqlite:x' }}\n{http}\nfiles = {{"),
+            );
+            let lock = loaded(&format!("version = 1\n{entry}{}", ENTRY.replace("p.toml", "q.toml"))).unwrap().unwrap();
+            let again = loaded(&toml::to_string(&lock).unwrap()).unwrap().unwrap();
+            assert_eq!((again.plugins.len(), &again.plugins), (2, &lock.plugins));
+            assert!(again.plugins[0].grant.http["api"].credential.is_some(), "{credential}");
+        }
+    }
+
+    #[test]
     fn what_is_malformed_is_told_with_its_place() {
         for (text, says) in [
             ("", "missing key `version`"),
-            ("<<<<<<< ours\nversion = 1\n", "forcepump.lock:1:1"),
+            ("<<<<<<< ours\nversion = 1\n", "forcepump.lock:1:"),
             ("version = 2\nnew = 'key'\n", "version: is 2, this program knows 1"),
             ("version = 1\n[[plugin]]\nsha = 'x'\n", "unknown key `sha`"),
             (&format!("version = 1\n{ENTRY}{ENTRY}"), "plugin[1]: pins destination of p.toml twice"),

@@ -5,10 +5,9 @@ mod keys;
 mod last;
 
 use config::{Config, Keep};
-use forcepump_plugin_sdk::Emitted;
 use forcepump_plugin_sdk::{
-    Batch, Bitmap, Checkpoint, DataType, Derived, Description, OpenRequest, Opened, Outcome, OutputField, PluginError,
-    Schema, Transform, export_stateful_transform,
+    Batch, Bitmap, Checkpoint, DataType, Derived, Description, Emitted, OpenRequest, Opened, Outcome, OutputField,
+    PluginError, Schema, Transform, export_stateful_transform,
 };
 use forcepump_transform_common::{KeyColumns, Reader, SpareRoom, open, put_block, seal};
 use keys::{Keys, Seen};

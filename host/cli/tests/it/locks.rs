@@ -6,9 +6,8 @@ use forcepump_plugin_bundle::test_guest;
 use crate::harness::{Bench, Org, Ran};
 use crate::orgs;
 
-const SOURCE: &str =
-    "name = \"locked\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
-const GUEST: &str = "[[transform]]\nplugin = \"./guest.wasm\"\ncolumns = [\"Id\", \"Name\"]\ngrant = { clock = true, random = true, files = { evil = \"evil\" }, sql = { evil = \"sqlite:evil.db\" } }\n";
+const SOURCE: &str = "name = \"locked\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
+const GUEST: &str = "[[transform]]\nplugin = \"./guest.wasm\"\ncolumns = [\"Id\", \"Name\", \"AnnualRevenue\"]\ngrant = { clock = true, random = true, files = { evil = \"evil\" }, sql = { evil = \"sqlite:evil.db\" } }\n";
 const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\", spare = \"spare\" }\n";
 
 /// A folder with a pipeline through a guest of one's own, and the org that it leads to.
@@ -59,7 +58,7 @@ fn a_locked_pipeline_runs_as_before() {
         "+ plugin ./guest.wasm (evil)",
         "+ imports clock",
         "+ grants sql evil = sqlite:evil.db",
-        "+ reads Id, Name",
+        "+ reads AnnualRevenue, Id, Name",
         "+ plugin csv (csv)",
     ] {
         assert!(first.stdout.contains(word), "`{word}` is not in: {}", first.stdout);
@@ -96,7 +95,7 @@ fn what_is_wider_is_refused_with_the_difference() {
     lock(&bench);
     pipeline(&bench, &GUEST.replace("evil = \"evil\" }", "evil = \"/tmp\" }"));
     refused(&bench, &["transform[0].grant", "- grants files evil = evil", "+ grants files evil = /tmp"]);
-    pipeline(&bench, &GUEST.replace("columns = [\"Id\", \"Name\"]\n", ""));
+    pipeline(&bench, &GUEST.replace("columns = [\"Id\", \"Name\", \"AnnualRevenue\"]\n", ""));
     refused(&bench, &["transform[0].columns", "+ reads every column"]);
     pipeline(&bench, &format!("{GUEST}[[transform]]\nplugin = \"shape\"\n"));
     refused(&bench, &["transform[1]", "+ plugin shape"]);
@@ -104,8 +103,8 @@ fn what_is_wider_is_refused_with_the_difference() {
     refused(&bench, &["transform[0]", "- plugin ./guest.wasm"]);
     pipeline(&bench, GUEST);
     let text = bench.read("forcepump.lock");
-    bench.write("forcepump.lock", &text.replace("\"sql\"]", "]").replace("\"sql evil\"", "\"sql other\""));
-    refused(&bench, &["transform[0].plugin", "+ imports", "+ asks sql evil"]);
+    bench.write("forcepump.lock", &text.replace("\"sql\", ", "").replace("\"sql evil\"", "\"sql other\""));
+    refused(&bench, &["transform[0].plugin", "+ imports sql", "+ asks sql evil"]);
 }
 
 #[test]
@@ -117,7 +116,7 @@ fn what_is_narrower_is_let_through() {
         &bench
             .read("p.toml")
             .replace(", spare = \"spare\"", "")
-            .replace("[\"Id\", \"Name\"]\ngrant", "[\"Name\"]\ngrant"),
+            .replace("[\"Id\", \"Name\", \"AnnualRevenue\"]\ngrant", "[\"Id\", \"Name\"]\ngrant"),
     );
     bench.run(&["run", "p.toml", "--locked"]).ends(0);
     let ran = bench.run(&["lock", "--check", "p.toml"]).ends(2);

@@ -40,8 +40,7 @@ mod tests {
     #[test]
     fn every_plugin_is_a_small_component() {
         let names: Vec<&str> = names().collect();
-        let expected =
-            ["aggregate", "csv", "dedupe", "filter", "http", "jsonl", "mask", "parquet", "shape", "sqlite"];
+        let expected = ["aggregate", "csv", "dedupe", "filter", "http", "jsonl", "mask", "parquet", "shape", "sqlite"];
         assert_eq!(names, expected);
         for name in names {
             let bytes = get(name).unwrap_or_default();

@@ -9,6 +9,8 @@ use super::numbers::count;
 use super::table;
 use crate::output::clean;
 
+/// Different reasons that are listed; the others are one line.
+const SHOWN_REASONS: usize = 50;
 /// What stands in a cell that is null.
 const NULL_TEXT: &str = "null";
 
@@ -45,9 +47,10 @@ pub fn counts(run: &str, counts: &[([String; 3], u64)], total: u64, others: u64)
     let row = |([plugin, code, reason], rows): &([String; 3], u64)| {
         vec![plugin.clone(), code.clone(), count(*rows), reason.clone()]
     };
-    let mut rows: Vec<Vec<String>> = counts.iter().map(row).collect();
-    if others > 0 {
-        rows.push(vec![String::new(), String::new(), count(others), "other reasons".to_owned()]);
+    let mut rows: Vec<Vec<String>> = counts.iter().take(SHOWN_REASONS).map(row).collect();
+    let rest = counts.iter().skip(SHOWN_REASONS).map(|(_, rows)| rows).sum::<u64>() + others;
+    if rest > 0 {
+        rows.push(vec![String::new(), String::new(), count(rest), "other reasons".to_owned()]);
     }
     let heading = format!("{}, {}", style(clean(run)).bold(), refused(total));
     if rows.is_empty() {

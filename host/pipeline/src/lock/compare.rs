@@ -99,9 +99,9 @@ fn covers(pinned: &HttpGrant, found: &HttpGrant) -> bool {
         && (pinned.private_addresses || !found.private_addresses)
 }
 
-/// `/v1` covers `/v1` and `/v1/x`, not `/v10`.
+/// `/v1` covers `/v1` and `/v1/x`, not `/v10`; `/v1/` does not cover `/v1`.
 fn begins(path: &str, allowed: &str) -> bool {
-    path.strip_prefix(allowed.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || allowed.ends_with('/'))
 }
 
 /// The key at fault, and columns that may be read now and could not be before.

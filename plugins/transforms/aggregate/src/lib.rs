@@ -10,7 +10,7 @@ use forcepump_plugin_sdk::{
     export_stateful_transform,
 };
 use forcepump_transform_common::{
-    ColumnBuilder, Key, KeyColumns, KeyTable, Place, Reader, SpareRoom, open, put_block, seal,
+    ColumnBuilder, Key, KeyColumns, KeyTable, Place, Reader, Seal, SpareRoom, open, put_block,
 };
 use measure::{Fault, Measure};
 
@@ -198,12 +198,16 @@ fn damaged() -> PluginError {
 
 impl Checkpoint for Aggregate {
     fn save(&mut self) -> Result<Vec<u8>, PluginError> {
-        let mut body = Vec::new();
+        let shape = self.shape();
+        let mut seal = Seal::new(STATE, &shape, "group by fewer columns");
+        let mut block = Vec::new();
         for (group, key) in self.groups.iter().enumerate() {
-            put_block(key, &mut body);
-            self.measures.iter().for_each(|measure| measure.save(group, &mut body));
+            block.clear();
+            put_block(key, &mut block);
+            self.measures.iter().for_each(|measure| measure.save(group, &mut block));
+            seal.put(&block)?;
         }
-        seal(STATE, &self.shape(), &body, "run without checkpoints, or group by fewer columns")
+        Ok(seal.finish())
     }
 }
 

@@ -9,5 +9,5 @@ mod table;
 pub use column::{ColumnBuilder, Kind, Loaded};
 pub use key::{Key, KeyColumns};
 pub use room::{NoRoom, SpareRoom, push};
-pub use saved::{Reader, open, put_block, seal};
+pub use saved::{Reader, Seal, open, put_block};
 pub use table::{KeyTable, Place};

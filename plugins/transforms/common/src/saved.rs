@@ -10,28 +10,49 @@ const MAX_BYTES: usize = 16 << 20;
 /// Bytes that a reader hands on as one number at most: ten of seven bits.
 const VARINT_BYTES: usize = 10;
 
-/// A state to be saved. `kind` names the plugin and the version of its form, `shape` what the state depends on:
-/// configuration and columns.
-///
-/// # Errors
-/// [`PluginError::Fatal`] when it is more than the host takes, with the number and the way out.
-pub fn seal(kind: &str, shape: &str, body: &[u8], way_out: &str) -> Result<Vec<u8>, PluginError> {
-    let mut sealed = Vec::with_capacity(body.len() + kind.len() + 2 * DIGEST_BYTES + 2 * VARINT_BYTES);
-    put_block(kind.as_bytes(), &mut sealed);
-    sealed.extend_from_slice(&Sha256::digest(shape));
-    put_block(body, &mut sealed);
-    let digest = Sha256::digest(&sealed);
-    sealed.extend_from_slice(&digest);
-    if sealed.len() > MAX_BYTES {
-        let bytes = sealed.len();
-        return Err(PluginError::fatal(format!(
-            "the state has {bytes} bytes, a checkpoint has {MAX_BYTES} at most; {way_out}"
-        )));
-    }
-    Ok(sealed)
+/// A state in the making: it never takes more memory than a checkpoint may have.
+#[derive(Debug)]
+pub struct Seal<'a> {
+    sealed: Vec<u8>,
+    way_out: &'a str,
 }
 
-/// The body of a state that [`seal`] made of the same kind and shape.
+impl<'a> Seal<'a> {
+    /// `kind` names the plugin and the version of its form, `shape` what the state depends on: configuration and
+    /// columns; `way_out` is what an operator can do when it gets too large.
+    pub fn new(kind: &str, shape: &str, way_out: &'a str) -> Self {
+        let mut sealed = Vec::new();
+        put_block(kind.as_bytes(), &mut sealed);
+        sealed.extend_from_slice(&Sha256::digest(shape));
+        Seal { sealed, way_out }
+    }
+
+    /// Appends bytes as they are.
+    ///
+    /// # Errors
+    /// [`PluginError::Fatal`] when the state is more than the host or the memory takes, with the bound.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), PluginError> {
+        if self.sealed.len() + bytes.len() + DIGEST_BYTES > MAX_BYTES {
+            let way_out = self.way_out;
+            return Err(PluginError::fatal(format!(
+                "the state has more than the {MAX_BYTES} bytes of a checkpoint; {way_out}"
+            )));
+        }
+        let room = self.sealed.try_reserve(bytes.len() + DIGEST_BYTES);
+        room.map_err(|_| PluginError::fatal("the memory has no room to save the state; raise limits.memory_mib"))?;
+        self.sealed.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The whole, with its digest.
+    pub fn finish(mut self) -> Vec<u8> {
+        let digest = Sha256::digest(&self.sealed);
+        self.sealed.extend_from_slice(&digest);
+        self.sealed
+    }
+}
+
+/// What was put into a [`Seal`] of the same kind and shape.
 ///
 /// # Errors
 /// [`PluginError::Fatal`] that says how it differs.
@@ -42,14 +63,14 @@ pub fn open<'a>(kind: &str, shape: &str, sealed: &'a [u8]) -> Result<&'a [u8], P
     if Sha256::digest(content).as_slice() != digest {
         return Err(damaged());
     }
-    let mut rest = Reader::new(content);
+    let mut rest = Reader(content);
     if rest.block() != Some(kind.as_bytes()) {
         return Err(unfit("is of another plugin, or of another version of this one"));
     }
     if rest.take(DIGEST_BYTES) != Some(Sha256::digest(shape).as_slice()) {
         return Err(unfit("was made with another configuration, or for other columns"));
     }
-    rest.block().filter(|_| rest.is_empty()).ok_or_else(damaged)
+    Ok(rest.0)
 }
 
 /// Appends bytes with their length before them.
@@ -124,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_state_comes_back_whole_or_not_at_all() {
-        let sealed = seal("dedupe 1", "Id:text", b"the keys", "").expect("small");
+        let mut seal = Seal::new("dedupe 1", "Id:text", "");
+        seal.put(b"the ").and_then(|()| seal.put(b"keys")).expect("small");
+        let sealed = seal.finish();
         assert_eq!(open("dedupe 1", "Id:text", &sealed), Ok(b"the keys".as_slice()));
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -139,8 +162,11 @@ mod tests {
 
     #[test]
     fn what_is_too_large_names_the_way_out() {
-        let error = seal("k", "s", &vec![0; MAX_BYTES], "use fewer keys").expect_err("too large");
-        assert!(format!("{error:?}").contains("16777216 at most; use fewer keys"), "{error:?}");
+        let mut seal = Seal::new("k", "s", "use fewer keys");
+        let mebibyte = vec![0; 1 << 20];
+        let error = (0..16).find_map(|_| seal.put(&mebibyte).err()).expect("too large");
+        assert!(format!("{error:?}").contains("16777216 bytes of a checkpoint; use fewer keys"), "{error:?}");
+        assert!(seal.finish().len() <= MAX_BYTES);
     }
 
     #[test]

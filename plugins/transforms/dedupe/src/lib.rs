@@ -9,7 +9,7 @@ use forcepump_plugin_sdk::{
     Batch, Bitmap, Checkpoint, DataType, Derived, Description, Emitted, OpenRequest, Opened, Outcome, OutputField,
     PluginError, Schema, Transform, export_stateful_transform,
 };
-use forcepump_transform_common::{KeyColumns, Reader, SpareRoom, open, put_block, seal};
+use forcepump_transform_common::{KeyColumns, Reader, Seal, SpareRoom, open, put_block};
 use keys::{Keys, Seen};
 use last::Waiting;
 
@@ -108,8 +108,7 @@ impl Dedupe {
 /// left some out would be a lie.
 fn rows_are_not_saved() -> PluginError {
     PluginError::fatal(
-        "with keep = \"last\" the state is whole rows, which are not saved; run from the start, or keep the first row \
-         of an ordered query, whose keys are saved",
+        "with keep = \"last\" the state is whole rows, which are not saved; with keep = \"first\" it is the keys, which are",
     )
 }
 
@@ -118,9 +117,14 @@ impl Checkpoint for Dedupe {
         if self.waiting.is_some() {
             return Err(rows_are_not_saved());
         }
-        let mut body = Vec::new();
-        self.keys.table.iter().for_each(|key| put_block(key, &mut body));
-        seal(STATE, &self.shape, &body, "run without checkpoints, or split the query so that a run sees fewer keys")
+        let mut seal = Seal::new(STATE, &self.shape, "a query that is split into several has fewer keys in each");
+        let mut block = Vec::new();
+        for key in self.keys.table.iter() {
+            block.clear();
+            put_block(key, &mut block);
+            seal.put(&block)?;
+        }
+        Ok(seal.finish())
     }
 }
 

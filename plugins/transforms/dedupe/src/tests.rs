@@ -198,7 +198,7 @@ fn a_state_beyond_a_checkpoint_names_the_way_out() -> Result<(), PluginError> {
     let long: Vec<String> = (0..17).map(|number| format!("{number}{}", "x".repeat(1 << 20))).collect();
     let keys: Vec<Option<&str>> = long.iter().map(|key| Some(key.as_str())).collect();
     run.process(&rows(0, &keys))?;
-    assert!(fatal(run.save()).contains("16777216 at most; run without checkpoints"));
+    assert!(fatal(run.save()).contains("16777216 bytes of a checkpoint; a query that is split"));
     Ok(())
 }
 

@@ -47,6 +47,7 @@ pub fn words(plugin: &Plugin, origin: &Origin) -> String {
     line("pinned", &or(origin.pinned.join("; "), "not by forcepump.lock of this folder"));
     line("roles", &roles(plugin).join(", "));
     line("imports", &or_none(imports(plugin).join(", ")));
+    line("wasi", &or_none(wasi(plugin).join(", ")));
     line("needs", &or_none(said.needs.iter().map(need).collect::<Vec<_>>().join("; ")));
     line("deterministic", yes_no(said.deterministic));
     line("stateful", yes_no(said.stateful));
@@ -83,6 +84,7 @@ pub fn document(plugin: &Plugin, origin: &Origin) -> Value {
         "pinned": origin.pinned,
         "roles": roles(plugin),
         "imports": imports(plugin),
+        "wasi": wasi(plugin),
         "needs": needs,
         "deterministic": said.deterministic,
         "stateful": said.stateful,
@@ -108,6 +110,11 @@ fn need(need: &Need) -> String {
 /// Capabilities that the component can reach at all, granted or not.
 fn imports(plugin: &Plugin) -> Vec<&'static str> {
     plugin.imports().iter().map(|capability| capability.as_str()).collect()
+}
+
+/// Interfaces of WASI that it imports; what stands behind them is empty unless granted.
+fn wasi(plugin: &Plugin) -> Vec<&str> {
+    plugin.wasi_imports().iter().map(String::as_str).collect()
 }
 
 fn or_none(text: String) -> String {

@@ -103,7 +103,7 @@ impl Entry {
             sha256: plugin.digest().to_owned(),
             size: plugin.size_bytes() as u64,
             built_in,
-            imports: plugin.imports().iter().map(|capability| capability.as_str().to_owned()).collect(),
+            imports: imports(plugin),
             asks,
             columns: watched.columns.map(sorted),
             withhold: sorted(watched.withhold),
@@ -111,6 +111,12 @@ impl Entry {
             grant: step.grant.clone(),
         })
     }
+}
+
+/// Groups of host functions that the component can reach, WASI's among them.
+fn imports(plugin: &Plugin) -> Vec<String> {
+    let capabilities = plugin.imports().iter().map(|capability| capability.as_str().to_owned());
+    capabilities.chain(plugin.wasi_imports().iter().cloned()).collect()
 }
 
 fn sorted(names: &[String]) -> Vec<String> {

@@ -106,7 +106,7 @@ impl Pins {
         if let Some(last) = problems.last_mut() {
             let path = self.path.with_file_name(&self.file);
             last.message.push_str(&format!(
-                "\nhint: review what is new; `forcepump lock {}` accepts it, `forcepump lock --check` only shows it",
+                "\nhint: review what is new; `forcepump lock {}` accepts it, with --check it only shows it",
                 path.display()
             ));
         }

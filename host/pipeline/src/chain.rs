@@ -48,7 +48,7 @@ pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) ->
     let mut lineage = Lineage::source(&input);
     for (stage, part) in way.parts.iter().enumerate() {
         let withheld = part.rules.withheld(&input, &lineage)?;
-        let unfetched = lineage.from_source(&input, way.unfetched).cloned();
+        let unfetched = lineage.still_of_source(&input, way.unfetched).cloned();
         let settings = Settings { withheld: withheld.keys().cloned().chain(unfetched).collect(), ..settings(part) };
         let request = OpenRequest {
             config_json: part.config_json.clone(),

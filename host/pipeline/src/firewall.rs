@@ -174,7 +174,7 @@ impl Lineage {
     }
 
     /// The columns that are nothing but one of these source columns.
-    pub(crate) fn from_source<'a>(
+    pub(crate) fn still_of_source<'a>(
         &'a self,
         schema: &'a Schema,
         columns: &'a BTreeSet<u32>,

@@ -1,6 +1,6 @@
 //! The client: one exchange after the other, or side by side, all under the same rules.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{self, BTreeMap};
 use std::fmt;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -51,8 +51,8 @@ impl Client {
             if entries.iter().take(at).any(|earlier| earlier.name == entry.name) {
                 return Err(HttpSetupError::TwiceNamed(entry.name.clone()));
             }
-            if !lines.contains_key(&entry.reach) {
-                lines.insert(entry.reach, line(entry.reach, Arc::clone(&resolver))?);
+            if let btree_map::Entry::Vacant(free) = lines.entry(entry.reach) {
+                free.insert(line(entry.reach, Arc::clone(&resolver))?);
             }
         }
         let secrets = Secrets::of(&entries);

@@ -8,8 +8,8 @@ pub fn attempts(column: u32, batch: &Batch<'_>) -> String {
     let answers = [
         ("read", data::read(column, None).map(drop)),
         ("null-count", data::null_count(column).map(drop)),
-        ("cast", data::cast(column, &DataType::Utf8, OnCastError::Null).and_then(|cast| read(cast))),
-        ("select", data::select(column, &Selection::All).and_then(|chosen| read(chosen))),
+        ("cast", data::cast(column, &DataType::Utf8, OnCastError::Null).and_then(read)),
+        ("select", data::select(column, &Selection::All).and_then(read)),
         ("assemble", assembled(column, batch)),
         ("retain", retained(column)),
     ];

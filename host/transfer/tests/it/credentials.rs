@@ -62,7 +62,8 @@ async fn an_echo_of_the_credential_is_withheld() {
     gzip.write_all(format!("Authorization: Bearer {SECRET}").as_bytes()).unwrap();
     let gzip = gzip.finish().unwrap();
     let body = |text: &str| (Vec::new(), text.as_bytes().to_vec());
-    let echoes: Vec<(Vec<(&str, String)>, Vec<u8>)> = vec![
+    type Headers = Vec<(&'static str, String)>;
+    let echoes: Vec<(Headers, Vec<u8>)> = vec![
         body(SECRET),
         body(&format!("{{\"headers\":{{\"Authorization\":{}}}}}", serde_json::to_string(SECRET).unwrap())),
         body(&STANDARD.encode(SECRET)),

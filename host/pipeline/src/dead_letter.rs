@@ -74,14 +74,14 @@ impl DeadLetter {
     /// The rejects of a run below a pipeline's folder; `latest` is the newest run that refused rows.
     ///
     /// # Errors
-    /// [`Error::Input`] that names the nearest runs when there is no such one.
+    /// [`Error::NoSuchRun`] that names the nearest runs when there is no such one.
     pub fn find(folder: &Path, run: &str) -> Result<Self, Error> {
         let runs = folder.join(".forcepump").join("runs");
         let known = runs_in(&runs)?;
         let found = if run == LATEST { known.last() } else { known.iter().find(|known| *known == run) };
         match found {
             Some(run) => Ok(Self { run: run.clone(), path: rejects_of(&runs, run) }),
-            None => Err(Error::input("RUN", unknown(run, &known, &runs))),
+            None => Err(Error::NoSuchRun(unknown(run, &known, &runs))),
         }
     }
 

@@ -43,6 +43,9 @@ pub enum Error {
     /// The parts do not fit together; each fault with its key.
     #[error("the pipeline cannot be used:{}", .0.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect::<String>())]
     Input(Vec<Problem>),
+    /// No run of that id refused a row.
+    #[error("{0}")]
+    NoSuchRun(String),
     /// Salesforce, or the way to it.
     #[error("{0}")]
     Source(Box<forcepump_salesforce::Error>),
@@ -111,7 +114,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::File(_) | Self::Input(_) => ErrorClass::Input,
+            Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) => ErrorClass::Input,
             Self::Source(error) if crate::source::is_input_fault(error) => ErrorClass::Input,
             Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,

@@ -18,6 +18,7 @@ pub(crate) mod start;
 mod tally;
 mod unit;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -223,9 +224,17 @@ fn add_ledger(report: &mut RunReport, shared: &Shared) {
     if report.state == RunState::Complete && report.rows.rejected > 0 {
         report.state = RunState::CompleteWithRejects;
     }
-    for place in &mut report.results {
-        if let ResultPlace::Folder { files, .. } = place {
-            *files = ledger.tokens.iter().filter(|token| !token.is_empty()).map(|token| file_of(token)).collect();
+    name_files(&mut report.results, &ledger.tokens);
+}
+
+/// A token names a file and not its folder: where several are granted, a file is told in the one that holds it.
+fn name_files(results: &mut [ResultPlace], tokens: &[String]) {
+    let is_folder = |place: &&mut ResultPlace| matches!(place, ResultPlace::Folder { .. });
+    let folders = results.iter_mut().filter(is_folder).count();
+    for place in results {
+        if let ResultPlace::Folder { path, files } = place {
+            let named = tokens.iter().filter(|token| !token.is_empty()).map(|token| file_of(token));
+            *files = named.filter(|file| folders == 1 || Path::new(path).join(file).is_file()).collect();
         }
     }
 }
@@ -245,5 +254,23 @@ mod tests {
     fn a_token_that_names_a_file_is_that_file() {
         assert_eq!(file_of(r#"{"path":"a/b.csv","rows":1}"#), "a/b.csv");
         assert_eq!(file_of("tx 7"), "tx 7");
+    }
+
+    #[test]
+    fn a_file_is_told_in_the_folder_that_holds_it() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(one.path().join("a.csv"), "").unwrap();
+        let place = |folder: &Path| ResultPlace::Folder { path: folder.display().to_string(), files: Vec::new() };
+        let files = |place: &ResultPlace| match place {
+            ResultPlace::Folder { files, .. } => files.len(),
+            ResultPlace::Sqlite { .. } => 0,
+        };
+        let tokens = [r#"{"path":"a.csv"}"#.to_owned(), String::new()];
+        let mut results = [place(one.path()), place(other.path())];
+        name_files(&mut results, &tokens);
+        assert_eq!(results.iter().map(files).collect::<Vec<_>>(), [1, 0]);
+        let mut results = [place(other.path())];
+        name_files(&mut results, &tokens);
+        assert_eq!(files(&results[0]), 1, "the only folder holds what a token names, wherever it is by now");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use forcepump_sandbox::Counters;
 
-use crate::report::PluginReport;
+use crate::report::{PluginMetric, PluginReport};
 
 /// What broken calls may cost within one unit, one for each, so that a page with many bad rows has an end.
 pub(crate) const UNIT_BUDGET: u64 = 256;
@@ -92,6 +92,10 @@ impl Health {
         let report = &mut self.record().report;
         report.log_lines_dropped += counters.log_dropped;
         report.metrics_dropped += counters.metrics_dropped;
+        for (name, value) in &counters.metrics {
+            let value = PluginMetric::from(*value);
+            report.metrics.entry(name.clone()).and_modify(|sum| sum.add(value)).or_insert(value);
+        }
     }
 
     /// All of it.
@@ -119,6 +123,22 @@ mod tests {
         assert_eq!(health.report().rows_lost, 20_000);
         let health = Health::default();
         assert!((0..10).all(|_| !health.lost(999, 1_000)), "some rows of these batches passed");
+    }
+
+    #[test]
+    fn metrics_of_all_instances_come_together() {
+        use forcepump_sandbox::MetricValue::{Counter, Gauge, Histogram};
+        let health = Health::default();
+        for value in [1.0, 3.0] {
+            let spread = Histogram { count: 1, sum: value, min: value, max: value };
+            let metrics = [("rows", Counter(2)), ("level", Gauge(value)), ("seconds", spread)];
+            let metrics = metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            health.counted(&Counters { metrics, ..Counters::default() });
+        }
+        let metrics = health.report().metrics;
+        assert_eq!(metrics["rows"], PluginMetric::Counter(4));
+        assert_eq!(metrics["level"], PluginMetric::Gauge(3.0));
+        assert_eq!(metrics["seconds"], PluginMetric::Histogram { count: 2, sum: 4.0, min: 1.0, max: 3.0 });
     }
 
     #[test]

@@ -39,5 +39,7 @@ pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, S
 pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
 pub use plan::{Plan, PlanColumn, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};
-pub use report::{PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField};
+pub use report::{
+    PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField,
+};
 pub use session::{DemoAccess, Session};

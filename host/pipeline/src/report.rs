@@ -52,7 +52,7 @@ pub enum ResultPlace {
 }
 
 /// What became of one plugin in a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PluginReport {
     /// the name it gives itself
     pub plugin: String,
@@ -68,6 +68,55 @@ pub struct PluginReport {
     pub log_lines_dropped: u64,
     /// calls for metrics that it did not declare
     pub metrics_dropped: u64,
+    /// the numbers that it reported, over all of its instances
+    pub metrics: std::collections::BTreeMap<String, PluginMetric>,
+}
+
+/// What one metric of a plugin came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum PluginMetric {
+    /// The sum of all additions.
+    Counter(u64),
+    /// The last value that an instance set.
+    Gauge(f64),
+    /// All observations.
+    Histogram {
+        /// how many
+        count: u64,
+        /// their sum
+        sum: f64,
+        /// the least
+        min: f64,
+        /// the greatest
+        max: f64,
+    },
+}
+
+impl PluginMetric {
+    /// Adds what another instance came to.
+    pub(crate) fn add(&mut self, other: Self) {
+        *self = match (*self, other) {
+            (Self::Counter(ours), Self::Counter(theirs)) => Self::Counter(ours.saturating_add(theirs)),
+            (
+                Self::Histogram { count, sum, min, max },
+                Self::Histogram { count: more, sum: added, min: least, max: most },
+            ) => Self::Histogram { count: count + more, sum: sum + added, min: min.min(least), max: max.max(most) },
+            (_, other) => other,
+        };
+    }
+}
+
+impl From<forcepump_sandbox::MetricValue> for PluginMetric {
+    fn from(value: forcepump_sandbox::MetricValue) -> Self {
+        match value {
+            forcepump_sandbox::MetricValue::Counter(sum) => Self::Counter(sum),
+            forcepump_sandbox::MetricValue::Gauge(last) => Self::Gauge(last),
+            forcepump_sandbox::MetricValue::Histogram { count, sum, min, max } => {
+                Self::Histogram { count, sum, min, max }
+            }
+        }
+    }
 }
 
 /// The summary of a run, also what `--json` prints.

@@ -1,7 +1,7 @@
 //! The end of a run in words: rejects in the headline, then each figure on its line.
 
 use console::style;
-use forcepump_pipeline::{PluginReport, ResultPlace, RunReport, RunState};
+use forcepump_pipeline::{PluginMetric, PluginReport, ResultPlace, RunReport, RunState};
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
@@ -29,6 +29,9 @@ pub fn summary(report: &RunReport) -> String {
     }
     for plugin in report.plugins.iter().filter(|plugin| plugin.bad_batches > 0) {
         line("plugin", bad_batches(plugin));
+    }
+    for plugin in report.plugins.iter().filter(|plugin| !plugin.metrics.is_empty()) {
+        line("metrics", metrics(plugin));
     }
     if !report.skipped_fields.is_empty() {
         line("skipped", skipped(report));
@@ -105,6 +108,18 @@ fn here(path: &str) -> &str {
 
 fn reject_codes(report: &RunReport) -> String {
     report.rejects_by_code.iter().map(|(code, n)| format!("{code} × {}", count(*n))).collect::<Vec<_>>().join(", ")
+}
+
+/// What a plugin counted: `http: requests 12`.
+fn metrics(plugin: &PluginReport) -> String {
+    let metric = |(name, value): (&String, &PluginMetric)| match value {
+        PluginMetric::Counter(sum) => format!("{name} {}", count(*sum)),
+        PluginMetric::Gauge(last) => format!("{name} {last}"),
+        PluginMetric::Histogram { count: times, sum, min, max } => {
+            format!("{name} {} times, {min} to {max}, mean {:.3}", count(*times), sum / (*times).max(1) as f64)
+        }
+    };
+    format!("{}: {}", plugin.plugin, plugin.metrics.iter().map(metric).collect::<Vec<_>>().join(", "))
 }
 
 fn bad_batches(plugin: &PluginReport) -> String {

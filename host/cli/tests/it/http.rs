@@ -84,6 +84,8 @@ fn every_row_arrives_with_the_credential_and_a_key() {
     let requests = server.received();
     let rows = rows_of(&requests);
     assert_eq!(report["rows"]["written"], rows.len(), "{report}");
+    let destination = report["plugins"].as_array().and_then(|plugins| plugins.last()).expect("the destination");
+    assert_eq!(destination["metrics"]["requests"], requests.len(), "{report}");
     assert!(rows.iter().all(|row| row["Ext_Id__c"].is_string() && row["Name"].is_string()), "{rows:?}");
     let mut keys: Vec<String> = requests.iter().map(|request| request.header("idempotency-key")).collect();
     let run_id = report["run_id"].as_str().expect("a run id");

@@ -31,8 +31,8 @@ const PARTS: [Part; 5] = [
     Part { letter: "a", title: "sandbox against native", run: examples::border },
     Part { letter: "b", title: "decoder against arrow-csv", run: examples::decoder },
     Part { letter: "c", title: "5 million rows to Parquet", run: extract::extract },
-    Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
     Part { letter: "e", title: "checks and limits against none", run: examples::guards },
+    Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
 ];
 
 /// Runs all parts, or those whose letters are given, and writes BENCHMARKS.md when all ran.

@@ -8,6 +8,7 @@ use crate::description::{Capability, Description};
 use crate::error::CallError;
 use crate::limits::Limits;
 use crate::provider::{FileProvider, HttpProvider, SqlProvider};
+use crate::rates::Rates;
 use crate::telemetry::{LogSink, NoLog};
 
 /// Where `random` takes its bytes from.
@@ -118,6 +119,8 @@ pub struct Settings {
     pub withheld: BTreeSet<String>,
     /// Where its log lines go.
     pub log: Arc<dyn LogSink>,
+    /// What all of its instances may do in a second; clones share it.
+    pub rates: Arc<Rates>,
 }
 
 impl Default for Settings {
@@ -127,6 +130,7 @@ impl Default for Settings {
             limits: Limits::default(),
             withheld: BTreeSet::new(),
             log: Arc::new(NoLog),
+            rates: Arc::default(),
         }
     }
 }

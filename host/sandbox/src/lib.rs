@@ -43,6 +43,7 @@ mod load;
 pub mod measure;
 mod plugin;
 mod provider;
+mod rates;
 mod session;
 mod state;
 mod telemetry;
@@ -61,5 +62,6 @@ pub use provider::{
     HttpRequest, HttpResponse, InsertMode, InsertOptions, Inserted, SqlConnection, SqlError, SqlProvider, SqlRows,
     Value, Written,
 };
+pub use rates::Rates;
 pub use telemetry::{Counters, Level, LogLine, LogSink, MetricValue, NoLog};
 pub use transform::{OpenRequest, Opened, Processed, Source, TransformInstance};

@@ -10,10 +10,10 @@ use wasmtime_wasi::WasiCtx;
 use crate::border::Border;
 use crate::description::Description;
 use crate::grants::{Grants, Settings};
-use crate::host::http::Bucket;
 use crate::host::random::RandomSource;
 use crate::host::stdio::Outputs;
 use crate::limits::{Limits, MAX_CORE_ITEMS, MAX_OPEN_RESOURCES, MAX_TABLE_ELEMENTS};
+use crate::rates::Rates;
 use crate::telemetry::{Counters, LogPort, Metrics};
 
 /// The data of one store.
@@ -34,8 +34,8 @@ pub struct HostState {
     pub wasi: Option<WasiCtx>,
     /// What a WASI guest prints.
     pub outputs: Outputs,
-    /// When the next request over HTTP may go out.
-    pub bucket: Bucket,
+    /// What all instances of the plugin may do in a second.
+    pub rates: Arc<Rates>,
     /// Requests over HTTP of the running call.
     pub http_calls: u32,
     /// Files being written.
@@ -65,7 +65,7 @@ impl HostState {
             random: RandomSource::new(settings.grants.random, digest),
             as_of_micros: 0,
             wasi: None,
-            bucket: Bucket::new(settings.limits.http_calls_per_second),
+            rates: Arc::clone(&settings.rates),
             http_calls: 0,
             open_sinks: 0,
             open_connections: 0,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::description::{Description, MetricKind};
 use crate::grants::Settings;
 use crate::limits::Limits;
+use crate::rates::Rates;
 use crate::text::clean;
 
 /// How grave a log line is.
@@ -139,7 +140,8 @@ pub(crate) struct LogPort {
     plugin: Arc<str>,
     sink: Arc<dyn LogSink>,
     line_bytes: usize,
-    gate: Mutex<LogGate>,
+    per_second: u32,
+    rates: Arc<Rates>,
     lines: AtomicU64,
     dropped: AtomicU64,
 }
@@ -150,7 +152,8 @@ impl LogPort {
             plugin: Arc::clone(plugin),
             sink: Arc::clone(&settings.log),
             line_bytes: settings.limits.log_line_bytes,
-            gate: Mutex::new(LogGate::new(settings.limits.log_lines_per_second)),
+            per_second: settings.limits.log_lines_per_second,
+            rates: Arc::clone(&settings.rates),
             lines: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
@@ -171,7 +174,7 @@ impl LogPort {
         if !self.enabled(level) {
             return;
         }
-        if !self.gate.lock().unwrap_or_else(PoisonError::into_inner).admit() {
+        if !self.rates.line(self.per_second) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }

@@ -36,7 +36,7 @@ impl Bucket {
     }
 
     /// Books the next request that may go out until `latest`; the error is how long it would have to wait.
-    fn book(&mut self, now: Instant, latest: Instant) -> Result<Instant, Duration> {
+    pub(crate) fn book(&mut self, now: Instant, latest: Instant) -> Result<Instant, Duration> {
         let Some(step) = Duration::from_secs(1).checked_div(self.per_second) else {
             return Err(Duration::from_millis(u64::from(MAX_WAIT_MS)));
         };
@@ -104,7 +104,7 @@ impl HostState {
         }
         let now = Instant::now();
         let latest = if patient { self.deadline } else { now };
-        match self.bucket.book(now, latest) {
+        match self.rates.request(self.limits.http_calls_per_second, now, latest) {
             Ok(start) => {
                 self.http_calls += 1;
                 self.counters.http_calls += 1;

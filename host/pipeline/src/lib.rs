@@ -24,6 +24,7 @@ mod report;
 mod run;
 mod session;
 mod source;
+mod state;
 
 pub use cancel::Cancel;
 pub use connections::{ConnectionSetting, ConnectionSummary, ConnectionTest, list_connections, show_connection};

@@ -116,6 +116,14 @@ impl Client {
         Ok(session.instance.host_str().unwrap_or_default().to_owned())
     }
 
+    /// The org's id, 15 characters, which every opaque access token begins with; of a token of another kind the host of
+    /// the instance. Logs in, if that has not happened.
+    pub async fn organization(&self) -> Result<String> {
+        let session = self.inner.sessions.current().await?;
+        let org = session.token.expose_secret().split_once('!').map(|(org, _)| org).filter(|org| org.len() == 15);
+        Ok(org.map_or_else(|| session.instance.host_str().unwrap_or_default().to_owned(), str::to_owned))
+    }
+
     /// Name of the connection.
     pub fn name(&self) -> &str {
         &self.inner.name

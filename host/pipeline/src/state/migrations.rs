@@ -1,0 +1,24 @@
+//! The tables of the state, step by step.
+
+/// Step n leads from version n to version n + 1 (`PRAGMA user_version`).
+pub(super) const MIGRATIONS: &[&str] = &[
+    // 0: what an org refused to give by an API, so that the next run does not ask in vain;
+    //    the fields that the last whole run of a pipeline could see.
+    "CREATE TABLE org_refusal (
+        org TEXT NOT NULL,              -- organization id, 15 characters
+        object TEXT NOT NULL,           -- API name
+        api TEXT NOT NULL,              -- bulk2, bulk1 or rest
+        reason TEXT NOT NULL,           -- what Salesforce said
+        seen_at INTEGER NOT NULL,       -- microseconds since the epoch
+        PRIMARY KEY (org, object, api)
+    ) STRICT;
+    CREATE TABLE field_seen (
+        pipeline TEXT NOT NULL,         -- name of the pipeline
+        org TEXT NOT NULL,
+        object TEXT NOT NULL,
+        field TEXT NOT NULL,            -- API name
+        type TEXT NOT NULL,             -- Salesforce's word for it
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (pipeline, org, object, field)
+    ) STRICT;",
+];

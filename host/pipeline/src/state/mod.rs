@@ -1,0 +1,159 @@
+//! What outlives a run: one SQLite database beside the pipeline files, `.forcepump/state.db`.
+//!
+//! It holds no secret and no row of data. Each topic has its own file here and its own tables; tables are made by the
+//! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
+
+mod migrations;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+use migrations::MIGRATIONS;
+
+/// The folder beside the pipeline files that Forcepump keeps its own things in.
+pub(crate) const FOLDER: &str = ".forcepump";
+const FILE: &str = "state.db";
+/// How long a writer waits for another one.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The state of the pipelines of one folder. Calls are short and block.
+pub(crate) struct State {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl State {
+    /// Opens the state of the pipelines in `folder`, and makes it where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the file cannot be made or read, or was written by a newer Forcepump.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(FOLDER).join(FILE);
+        std::fs::create_dir_all(folder.join(FOLDER))
+            .map_err(|error| Error::Host { what: format!("making {}", folder.join(FOLDER).display()), error })?;
+        let mut connection = Connection::open(&path).map_err(|error| fault(&path, &error))?;
+        prepare(&mut connection, &path)?;
+        Ok(Self { path, connection: Mutex::new(connection) })
+    }
+
+    /// Runs `work` on the database; what it does stands as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with the file and what SQLite said.
+    pub(crate) fn transaction<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let run = |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run(&mut self.connection()).map_err(|error| fault(&self.path, &error))
+    }
+
+    /// Asks the database.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        work(&self.connection()).map_err(|error| fault(&self.path, &error))
+    }
+
+    /// A panic elsewhere leaves the connection usable: a transaction that was under way is rolled back.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let run = |connection: &mut Connection| {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: usize = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        for step in MIGRATIONS.iter().skip(version) {
+            transaction.execute_batch(step)?;
+        }
+        if version < MIGRATIONS.len() {
+            transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+        }
+        transaction.commit()?;
+        Ok(version)
+    };
+    let version = run(connection).map_err(|error| fault(path, &error))?;
+    if version <= MIGRATIONS.len() {
+        return Ok(());
+    }
+    let text = format!(
+        "it has version {version}, and this forcepump knows {}\nhint: use the newer forcepump that wrote it",
+        MIGRATIONS.len()
+    );
+    Err(Error::Host { what: format!("reading {}", path.display()), error: std::io::Error::other(text) })
+}
+
+fn fault(path: &Path, error: &rusqlite::Error) -> Error {
+    let hint = match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy) => "\nhint: another forcepump is writing; run again when it is done",
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+            "\nhint: the file is damaged; move it away, and the next run starts without memory of former ones"
+        }
+        Some(rusqlite::ErrorCode::DiskFull) => "\nhint: the disk is full",
+        _ => "",
+    };
+    Error::Host {
+        what: format!("the state in {}", path.display()),
+        error: std::io::Error::other(format!("{error}{hint}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_made_once_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let state = State::open(folder.path()).unwrap();
+            let version = state.read(|c| c.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0))).unwrap();
+            assert_eq!(version, MIGRATIONS.len());
+        }
+    }
+
+    #[test]
+    fn a_damaged_or_newer_file_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FOLDER).join(FILE);
+        drop(State::open(folder.path()).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 4_000).unwrap();
+        let newer = State::open(folder.path()).err().unwrap().to_string();
+        assert!(newer.contains("version 4000") && newer.contains("state.db"), "{newer}");
+        for beside in ["state.db-wal", "state.db-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(FOLDER).join(beside));
+        }
+        std::fs::write(&path, vec![b'x'; 4_096]).unwrap();
+        let damaged = State::open(folder.path()).err().unwrap().to_string();
+        assert!(damaged.contains("move it away"), "{damaged}");
+    }
+
+    #[test]
+    fn what_fails_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let broken = state.transaction(|t| {
+            t.execute("INSERT INTO org_refusal VALUES ('00D', 'Account', 'bulk2', 'no', 1)", [])?;
+            t.execute("INSERT INTO nowhere VALUES (1)", [])
+        });
+        assert!(broken.is_err());
+        let rows = state.read(|c| c.query_row("SELECT COUNT(*) FROM org_refusal", [], |row| row.get::<_, u64>(0)));
+        assert_eq!(rows.unwrap(), 0);
+    }
+}

@@ -72,29 +72,29 @@ impl State {
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let newest = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     let run = |connection: &mut Connection| {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let version: usize = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        for step in MIGRATIONS.iter().skip(version) {
+        let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        for step in MIGRATIONS.iter().skip(version as usize) {
             transaction.execute_batch(step)?;
         }
-        if version < MIGRATIONS.len() {
-            transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+        if version < newest {
+            transaction.pragma_update(None, "user_version", newest)?;
         }
         transaction.commit()?;
         Ok(version)
     };
     let version = run(connection).map_err(|error| fault(path, &error))?;
-    if version <= MIGRATIONS.len() {
+    if version <= newest {
         return Ok(());
     }
     let text = format!(
-        "it has version {version}, and this forcepump knows {}\nhint: use the newer forcepump that wrote it",
-        MIGRATIONS.len()
+        "it has version {version}, and this forcepump knows {newest}\nhint: use the newer forcepump that wrote it"
     );
     Err(Error::Host { what: format!("reading {}", path.display()), error: std::io::Error::other(text) })
 }
@@ -123,8 +123,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let state = State::open(folder.path()).unwrap();
-            let version = state.read(|c| c.query_row("PRAGMA user_version", [], |row| row.get::<_, usize>(0))).unwrap();
-            assert_eq!(version, MIGRATIONS.len());
+            let version = state.read(|c| c.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))).unwrap();
+            assert_eq!(version as usize, MIGRATIONS.len());
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
             t.execute("INSERT INTO nowhere VALUES (1)", [])
         });
         assert!(broken.is_err());
-        let rows = state.read(|c| c.query_row("SELECT COUNT(*) FROM org_refusal", [], |row| row.get::<_, u64>(0)));
+        let rows = state.read(|c| c.query_row("SELECT COUNT(*) FROM org_refusal", [], |row| row.get::<_, u32>(0)));
         assert_eq!(rows.unwrap(), 0);
     }
 }

@@ -65,7 +65,7 @@ impl Code {
             RunState::Complete => Self::Ok,
             RunState::CompleteWithRejects => Self::Rejects,
             RunState::Cancelled => Self::Interrupted,
-            RunState::Failed => report.error.as_ref().map_or(Self::Host, |error| Self::of_word(error.class)),
+            RunState::Failed => report.error.as_ref().map_or(Self::Host, |error| Self::of_word(&error.class)),
         }
     }
 

@@ -43,6 +43,16 @@ pub enum Error {
     /// The parts do not fit together; each fault with its key.
     #[error("the pipeline cannot be used:{}", .0.iter().map(|p| format!("\n  {}: {}", p.key, p.message)).collect::<String>())]
     Input(Vec<Problem>),
+    /// Another process runs the pipeline.
+    #[error(
+        "the pipeline `{pipeline}` is being run by another process, which holds {}\nhint: wait for its end; two runs at once would write the same rows twice", lock.display()
+    )]
+    Busy {
+        /// name of the pipeline
+        pipeline: String,
+        /// the file that it has locked
+        lock: std::path::PathBuf,
+    },
     /// No run of that id refused a row.
     #[error("{0}")]
     NoSuchRun(String),
@@ -114,7 +124,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) => ErrorClass::Input,
+            Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) | Self::Busy { .. } => ErrorClass::Input,
             Self::Source(error) if crate::source::is_input_fault(error) => ErrorClass::Input,
             Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,

@@ -13,6 +13,7 @@ mod firewall;
 pub mod fuzz;
 mod head;
 mod health;
+mod history;
 mod host;
 mod link;
 mod lock;
@@ -25,6 +26,7 @@ mod run;
 mod session;
 mod source;
 mod state;
+mod variables;
 
 pub use cancel::Cancel;
 pub use connections::{ConnectionSetting, ConnectionSummary, ConnectionTest, list_connections, show_connection};
@@ -35,6 +37,7 @@ pub use file::{
     Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
 };
 pub use head::{Head, head};
+pub use history::{PastRun, past_run_of, past_runs};
 pub use host::{Builtin, Host};
 pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
 pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
@@ -44,3 +47,4 @@ pub use report::{
     PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField,
 };
 pub use session::{DemoAccess, Session};
+pub use variables::ShownVariable;

@@ -18,6 +18,7 @@ use crate::report::SkippedField;
 use crate::run::shared::Parts;
 use crate::run::start;
 use crate::session::Session;
+use crate::variables::ShownVariable;
 
 /// The whole of a plan.
 #[derive(Debug, Serialize)]
@@ -38,6 +39,9 @@ pub struct Plan {
     pub action: &'static str,
     /// the query as it will be sent, pruned
     pub soql: String,
+    /// the variables with their values, when the pipeline uses any
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<ShownVariable>,
     /// columns of the query
     pub columns: Vec<PlanColumn>,
     /// columns left out because nothing reads or takes them
@@ -136,12 +140,24 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         pruned: start::pruned_names(&full, &kept).into_iter().collect(),
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
+        variables: variables(session)?,
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
         expected_calls: expected_calls(source.max_records),
         notes: notes(session, &parts).into_iter().chain(unpinned.iter().cloned()).collect(),
         unpinned,
     })
+}
+
+/// All of them with their values, for a pipeline that has variables of its own.
+fn variables(session: &Session) -> Result<Vec<ShownVariable>, Error> {
+    let source = &session.pipeline().file.source;
+    let texts = [source.condition.as_deref(), source.query.as_deref()];
+    let uses = texts.iter().flatten().any(|text| text.contains('$'));
+    if session.pipeline().file.variables.is_empty() && !uses {
+        return Ok(Vec::new());
+    }
+    Ok(session.variables()?.shown().to_vec())
 }
 
 fn expected_calls(max_records: Option<u32>) -> String {

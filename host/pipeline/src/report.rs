@@ -1,9 +1,11 @@
 //! The outcome of a run: what was counted, where the results lie, and how it ended.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// Rows at each station of a run. `announced = read`, and `read + added = filtered + rejected + written`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     /// rows that Salesforce said the job holds
     pub announced: u64,
@@ -20,7 +22,7 @@ pub struct RowCounts {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunState {
     /// Every row is in the destination.
@@ -33,8 +35,21 @@ pub enum RunState {
     Cancelled,
 }
 
+impl RunState {
+    /// The word used in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::CompleteWithRejects => "complete-with-rejects",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One place that the run wrote to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ResultPlace {
     /// A folder of files.
@@ -52,7 +67,7 @@ pub enum ResultPlace {
 }
 
 /// What became of one plugin in a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PluginReport {
     /// the name it gives itself
     pub plugin: String,
@@ -73,7 +88,7 @@ pub struct PluginReport {
 }
 
 /// What one metric of a plugin came to.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PluginMetric {
     /// The sum of all additions.
@@ -120,7 +135,7 @@ impl From<forcepump_sandbox::MetricValue> for PluginMetric {
 }
 
 /// The summary of a run, also what `--json` prints.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunReport {
     /// unique per run, sorts by time
     pub run_id: String,
@@ -159,7 +174,7 @@ pub struct RunReport {
 }
 
 /// A field left out of the query.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SkippedField {
     /// API name
     pub name: String,
@@ -168,10 +183,10 @@ pub struct SkippedField {
 }
 
 /// An error as a report shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReportedError {
     /// `input`, `source`, `destination`, `plugin`, `interrupted` or `host`
-    pub class: &'static str,
+    pub class: Cow<'static, str>,
     /// the whole text
     pub message: String,
 }

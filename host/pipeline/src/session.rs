@@ -1,5 +1,6 @@
 //! One pipeline with its connection: what `check`, `plan`, `preview` and `run` start from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ use crate::preview::{self, Preview};
 use crate::report::{ResultPlace, RunReport};
 use crate::run;
 use crate::run::shared::Parts;
+use crate::state::State;
+use crate::variables::Variables;
+use crate::variables::system::System;
 
 /// Rows of a batch at most when plugins may choose: beyond it memory grows and nothing gets faster.
 const MAX_PREFERRED_ROWS: usize = 65_536;
@@ -46,6 +50,10 @@ pub struct Session {
     connection: String,
     org: String,
     locked: bool,
+    run_id: String,
+    /// microseconds since the epoch
+    submitted_at: i64,
+    given: BTreeMap<String, String>,
 }
 
 impl Session {
@@ -82,13 +90,51 @@ impl Session {
         };
         let org = resolved.host().to_owned();
         let client = Client::new(resolved, config.http.options())?;
-        Ok(Self { host: host.clone(), pipeline, client, connection: name, org, locked: false })
+        Ok(Self {
+            host: host.clone(),
+            pipeline,
+            client,
+            connection: name,
+            org,
+            locked: false,
+            run_id: run::start::new_run_id(),
+            submitted_at: chrono::Utc::now().timestamp_micros(),
+            given: BTreeMap::new(),
+        })
     }
 
     /// Makes it an error when the lock file has no entry for the pipeline.
     #[must_use]
     pub fn locked(self, locked: bool) -> Self {
         Self { locked, ..self }
+    }
+
+    /// Values that stand in the place of the pipeline file's variables.
+    #[must_use]
+    pub fn with_variables(self, given: BTreeMap<String, String>) -> Self {
+        Self { given, ..self }
+    }
+
+    /// Id of the run that this session may do: unique, and sorts by time.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// When the session was opened, in microseconds since the epoch.
+    pub(crate) fn submitted_at(&self) -> i64 {
+        self.submitted_at
+    }
+
+    /// The variables with their values.
+    pub(crate) fn variables(&self) -> Result<Variables, Error> {
+        let file = &self.pipeline.file;
+        let submitted_at = self.fixed().map_or(self.submitted_at, |(as_of, _)| as_of);
+        let mut system = System::new(&self.run_id, &file.name, submitted_at);
+        if let Some(state) = State::open_existing(self.pipeline.folder())? {
+            system.last = state.last_successful(&file.name)?;
+        }
+        Variables::evaluate(file, self.pipeline.folder(), &self.given, &system)
     }
 
     /// Parses, resolves and validates everything without moving data; costs a login and describes.
@@ -133,9 +179,14 @@ impl Session {
     /// The query with its types; an unknown field is answered with the nearest one.
     pub(crate) async fn resolve(&self) -> Result<ResolvedQuery, Error> {
         let source = &self.pipeline.file.source;
+        let variables = self.variables()?;
         let select = match (&source.query, &source.object) {
-            (Some(query), _) => Select::parse(query)?,
-            (None, Some(object)) => Select::from_fields(object, &source.fields, source.condition.as_deref())?,
+            (Some(query), _) => Select::parse(&variables.into_soql("source.query", query)?)?,
+            (None, Some(object)) => {
+                let condition = source.condition.as_deref();
+                let condition = condition.map(|text| variables.into_soql("source.where", text)).transpose()?;
+                Select::from_fields(object, &source.fields, condition.as_deref())?
+            }
             (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
         };
         let mut query = forcepump_salesforce::resolve(&self.client, &select).await?;

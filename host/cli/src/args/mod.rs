@@ -2,6 +2,7 @@
 
 mod connection;
 mod emulator;
+mod history;
 mod org;
 mod plugin;
 mod rejects;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::ConnectionCommand;
 pub use emulator::{EmulatorArgs, PagesShape};
+pub use history::{RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
 pub use plugin::PluginCommand;
 pub use rejects::{RejectsArgs, RejectsFormat};
@@ -88,6 +90,10 @@ pub enum Command {
     Org(OrgArgs),
     /// Pin the plugins of pipelines in forcepump.lock: digests, asks, grants and columns
     Lock(LockArgs),
+    /// List former runs
+    Runs(RunsArgs),
+    /// Show a former run: what was counted, where the results lie, how it ended
+    Show(ShowArgs),
     /// Show, count or export the rows that a run refused
     Rejects(RejectsArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output
@@ -118,6 +124,9 @@ pub struct PipelineArgs {
     /// Pipeline file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// variables
+    #[command(flatten)]
+    pub set: SetArgs,
 }
 
 /// Arguments of `lock`.
@@ -140,6 +149,9 @@ pub struct PreviewArgs {
     /// Rows to read from the source
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = DEFAULT_PREVIEW_ROWS)]
     pub rows: usize,
+    /// variables
+    #[command(flatten)]
+    pub set: SetArgs,
 }
 
 /// Arguments of `schema`.

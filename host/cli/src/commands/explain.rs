@@ -16,7 +16,7 @@ use crate::render::{plan as words, preview as tables, table};
 /// Parses, resolves and validates.
 pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
     let host = context.host()?;
-    let opened = context.open(&host, Pipeline::load(&args.file)?).await?;
+    let opened = context.open(&host, Pipeline::load(&args.file)?, &args.set).await?;
     let plan = opened.session.plan().await?;
     context.output.document(&json!({ "pipeline": plan.pipeline, "state": "ok", "notes": plan.notes }));
     context.output.words(&words::checked(&plan));
@@ -27,7 +27,7 @@ pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
 /// Explains.
 pub async fn plan(context: &Context, args: &PipelineArgs) -> Outcome {
     let host = context.host()?;
-    let opened = context.open(&host, Pipeline::load(&args.file)?).await?;
+    let opened = context.open(&host, Pipeline::load(&args.file)?, &args.set).await?;
     let plan = opened.session.plan().await?;
     context.output.document(&plan);
     context.output.words(&words::plan(&plan));
@@ -45,7 +45,7 @@ pub async fn preview(context: &Context, args: &PreviewArgs) -> Outcome {
     let cancel = Cancel::new();
     interrupt::watch(&cancel, context.output);
     let host = context.host()?;
-    let opened = context.open(&host, pipeline).await?;
+    let opened = context.open(&host, pipeline, &args.set).await?;
     let preview = opened.session.preview(args.rows, &observer, &cancel).await;
     progress.finish();
     let preview = preview?;

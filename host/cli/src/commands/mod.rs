@@ -3,6 +3,7 @@
 mod connection;
 mod emulator;
 mod explain;
+mod history;
 mod lock;
 mod org;
 mod plugin;
@@ -18,7 +19,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use forcepump_pipeline::{Host, Pipeline, Session};
 
-use crate::args::{Cli, Command, Global};
+use crate::args::{Cli, Command, Global, SetArgs};
 use crate::exit::{Code, Failure};
 use crate::org::DemoOrg;
 use crate::output::Output;
@@ -70,6 +71,8 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Connection(command) => interruptible(connection::connection(context, &command)).await,
         Command::Org(args) => interruptible(org::org(context, &args)).await,
         Command::Lock(args) => lock::lock(context, &args),
+        Command::Runs(args) => history::runs(context, &args),
+        Command::Show(args) => history::show(context, &args),
         Command::Rejects(args) => rejects::rejects(context, &args),
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),
@@ -123,14 +126,16 @@ impl Context {
     }
 
     /// Opens a pipeline; its demo connection gets an embedded org of its own.
-    pub async fn open(&self, host: &Host, pipeline: Pipeline) -> Result<Opened, Failure> {
+    pub async fn open(&self, host: &Host, pipeline: Pipeline, set: &SetArgs) -> Result<Opened, Failure> {
         let connections = self.global.connections.as_deref();
         let org = match Session::needs_demo(&pipeline, connections)? {
             true => Some(DemoOrg::start().await?),
             false => None,
         };
         let access = org.as_ref().map(DemoOrg::access);
-        let session = Session::open(host, pipeline, connections, access.as_ref())?.locked(self.global.locked);
+        let session = Session::open(host, pipeline, connections, access.as_ref())?
+            .locked(self.global.locked)
+            .with_variables(set.values());
         Ok(Opened { session, _org: org })
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(context: &Context, args: &PipelineArgs) -> Outcome {
     let host = context.host()?;
     let cancel = Cancel::new();
     interrupt::watch(&cancel, context.output);
-    let opened = context.open(&host, pipeline).await?;
+    let opened = context.open(&host, pipeline, &args.set).await?;
     let report = observed(&opened.session, &name, &cancel, context.output).await;
     tell(context.output, &report);
     Ok(Code::of_report(&report))

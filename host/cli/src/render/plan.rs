@@ -15,6 +15,10 @@ pub fn plan(plan: &Plan) -> String {
     text.line("org", &plan.org);
     text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.action));
     text.line("soql", &plan.soql);
+    for variable in &plan.variables {
+        let value = variable.value.as_deref().unwrap_or("NULL");
+        text.line("variable", &format!("${} = {value} ({})", variable.name, variable.origin));
+    }
     text.line("calls", &plan.expected_calls);
     text.line("columns", &plan.columns.len().to_string());
     text.block(&columns(&plan.columns));

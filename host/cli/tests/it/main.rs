@@ -29,5 +29,6 @@ mod shapes;
 mod stateful;
 mod tables;
 mod trust;
+mod variables;
 mod words;
 mod wrong;

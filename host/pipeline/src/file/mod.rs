@@ -39,6 +39,13 @@ pub struct PipelineFile {
     /// Makes a run repeatable: the same input gives the same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeatable: Option<Repeatable>,
+    /// Variables, for `where` and `query`: name = an SQL expression, in which `$other` names another variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// Databases that variables may ask with `ExecuteSqlDatetime('name', 'select …')`: name = `sqlite:PATH` (relative to
+    /// this file). They are opened to be read only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sql: BTreeMap<String, String>,
     /// What is read from Salesforce.
     pub source: Source,
     /// Plugins that every batch goes through, in order.

@@ -10,6 +10,7 @@ mod limit;
 mod mend;
 mod pages;
 mod reader;
+mod record;
 mod refuse;
 mod rejects;
 mod retry;
@@ -31,6 +32,7 @@ use crate::event::{Event, Observer, Phase};
 use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
 use crate::session::Session;
 use limit::When;
+use record::Record;
 use rejects::UnitRejects;
 use retry::patiently;
 use shared::Shared;
@@ -46,9 +48,17 @@ const CREATION_GRACE: Duration = Duration::from_secs(10);
 /// Runs the pipeline once; whatever happens is in the report.
 pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
     let started = Instant::now();
-    let mut progress = Progress::default();
+    let mut progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
+    let record = match Record::begin(session) {
+        Ok(record) => record,
+        Err(error) => return report(session, progress, Some(error), started),
+    };
     let outcome = attempt(session, &observer, &cancel, &mut progress).await;
-    report(session, progress, outcome.err(), started)
+    let report = report(session, progress, outcome.err(), started);
+    if let Err(error) = record.end(&report) {
+        observer.event(Event::Warning(format!("the end of this run is not in the state: {error}")));
+    }
+    report
 }
 
 /// What is known of a run as it goes; an error does not take it away.
@@ -68,7 +78,6 @@ async fn attempt(
     progress: &mut Progress,
 ) -> Result<(), Error> {
     observer.event(Event::Phase(Phase::Planning));
-    progress.run_id = start::new_run_id();
     let ready =
         cancel.race(start::prepare(session, observer, &progress.run_id, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
@@ -201,7 +210,7 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         rejects_by_code: Default::default(),
         plugins: Vec::new(),
         skipped_fields: progress.skipped,
-        error: error.map(|e| ReportedError { class: e.class().word(), message: e.to_string() }),
+        error: error.map(|e| ReportedError { class: e.class().word().into(), message: e.to_string() }),
     };
     report.rows.announced = progress.announced;
     if let Some(shared) = progress.shared {

@@ -21,4 +21,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
         seen_at INTEGER NOT NULL,
         PRIMARY KEY (pipeline, org, object, field)
     ) STRICT;",
+    // 1: runs.
+    "CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        pipeline TEXT NOT NULL,         -- name of the pipeline
+        file TEXT NOT NULL,             -- the pipeline file, as it was given
+        started_at INTEGER NOT NULL,    -- microseconds since the epoch
+        ended_at INTEGER,               -- none: under way, or killed
+        state TEXT NOT NULL,            -- running, or the report's word
+        report TEXT                     -- the report as JSON
+    ) STRICT;
+    CREATE INDEX run_of_pipeline ON run (pipeline, started_at);",
 ];

@@ -4,6 +4,7 @@
 //! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
 
 mod migrations;
+mod runs;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 use migrations::MIGRATIONS;
+
+pub(crate) use runs::{RUNNING, RunRow, Turn};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.
 pub(crate) const FOLDER: &str = ".forcepump";
@@ -38,6 +41,14 @@ impl State {
         let mut connection = Connection::open(&path).map_err(|error| fault(&path, &error))?;
         prepare(&mut connection, &path)?;
         Ok(Self { path, connection: Mutex::new(connection) })
+    }
+
+    /// As [`State::open`], but makes nothing; none where no run has left a state.
+    ///
+    /// # Errors
+    /// As [`State::open`].
+    pub(crate) fn open_existing(folder: &Path) -> Result<Option<Self>, Error> {
+        if folder.join(FOLDER).join(FILE).exists() { Self::open(folder).map(Some) } else { Ok(None) }
     }
 
     /// Runs `work` on the database; what it does stands as a whole or not at all.

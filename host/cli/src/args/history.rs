@@ -1,0 +1,69 @@
+//! What `runs` and `show` take, and `--set`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Runs that `runs` lists when `-n` is not given.
+const DEFAULT_RUNS: usize = 20;
+
+/// Variables given on the command line.
+#[derive(Debug, Clone, Args)]
+pub struct SetArgs {
+    /// Value of a variable, in the place of the pipeline file's expression; can be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub set: Vec<(String, String)>,
+}
+
+impl SetArgs {
+    /// By name; of a name given twice the last value counts.
+    pub fn values(&self) -> BTreeMap<String, String> {
+        self.set.iter().cloned().collect()
+    }
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Only runs of this pipeline, by its name
+    #[arg(value_name = "PIPELINE")]
+    pub pipeline: Option<String>,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+    /// Runs to list, the newest first
+    #[arg(short = 'n', long = "runs", value_name = "N", default_value_t = DEFAULT_RUNS)]
+    pub most: usize,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Run id, as the run's summary names it, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub run: String,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| format!("`{text}` must be NAME=VALUE, for example since=2024-01-01T00:00:00Z"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_hold_equal_signs_and_be_empty() {
+        assert_eq!(parse_set("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(parse_set("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_set("a").is_err() && parse_set("=b").is_err_and(|text| text.contains("NAME=VALUE")));
+    }
+}

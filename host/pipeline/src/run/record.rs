@@ -1,0 +1,31 @@
+//! The run in the state: begun before anything is sent, ended with its report.
+
+use crate::error::Error;
+use crate::report::RunReport;
+use crate::session::Session;
+use crate::state::{State, Turn};
+
+/// A run under way; holds the pipeline's turn.
+pub(super) struct Record {
+    state: State,
+    run_id: String,
+    _turn: Turn,
+}
+
+impl Record {
+    /// Takes the pipeline's turn and notes the beginning.
+    pub(super) fn begin(session: &Session) -> Result<Self, Error> {
+        let pipeline = session.pipeline();
+        let turn = Turn::take(pipeline.folder(), &pipeline.file.name)?;
+        let state = State::open(pipeline.folder())?;
+        state.run_begins(session.run_id(), &pipeline.file.name, &pipeline.path, session.submitted_at())?;
+        Ok(Self { state, run_id: session.run_id().to_owned(), _turn: turn })
+    }
+
+    /// Notes the end.
+    pub(super) fn end(&self, report: &RunReport) -> Result<(), Error> {
+        let text = serde_json::to_string(report)
+            .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
+        self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), report.state.word(), &text)
+    }
+}

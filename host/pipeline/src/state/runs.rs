@@ -1,0 +1,161 @@
+//! Runs: begun, ended, and what their reports said.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::{FOLDER, State};
+use crate::error::Error;
+use crate::variables::system::LastRun;
+
+/// The states after which a run counts as successful.
+const SUCCESSFUL: &str = "('complete', 'complete-with-rejects')";
+/// The state of a run that has not ended.
+pub(crate) const RUNNING: &str = "running";
+
+/// A run as the state has it. Moments are microseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunRow {
+    pub id: String,
+    pub pipeline: String,
+    pub file: String,
+    pub started_at: i64,
+    pub ended_at: Option<i64>,
+    pub state: String,
+    /// the report as JSON, when the run ended
+    pub report: Option<String>,
+}
+
+impl State {
+    /// A run begins.
+    pub(crate) fn run_begins(&self, id: &str, pipeline: &str, file: &Path, started_at: i64) -> Result<(), Error> {
+        let file = file.display().to_string();
+        self.transaction(|t| {
+            t.execute(
+                "INSERT INTO run (id, pipeline, file, started_at, state) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (id, pipeline, file, started_at, RUNNING),
+            )
+        })?;
+        Ok(())
+    }
+
+    /// A run ended; its report is kept.
+    pub(crate) fn run_ends(&self, id: &str, ended_at: i64, state: &str, report: &str) -> Result<(), Error> {
+        self.transaction(|t| {
+            t.execute(
+                "UPDATE run SET ended_at = ?2, state = ?3, report = ?4 WHERE id = ?1",
+                (id, ended_at, state, report),
+            )
+        })?;
+        Ok(())
+    }
+
+    /// The newest runs first; of one pipeline, or of all.
+    pub(crate) fn runs(&self, pipeline: Option<&str>, most: usize) -> Result<Vec<RunRow>, Error> {
+        self.read(|c| {
+            let mut statement = c.prepare(
+                "SELECT id, pipeline, file, started_at, ended_at, state, report FROM run
+                 WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
+            )?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            statement.query_map((pipeline, most), run_row)?.collect()
+        })
+    }
+
+    /// The run of that id.
+    pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
+        self.read(|c| {
+            let sql = "SELECT id, pipeline, file, started_at, ended_at, state, report FROM run WHERE id = ?1";
+            c.query_row(sql, [id], run_row).optional()
+        })
+    }
+
+    /// The pipeline's last run that was complete.
+    pub(crate) fn last_successful(&self, pipeline: &str) -> Result<Option<LastRun>, Error> {
+        self.read(|c| {
+            let sql = format!(
+                "SELECT id, started_at, ended_at FROM run
+                 WHERE pipeline = ?1 AND ended_at IS NOT NULL AND state IN {SUCCESSFUL}
+                 ORDER BY started_at DESC, id DESC LIMIT 1"
+            );
+            let last =
+                |row: &Row<'_>| Ok(LastRun { id: row.get(0)?, submitted_at: row.get(1)?, ended_at: row.get(2)? });
+            c.query_row(&sql, [pipeline], last).optional()
+        })
+    }
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: row.get(0)?,
+        pipeline: row.get(1)?,
+        file: row.get(2)?,
+        started_at: row.get(3)?,
+        ended_at: row.get(4)?,
+        state: row.get(5)?,
+        report: row.get(6)?,
+    })
+}
+
+/// Held by the one run of a pipeline; let go by its end, also by a kill.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _file: File,
+}
+
+impl Turn {
+    /// Takes the pipeline's turn.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another process runs the pipeline, [`Error::Host`] when the file cannot be made.
+    pub(crate) fn take(folder: &Path, pipeline: &str) -> Result<Self, Error> {
+        let path = folder.join(FOLDER).join(format!("{pipeline}.lock"));
+        let failed = |error| Error::Host { what: format!("locking {}", path.display()), error };
+        std::fs::create_dir_all(folder.join(FOLDER)).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy { pipeline: pipeline.to_owned(), lock: path }),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_successful_run_is_neither_failed_nor_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let begun = [("a", 1), ("b", 2), ("c", 3), ("d", 4)];
+        for (id, at) in begun {
+            state.run_begins(id, "p", Path::new("p.toml"), at).unwrap();
+        }
+        state.run_begins("other", "q", Path::new("q.toml"), 9).unwrap();
+        assert_eq!(state.last_successful("p").unwrap(), None);
+        state.run_ends("a", 10, "complete", "{}").unwrap();
+        state.run_ends("b", 11, "complete-with-rejects", "{}").unwrap();
+        state.run_ends("c", 12, "failed", "{}").unwrap();
+        let last = state.last_successful("p").unwrap().unwrap();
+        assert_eq!((last.id.as_str(), last.submitted_at, last.ended_at), ("b", 2, 11));
+        let ids = |runs: Vec<RunRow>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+        assert_eq!(ids(state.runs(Some("p"), 2).unwrap()), ["d", "c"]);
+        assert_eq!(ids(state.runs(None, 9).unwrap()), ["other", "d", "c", "b", "a"]);
+        assert_eq!(state.run("d").unwrap().unwrap().state, RUNNING);
+        assert_eq!(state.run("nothing").unwrap(), None);
+    }
+
+    #[test]
+    fn a_pipeline_has_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Turn::take(folder.path(), "p").unwrap();
+        let second = Turn::take(folder.path(), "p").unwrap_err().to_string();
+        assert!(second.contains("`p`") && second.contains("hint"), "{second}");
+        Turn::take(folder.path(), "q").unwrap();
+        drop(first);
+        Turn::take(folder.path(), "p").unwrap();
+    }
+}

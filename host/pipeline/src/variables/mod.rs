@@ -1,0 +1,253 @@
+//! Variables of a pipeline file: expressions that SQLite evaluates, and their safe way into SOQL.
+//!
+//! The notation is the one that the users of Integrate.io know: `$name` or `${name}`, values that are expressions,
+//! `ExecuteSqlDatetime('connection', 'select …')`, and the predefined names of [`system::PREDEFINED`].
+
+mod engine;
+mod scan;
+mod soql;
+pub(crate) mod system;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::types::Value;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::file::{PipelineFile, Problem, nearest};
+use engine::Engine;
+use scan::{Dialect, Piece, pieces};
+use system::System;
+
+/// Names that begin so are set by the program.
+const SYSTEM_PREFIX: char = '_';
+
+/// The variables of one run with their values.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Variables {
+    values: BTreeMap<String, Value>,
+    shown: Vec<ShownVariable>,
+}
+
+/// A variable, as a plan shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownVariable {
+    /// its name, without the dollar sign
+    pub name: String,
+    /// the expression, what `--set` gave, or what a predefined one means
+    pub origin: String,
+    /// its value; none for NULL
+    pub value: Option<String>,
+    /// set by the program
+    pub predefined: bool,
+}
+
+impl Variables {
+    /// Evaluates every variable of the file, in the order in which they need each other. `given` stands in the place of
+    /// the file's expressions.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with `variables.NAME`: an expression that SQLite refuses, an unknown name, a circle.
+    pub(crate) fn evaluate(
+        file: &PipelineFile,
+        folder: &Path,
+        given: &BTreeMap<String, String>,
+        system: &System,
+    ) -> Result<Self, Error> {
+        let mut problems = refuse_names(file, given);
+        let mut variables = Self::default();
+        for (name, value, meaning) in system.all() {
+            variables.add(name, value, meaning, true);
+        }
+        let engine = Engine::new(&file.sql, folder)?;
+        for name in file.variables.keys() {
+            if let Err(problem) = variables.settle(name, file, given, &engine, &mut Vec::new()) {
+                problems.push(problem);
+            }
+        }
+        problems.dedup();
+        if problems.is_empty() { Ok(variables) } else { Err(Error::Input(problems)) }
+    }
+
+    /// The text with each variable as a SOQL literal: a number, a moment, or text in quotes; inside quotes as text.
+    ///
+    /// # Errors
+    /// [`Error::Input`] at `key` for an unknown name, and for NULL outside quotes.
+    pub(crate) fn into_soql(&self, key: &str, text: &str) -> Result<String, Error> {
+        let mut out = String::with_capacity(text.len());
+        for piece in pieces(text, Dialect::Soql) {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Variable { name, quoted } => {
+                    let value = self.value(name).map_err(|message| Error::input(key, message))?;
+                    let literal = if quoted { soql::inside(value) } else { soql::literal(value) };
+                    out.push_str(&literal.map_err(|why| Error::input(key, format!("the variable `${name}` {why}")))?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// All of them, the predefined ones first.
+    pub(crate) fn shown(&self) -> &[ShownVariable] {
+        &self.shown
+    }
+
+    fn value(&self, name: &str) -> Result<&Value, String> {
+        self.values.get(name).ok_or_else(|| unknown(name, self.values.keys().map(String::as_str)))
+    }
+
+    fn add(&mut self, name: &str, value: Value, origin: &str, predefined: bool) {
+        let (name, origin) = (name.to_owned(), origin.to_owned());
+        self.shown.push(ShownVariable { name: name.clone(), origin, value: soql::text(&value), predefined });
+        self.values.insert(name, value);
+    }
+
+    /// Evaluates one variable after those it needs; `path` are the names that led here.
+    fn settle(
+        &mut self,
+        name: &str,
+        file: &PipelineFile,
+        given: &BTreeMap<String, String>,
+        engine: &Engine,
+        path: &mut Vec<String>,
+    ) -> Result<(), Problem> {
+        if self.values.contains_key(name) {
+            return Ok(());
+        }
+        let key = format!("variables.{name}");
+        if path.iter().any(|before| before == name) {
+            let circle = path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(" → $");
+            return Err(Problem::new(key, format!("needs itself: ${circle}")));
+        }
+        if let Some(text) = given.get(name) {
+            self.add(name, given_value(text), "--set", false);
+            return Ok(());
+        }
+        let Some(expression) = file.variables.get(name) else {
+            let known = self.values.keys().chain(file.variables.keys()).map(String::as_str);
+            let asker = path.last().map_or(key, |asker| format!("variables.{asker}"));
+            return Err(Problem::new(asker, unknown(name, known)));
+        };
+        path.push(name.to_owned());
+        for piece in pieces(expression, Dialect::Sql) {
+            if let Piece::Variable { name: needed, .. } = piece {
+                self.settle(needed, file, given, engine, path)?;
+            }
+        }
+        path.pop();
+        let value = engine.evaluate(expression, &self.values).map_err(|why| Problem::new(key, why))?;
+        self.add(name, value, expression, false);
+        Ok(())
+    }
+}
+
+/// Names in the file and on the command line that cannot be, or that nobody knows.
+fn refuse_names(file: &PipelineFile, given: &BTreeMap<String, String>) -> Vec<Problem> {
+    let form =
+        "a name is letters, digits and _, and begins with a letter; names that begin with _ are set by forcepump";
+    let bad = |name: &&String| !scan::is_name(name) || name.starts_with(SYSTEM_PREFIX);
+    let named = file.variables.keys().filter(bad);
+    let mut problems: Vec<Problem> = named.map(|name| Problem::new(format!("variables.{name}"), form)).collect();
+    for name in given.keys().filter(|name| !file.variables.contains_key(*name)) {
+        let known = file.variables.keys().map(String::as_str);
+        problems.push(Problem::new(format!("--set {name}"), unknown(name, known)));
+    }
+    problems
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let meant =
+        nearest(name, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean `${near}`?"));
+    format!(
+        "no variable is named `${name}`{meant}\nhint: write it under [variables]; a dollar sign itself is written $$"
+    )
+}
+
+/// What `--set` gave: a number where it is written as SQLite would write it, else text.
+fn given_value(text: &str) -> Value {
+    match (text.parse::<i64>(), text.parse::<f64>()) {
+        (Ok(number), _) if number.to_string() == text => Value::Integer(number),
+        (_, Ok(number)) if number.is_finite() && number.to_string() == text => Value::Real(number),
+        _ => Value::Text(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::parse_pipeline;
+
+    fn file(rest: &str) -> PipelineFile {
+        let text = format!(
+            "name = 'x'\n[source]\nconnection = 'c'\nobject = 'Account'\n[destination]\nplugin = 'csv'\n{rest}"
+        );
+        parse_pipeline(&text, Path::new("x.toml")).unwrap()
+    }
+
+    fn variables(rest: &str, set: &[(&str, &str)], system: &System) -> Result<Variables, String> {
+        let given = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Variables::evaluate(&file(rest), Path::new("."), &given, system).map_err(|error| error.to_string())
+    }
+
+    const LAST: &str = "[variables]\nlastsysmod = \"CASE WHEN (COALESCE($_PACKAGE_LAST_SUCCESSFUL_JOB_SUBMISSION_TIMESTAMP,'')=='') THEN '1900-01-01T00:00:00Z' ELSE $_PACKAGE_LAST_SUCCESSFUL_JOB_SUBMISSION_TIMESTAMP END\"\n";
+
+    #[test]
+    fn the_expression_of_integrate_io_works_as_it_stands() {
+        let mut system = System::new("run 1", "x", 1_718_000_000_000_000);
+        let condition = "SystemModstamp > $lastsysmod";
+        let first = variables(LAST, &[], &system).unwrap().into_soql("source.where", condition).unwrap();
+        assert_eq!(first, "SystemModstamp > 1900-01-01T00:00:00Z");
+        system.last = Some(system::LastRun {
+            id: "run 0".into(),
+            submitted_at: 1_718_000_000_123_456,
+            ended_at: 1_718_000_001_000_000,
+        });
+        let later = variables(LAST, &[], &system).unwrap().into_soql("source.where", condition).unwrap();
+        assert_eq!(later, "SystemModstamp > 2024-06-10T06:13:20.123Z");
+        let set = variables(LAST, &[("lastsysmod", "2020-02-02T00:00:00Z")], &system).unwrap();
+        assert_eq!(set.into_soql("k", condition).unwrap(), "SystemModstamp > 2020-02-02T00:00:00Z");
+    }
+
+    #[test]
+    fn variables_may_need_each_other_in_any_order_but_not_in_a_circle() {
+        let system = System::new("r", "x", 0);
+        let text = "[variables]\nb = \"$a + 1\"\na = \"20 * 2\"\nfull = \"0\"\nc = \"CASE WHEN $full==1 THEN 'all' ELSE 'some ${b}' END\"\n";
+        let given = variables(text, &[], &system).unwrap();
+        assert_eq!(
+            given.into_soql("k", "X = $b AND Y = '$c' AND Z = $c").unwrap(),
+            "X = 41 AND Y = 'some 41' AND Z = 'some 41'"
+        );
+        let circle = variables("[variables]\na = \"$b\"\nb = \"$a\"\n", &[], &system).unwrap_err();
+        assert!(circle.contains("needs itself: $a → $b → $a"), "{circle}");
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        let system = System::new("r", "x", 0);
+        let table: [(&str, &[(&str, &str)], &str); 5] = [
+            ("[variables]\na = \"$nothing\"\n", &[], "variables.a: no variable is named `$nothing`"),
+            ("[variables]\nlast = \"1 +\"\n", &[], "variables.last"),
+            ("[variables]\n_mine = \"1\"\n", &[], "set by forcepump"),
+            ("[variables]\ncountry = \"1\"\n", &[("contry", "1")], "did you mean `$country`?"),
+            ("[variables]\na = \"ExecuteSqlDatetime('crm', 'select 1')\"\n", &[], "no database `crm`"),
+        ];
+        for (text, set, expected) in table {
+            let error = variables(text, set, &system).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        let null = variables("[variables]\na = \"NULL\"\n", &[], &system).unwrap().into_soql("source.where", "X = $a");
+        assert!(null.unwrap_err().to_string().contains("is NULL"));
+    }
+
+    #[test]
+    fn values_cannot_leave_their_quotes() {
+        let system = System::new("r", "x", 0);
+        let set = variables("[variables]\na = \"''\"\n", &[("a", "x' OR Name != '\\")], &system).unwrap();
+        assert_eq!(set.into_soql("k", "N = $a").unwrap(), r"N = 'x\' OR Name != \'\\'");
+        assert_eq!(set.into_soql("k", "N = '$a'").unwrap(), r"N = 'x\' OR Name != \'\\'");
+        assert_eq!(set.into_soql("k", "N = 'US$$'").unwrap(), "N = 'US$'");
+    }
+}

@@ -1,12 +1,13 @@
 //! A local Salesforce, written from the published wire facts.
 //!
-//! It speaks OAuth, the SOAP login, REST and Bulk API 2.0 query over HTTP on loopback, evaluates SOQL over CSV files
+//! It speaks OAuth, the SOAP login, REST, Bulk API 2.0 and Bulk API 1.0 queries over HTTP on loopback, evaluates SOQL over CSV files
 //! or generated rows, and fails on purpose where a [fault script](faults) says so. Nothing here is shared with the
 //! client that is tested against it: a mistake about the wire must not be able to stand on both sides.
 //!
-//! Deliberately absent so far: ingest jobs, Bulk API 1.0, composite, the browser, JWT and device flows.
+//! Deliberately absent so far: ingest jobs, composite, the browser, JWT and device flows.
 
 mod auth;
+mod bulk1;
 mod bulk2;
 
 pub mod data;
@@ -17,6 +18,7 @@ mod rest;
 mod server;
 pub mod soql;
 
+pub use bulk1::{BatchState, ClassicBatchRecord, ClassicJobRecord, ClassicJobState};
 pub use bulk2::{JobRecord, JobState};
 pub use data::DataSource;
 pub use faults::{FaultScript, FaultScriptError};

@@ -13,6 +13,8 @@ pub const DEFAULT_PAGE_ROWS: u64 = 200_000;
 pub const DEFAULT_DAILY_API_REQUESTS: u64 = 100_000;
 /// Bulk 2.0 query jobs in 24 hours (Bulk API limits, `DailyBulkV2QueryJobs`).
 pub const DEFAULT_DAILY_QUERY_JOBS: u64 = 10_000;
+/// Bulk 1.0 batches in 24 hours (Bulk API limits, `DailyBulkApiBatches`).
+pub const DEFAULT_DAILY_BULK_BATCHES: u64 = 15_000;
 /// Polls of a query job until it is complete: one sees `InProgress`, the next `JobComplete`.
 pub const DEFAULT_JOB_POLLS: u32 = 2;
 
@@ -28,7 +30,7 @@ pub struct Options {
     pub generate: Vec<(String, u64)>,
     /// Seed of generated rows and of every id and token.
     pub seed: u64,
-    /// Most rows of one Bulk 2.0 result page, whatever `maxRecords` says.
+    /// Most rows of one Bulk 2.0 result page and of one Bulk 1.0 result file, whatever `maxRecords` says.
     pub page_size: u64,
     /// Pause before each answer, in milliseconds.
     pub latency_ms: u64,
@@ -48,6 +50,10 @@ pub struct Options {
     pub daily_api_requests: u64,
     /// Bulk 2.0 query jobs allowed before the quota error.
     pub daily_query_jobs: u64,
+    /// Bulk 1.0 batches allowed before the quota error; each chunk is one.
+    pub daily_bulk_batches: u64,
+    /// How JSON results of Bulk 1.0 write dates without a time.
+    pub json_dates: JsonDates,
     /// Who may log in.
     pub account: Account,
     /// What goes wrong, and when.
@@ -71,6 +77,8 @@ impl Default for Options {
             job_ms: None,
             daily_api_requests: DEFAULT_DAILY_API_REQUESTS,
             daily_query_jobs: DEFAULT_DAILY_QUERY_JOBS,
+            daily_bulk_batches: DEFAULT_DAILY_BULK_BATCHES,
+            json_dates: JsonDates::default(),
             account: Account::default(),
             faults: FaultScript::default(),
         }
@@ -132,6 +140,17 @@ pub enum ResultPagesShape {
     Chunks,
     /// Feature absent: 404.
     NotFound,
+}
+
+/// Datetimes are milliseconds in JSON results of Bulk 1.0; what dates are is not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JsonDates {
+    /// `"2024-01-31"`
+    #[default]
+    Text,
+    /// Milliseconds of the day's beginning.
+    Epoch,
 }
 
 /// Two forms of an empty Bulk 2.0 result are seen.

@@ -55,6 +55,9 @@ pub struct EmulatorArgs {
     /// Bulk 2.0 query jobs allowed a day
     #[arg(long, value_name = "N")]
     pub daily_query_jobs: Option<u64>,
+    /// Bulk 1.0 batches allowed a day; each chunk of PK chunking is one
+    #[arg(long, value_name = "N")]
+    pub daily_bulk_batches: Option<u64>,
 }
 
 /// The published shapes of `resultPages`.

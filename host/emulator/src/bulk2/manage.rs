@@ -5,13 +5,16 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::job::{JobState, View};
+use crate::bulk1::classic_json;
 use crate::server::{Call, Reply, State, lock};
 
 /// `GET /jobs/query/ID`.
 pub(crate) fn get(state: &State, call: &Call, id: &str) -> Reply {
     let mut jobs = lock(&state.jobs);
     let Some(job) = jobs.find(id, &state.options, &call.fired.job_faults()) else {
-        return Reply::not_found();
+        drop(jobs);
+        let classic = classic_json(state, call, Some(id), |_, _, _| true).pop();
+        return classic.map_or_else(Reply::not_found, |job| Reply::ok(&job));
     };
     job.poll(&state.options, Utc::now());
     Reply::ok(&job.json(View::Get))

@@ -9,7 +9,7 @@ mod results;
 mod store;
 
 pub(crate) use create::create;
-pub(crate) use list::list;
+pub(crate) use list::{list, refuse_ingest};
 pub(crate) use manage::{abort, delete, get};
 pub(crate) use pages::result_pages;
 pub(crate) use results::results;

@@ -8,7 +8,7 @@ use crate::soql::SoqlError;
 use crate::soql::ast::{Item, Statement};
 
 use super::describe;
-use super::json::Shape;
+use super::json::{Shape, Style};
 use super::prepare::{self, Setting};
 use super::resolve::{FieldPath, Resolver};
 use super::tables::Tables;
@@ -25,12 +25,10 @@ pub struct Children {
 
 impl Children {
     /// The key in the record, and the children of that parent; null when there are none.
-    pub fn of(&self, tables: &Tables, parent: u64, version: &str) -> (String, Value) {
+    pub fn of(&self, tables: &Tables, parent: u64, style: Style<'_>) -> (String, Value) {
         let found = self.by_parent.get(&parent).filter(|rows| !rows.is_empty());
         let records = |rows: &Vec<u64>| -> Vec<Value> {
-            rows.iter()
-                .map(|row| self.shape.record(tables, &self.columns, *row, (self.object, *row), version))
-                .collect()
+            rows.iter().map(|row| self.shape.record(tables, &self.columns, *row, (self.object, *row), style)).collect()
         };
         let value =
             found.map_or(Value::Null, |rows| json!({"totalSize": rows.len(), "done": true, "records": records(rows)}));

@@ -71,6 +71,26 @@ pub fn row_of(id: &[u8]) -> Option<u64> {
     number.checked_sub(1)
 }
 
+/// What follows the key prefix, as a number in base 62: ids of one object in their order.
+pub fn number_of(id: &Id) -> u128 {
+    id[3..SHORT_CHARS].iter().fold(0, |number, digit| {
+        let value = DIGITS.iter().position(|known| known == digit).unwrap_or(0);
+        number * 62 + value as u128
+    })
+}
+
+/// The 15 characters of the id with this number, the opposite of [`number_of`].
+pub fn of_number(prefix: [u8; 3], number: u128) -> String {
+    let mut id = [b'0'; SHORT_CHARS];
+    id[..3].copy_from_slice(&prefix);
+    let mut rest = number;
+    for digit in id[3..].iter_mut().rev() {
+        *digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    id.into_iter().map(char::from).collect()
+}
+
 /// A 15 or 18 character id as 18 characters; `None` when it cannot be one. The checksum of 18 is not questioned.
 pub fn normalise(text: &[u8]) -> Option<Id> {
     if !(text.len() == SHORT_CHARS || text.len() == LONG_CHARS) || !text.iter().all(u8::is_ascii_alphanumeric) {
@@ -98,6 +118,16 @@ mod tests {
         ] {
             assert_eq!(checksum(&id.as_bytes()[..15]), id.as_bytes()[15..], "{id}");
         }
+    }
+
+    #[test]
+    fn numbers_follow_the_arithmetic_of_the_guide() {
+        for (number, digits) in [(250_000, "132G"), (500_000, "264W"), (750_000, "396m")] {
+            let id = of_number(*b"001", number);
+            assert_eq!(id, format!("00100000000{digits}"));
+            assert_eq!(normalise(id.as_bytes()).map(|id| number_of(&id)), Some(number));
+        }
+        assert_eq!(number_of(&of_row(*b"001", 9)), number_of(&of_row(*b"001", 0)) + 9);
     }
 
     #[test]

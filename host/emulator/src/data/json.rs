@@ -6,6 +6,52 @@ use super::resolve::FieldPath;
 use super::schema::{FieldDef, FieldType};
 use super::tables::Tables;
 
+/// What differs between the resources that show records.
+#[derive(Debug, Clone, Copy)]
+pub struct Style<'a> {
+    /// Version in the records' URLs, for example `62.0`.
+    pub version: &'a str,
+    /// How datetimes are written.
+    pub moments: Moments,
+}
+
+impl<'a> Style<'a> {
+    /// The REST API's.
+    pub fn rest(version: &'a str) -> Style<'a> {
+        Style { version, moments: Moments::Offset }
+    }
+}
+
+/// How datetimes are written in records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moments {
+    /// `2024-01-31T10:00:00.000+0000`: REST.
+    Offset,
+    /// `2024-01-31T10:00:00.000Z`: XML results of Bulk 1.0.
+    Zulu,
+    /// Milliseconds since 1970: JSON results of Bulk 1.0.
+    Epoch,
+    /// As `Epoch`, and dates as their midnight too.
+    EpochDates,
+}
+
+impl Moments {
+    fn value(self, kind: FieldType, text: &[u8]) -> Value {
+        let held = || std::str::from_utf8(text).ok();
+        let millis = match (self, kind) {
+            (Moments::Zulu, FieldType::DateTime) if !text.is_empty() => {
+                return held().map_or(Value::Null, Value::from);
+            }
+            (Moments::Epoch | Moments::EpochDates, FieldType::DateTime) => held().and_then(super::value::moment),
+            (Moments::EpochDates, FieldType::Date) => {
+                held().and_then(super::value::date).and_then(|day| day.and_hms_opt(0, 0, 0))
+            }
+            _ => return scalar(kind, text),
+        };
+        millis.map_or(Value::Null, |at| Value::from(at.and_utc().timestamp_millis()))
+    }
+}
+
 /// How the columns of a statement nest: parents hold the fields selected of them.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
@@ -49,19 +95,26 @@ impl Shape {
     }
 
     /// The record of that row, seen from `at`, which is the row itself or one of its parents.
-    pub fn record(&self, tables: &Tables, columns: &[FieldPath], row: u64, at: (usize, u64), version: &str) -> Value {
+    pub fn record(
+        &self,
+        tables: &Tables,
+        columns: &[FieldPath],
+        row: u64,
+        at: (usize, u64),
+        style: Style<'_>,
+    ) -> Value {
         let mut out = Map::new();
-        out.insert("attributes".to_owned(), attributes(tables, at, version));
+        out.insert("attributes".to_owned(), attributes(tables, at, style));
         for entry in &self.entries {
             match entry {
                 Entry::Value { key, column } => {
-                    let value = columns.get(*column).map_or(Value::Null, |path| value(tables, path, row, version));
+                    let value = columns.get(*column).map_or(Value::Null, |path| value(tables, path, row, style));
                     out.insert(key.clone(), value);
                 }
                 Entry::Parent { key, way, shape } => {
                     let parent = way
                         .record(tables, row)
-                        .map_or(Value::Null, |parent| shape.record(tables, columns, row, parent, version));
+                        .map_or(Value::Null, |parent| shape.record(tables, columns, row, parent, style));
                     out.insert(key.clone(), parent);
                 }
             }
@@ -76,20 +129,21 @@ fn id_of(tables: &Tables, (object, row): (usize, u64)) -> String {
     String::from_utf8_lossy(&id).into_owned()
 }
 
-fn attributes(tables: &Tables, at: (usize, u64), version: &str) -> Value {
+fn attributes(tables: &Tables, at: (usize, u64), style: Style<'_>) -> Value {
+    let version = style.version;
     let name = &tables.object(at.0).name;
     json!({"type": name, "url": format!("/services/data/v{version}/sobjects/{name}/{}", id_of(tables, at))})
 }
 
-fn value(tables: &Tables, path: &FieldPath, row: u64, version: &str) -> Value {
+fn value(tables: &Tables, path: &FieldPath, row: u64, style: Style<'_>) -> Value {
     let field = path.field(&tables.schema);
     match (path.kind, field, path.record(tables, row)) {
         (FieldType::Address | FieldType::Location, Some(field), Some(at)) => compound(tables, field, at),
-        (FieldType::Base64, Some(field), Some(at)) => body(tables, field, at, version),
+        (FieldType::Base64, Some(field), Some(at)) => body(tables, field, at, style.version),
         _ => {
             let mut text = Vec::new();
             path.text(tables, row, &mut text);
-            scalar(path.kind, &text)
+            style.moments.value(path.kind, &text)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod aggregate;
 mod awkward;
 mod children;
+mod chunks;
 mod compare;
 mod complete;
 mod csv;
@@ -36,7 +37,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use json::Shape;
+pub use chunks::Chunk;
+pub use json::Moments;
+use json::{Shape, Style};
 pub use load::DataError;
 use prepare::{Output, Plan, Setting};
 use resolve::{FieldPath, Resolver};
@@ -65,6 +68,20 @@ pub enum QueryMode {
     Bulk2,
     /// Bulk 2.0 job with operation `queryAll`
     Bulk2All,
+    /// Bulk 1.0 job
+    Bulk1 {
+        /// Operation `queryAll`.
+        all: bool,
+        /// Its content type is CSV, which cannot hold what nests.
+        csv: bool,
+    },
+}
+
+impl QueryMode {
+    /// Whether rows in the recycle bin show.
+    fn sees_deleted(self) -> bool {
+        matches!(self, QueryMode::RestAll | QueryMode::Bulk2All | QueryMode::Bulk1 { all: true, .. })
+    }
 }
 
 /// How result CSV is written; cells are always quoted.
@@ -119,6 +136,11 @@ impl Org {
         open::open(source, generate, seed).map(|tables| Org { tables: Arc::new(tables) })
     }
 
+    /// An object's name in its canonical spelling; `None` when there is no such object.
+    pub fn object_name(&self, object: &str) -> Option<String> {
+        self.tables.schema.find(object).map(|index| self.tables.object(index).name.clone())
+    }
+
     /// `GET /sobjects`.
     pub fn describe_global(&self) -> Value {
         describe::global(&self.tables.schema)
@@ -165,8 +187,15 @@ impl Org {
             self.tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
         let columns: Vec<FieldPath> = names.filter_map(|name| resolver.field(&name).ok()).collect();
         let version = format!("{:.1}", describe::DEFAULT_VERSION);
-        Some(Shape::of(&columns).record(&self.tables, &columns, row, (found, row), &version))
+        Some(Shape::of(&columns).record(&self.tables, &columns, row, (found, row), Style::rest(&version)))
     }
+}
+
+/// A number as Java prints doubles.
+pub(crate) fn java_text(value: f64) -> String {
+    let mut out = Vec::new();
+    number::java_f64(value, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// An evaluated statement: which rows, which columns. Cheap to clone.
@@ -219,6 +248,15 @@ impl Prepared {
 
     /// Appends the records of the rows in `range` in the REST shape; `api_version` is for example `62.0`.
     pub fn json_rows(&self, range: Range<u64>, api_version: &str, out: &mut Vec<Value>) {
+        self.records(range, Style::rest(api_version), out);
+    }
+
+    /// As [`Prepared::json_rows`], with datetimes in another form.
+    pub fn bulk_rows(&self, range: Range<u64>, api_version: &str, moments: Moments, out: &mut Vec<Value>) {
+        self.records(range, Style { version: api_version, moments }, out);
+    }
+
+    fn records(&self, range: Range<u64>, style: Style<'_>, out: &mut Vec<Value>) {
         match &self.plan.output {
             Output::Count(_) => {}
             Output::Groups { columns, groups } => {
@@ -234,9 +272,9 @@ impl Prepared {
             Output::Records { columns, shape, rows, children } => {
                 let tables = &self.plan.tables;
                 for row in (range.start..range.end.min(rows.len())).filter_map(|place| rows.at(place)) {
-                    let mut record = shape.record(tables, columns, row, (self.plan.object, row), api_version);
+                    let mut record = shape.record(tables, columns, row, (self.plan.object, row), style);
                     if let Value::Object(record) = &mut record {
-                        record.extend(children.iter().map(|children| children.of(tables, row, api_version)));
+                        record.extend(children.iter().map(|children| children.of(tables, row, style)));
                     }
                     out.push(record);
                 }

@@ -203,7 +203,7 @@ pub fn rows(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement
 
 /// The field that says which rows are in the recycle bin, when there are some and the statement does not see them.
 fn hidden_field(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement, table: &Table) -> Option<usize> {
-    let sees = statement.all_rows || matches!(setting.mode, QueryMode::RestAll | QueryMode::Bulk2All);
+    let sees = statement.all_rows || setting.mode.sees_deleted();
     let some = matches!(table, Table::Stored(stored) if stored.deleted > 0);
     if some && !sees { resolver.schema.objects[resolver.object].field("IsDeleted") } else { None }
 }

@@ -14,7 +14,12 @@ const OFFSET_LIMIT: u64 = 2_000;
 const NOT_IN_BULK: [&str; 1] = ["EntityDefinition"];
 
 fn bulk(mode: QueryMode) -> bool {
-    matches!(mode, QueryMode::Bulk2 | QueryMode::Bulk2All)
+    !matches!(mode, QueryMode::Rest | QueryMode::RestAll)
+}
+
+/// Bulk 1.0 says it in the state of the batch, with another code.
+fn code(mode: QueryMode) -> &'static str {
+    if matches!(mode, QueryMode::Bulk1 { .. }) { "FUNCTIONALITY_NOT_ENABLED" } else { "API_ERROR" }
 }
 
 /// Clauses that the resource does not take.
@@ -33,7 +38,7 @@ pub fn unsupported(mode: QueryMode, object: &ObjectDef, statement: &Statement) -
             _ => Ok(()),
         };
     }
-    let refused = |reason: &str| Err(SoqlError::new("API_ERROR", reason));
+    let refused = |reason: &str| Err(SoqlError::new(code(mode), reason));
     if NOT_IN_BULK.contains(&object.name.as_str()) {
         return Err(SoqlError::new(
             "INVALIDENTITY",
@@ -41,7 +46,14 @@ pub fn unsupported(mode: QueryMode, object: &ObjectDef, statement: &Statement) -
         ));
     }
     if statement.items.iter().any(|item| matches!(item, Item::Children(_))) {
-        return refused("Aggregate Relationships not supported in Bulk V2 Query with CSV content type.");
+        match mode {
+            QueryMode::Bulk1 { csv: false, .. } => {}
+            QueryMode::Bulk1 { .. } => {
+                let reason = "Aggregate Relationships not supported in Bulk Query with CSV content type";
+                return Err(SoqlError::new("FeatureNotEnabled", reason));
+            }
+            _ => return refused("Aggregate Relationships not supported in Bulk V2 Query with CSV content type."),
+        }
     }
     if statement.items.iter().any(|item| matches!(item, Item::TypeOf(_))) {
         return refused("TYPEOF not supported in Bulk Query");
@@ -74,10 +86,11 @@ pub fn unsupported_types(mode: QueryMode, columns: &[FieldPath]) -> Result<(), S
         return Ok(());
     }
     if columns.iter().any(|column| column.kind.is_compound()) {
-        return Err(SoqlError::new("API_ERROR", "Selecting compound data not supported in Bulk Query"));
+        return Err(SoqlError::new(code(mode), "Selecting compound data not supported in Bulk Query"));
     }
     if columns.iter().any(|column| column.kind == FieldType::Base64) {
-        return Err(SoqlError::new("API_ERROR", "Binary field not supported"));
+        let code = if matches!(mode, QueryMode::Bulk1 { .. }) { "FeatureNotEnabled" } else { code(mode) };
+        return Err(SoqlError::new(code, "Binary field not supported"));
     }
     Ok(())
 }

@@ -45,6 +45,21 @@
 //! | `job-aborted` | | the job ends `Aborted`, as if somebody else had done it |
 //! | `job-vanish` | | the job is gone: 404 |
 //! | `job-stuck` | | the job never advances |
+//!
+//! Bulk 1.0: `session-expired` is 400 there, as is nearly every error, in XML or JSON; `limit` is `ExceededQuota`; a JSON
+//! `status` has the API's own shape. The `job-…` kinds work on its routes too (`bulk1-create`, `bulk1-job`, `bulk1-close`,
+//! `bulk1-batches`, `bulk1-batch-info`, …): `job-failed` fails the batches that are not at their end. On `bulk1-batch`,
+//! the request that adds a batch:
+//!
+//! | kind | keys | effect |
+//! |---|---|---|
+//! | `job-failed`, `job-stuck` | `reason` | that batch fails or never advances |
+//! | `wrong-count` | `by` | `numberRecordsProcessed` of the batch and its chunks lies by that much |
+//! | `chunk-failed` | `nth` (default 1), `reason` | that chunk of PK chunking fails |
+//! | `original-failed` | `reason` | cutting fails: the batch ends `Failed`, half of its chunks were queued and run |
+//! | `late-chunks` | `looks` (default 3) | chunks appear, and complete, little by little while the original is `InProgress` |
+//! | `empty-chunks` | `count` (default 1) | so many chunks more that have no rows |
+//! | `large-chunk` | | the first two chunks come as one, larger than was asked for |
 
 mod rules;
 mod script;

@@ -118,6 +118,15 @@ pub enum RouteName {
     Query,
     QueryMore,
     ToolingQuery,
+    Bulk1Create,
+    Bulk1Job,
+    Bulk1Close,
+    Bulk1Batch,
+    Bulk1Batches,
+    Bulk1BatchInfo,
+    Bulk1Request,
+    Bulk1ResultList,
+    Bulk1Results,
     Bulk2Create,
     Bulk2List,
     Bulk2Job,
@@ -181,6 +190,36 @@ pub enum Action {
     JobAborted {},
     JobVanish {},
     JobStuck {},
+    ChunkFailed {
+        #[serde(default = "first")]
+        nth: u64,
+        reason: Option<String>,
+    },
+    LateChunks {
+        #[serde(default = "some_looks")]
+        looks: u32,
+    },
+    OriginalFailed {
+        reason: Option<String>,
+    },
+    EmptyChunks {
+        #[serde(default = "one")]
+        count: u16,
+    },
+    LargeChunk {},
+}
+
+fn first() -> u64 {
+    1
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// Enough looks for a client to see chunks come, and some of them complete, while others are still missing.
+fn some_looks() -> u32 {
+    3
 }
 
 /// Which limit is met.

@@ -14,10 +14,13 @@ pub(crate) fn limits(state: &State) -> Reply {
     let mut out = Map::new();
     out.insert("DailyApiRequests".to_owned(), left(calls, state.calls()));
     out.insert("DailyBulkV2QueryJobs".to_owned(), left(jobs, created));
+    out.insert(
+        "DailyBulkApiBatches".to_owned(),
+        left(state.options.daily_bulk_batches, lock(&state.classic_jobs).batches()),
+    );
     for (name, max) in [
         ("ConcurrentAsyncGetReportInstances", 200),
         ("DailyAsyncApexExecutions", 250_000),
-        ("DailyBulkApiBatches", 15_000),
         ("DailyBulkV2QueryFileStorageMB", 976_562),
         ("DailyDurableGenericStreamingApiEvents", 10_000),
         ("DataStorageMB", 1_073),

@@ -61,6 +61,12 @@ impl CsvRows {
     }
 }
 
+/// A body that is made as the client reads.
+pub(crate) trait Blocks: std::fmt::Debug + Send {
+    /// The next bytes; `None` at the end.
+    fn next_block(&mut self) -> Option<Vec<u8>>;
+}
+
 /// What a body is made of.
 #[derive(Debug)]
 pub(crate) enum Content {
@@ -70,6 +76,8 @@ pub(crate) enum Content {
     Bytes(Vec<u8>),
     /// Result rows made as the client reads.
     Csv(Box<CsvRows>),
+    /// Anything else made as the client reads.
+    Made(Box<dyn Blocks>),
 }
 
 impl Content {
@@ -79,6 +87,7 @@ impl Content {
             Content::Bytes(bytes) if bytes.is_empty() => None,
             Content::Bytes(bytes) => Some(std::mem::take(bytes)),
             Content::Csv(rows) => rows.next_block(),
+            Content::Made(blocks) => blocks.next_block(),
         }
     }
 }

@@ -51,6 +51,14 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The session token of Bulk 1.0: `X-SFDC-Session`, else as for REST.
+    pub(crate) fn async_token(&self) -> Option<&str> {
+        let own = self.header(HeaderName::from_static("x-sfdc-session")).map(str::trim);
+        own.filter(|token| !token.is_empty()).or_else(|| self.token())
+    }
+}
+
 /// Decodes `a=b&c=d`.
 pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::reply::Reply;
 use super::route::{ApiVersion, OLDEST_VERSION, Resource, Route};
 use super::state::State;
-use crate::{auth, bulk2, rest};
+use crate::{auth, bulk1, bulk2, rest};
 
 /// Answers one request.
 pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
@@ -22,6 +22,7 @@ pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
         Route::Soap { version, enterprise } => auth::soap(state, call, version, *enterprise),
         Route::Versions => rest::versions(),
         Route::Data { version, resource } => data(state, call, *version, resource),
+        Route::Async { version, resource } => bulk1::answer(state, call, version, resource),
         Route::Unknown => Reply::not_found(),
     }
 }
@@ -66,6 +67,8 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
         Resource::QueryMore { locator } => rest::query_more(state, locator, version),
         Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),
         Resource::Jobs => bulk2::list(state, call, version),
+        Resource::Ingest if call.method == Method::POST => bulk2::refuse_ingest(),
+        Resource::Ingest => bulk2::list(state, call, version),
         Resource::Job(id) if call.method == Method::PATCH => bulk2::abort(state, call, id),
         Resource::Job(id) if call.method == Method::DELETE => bulk2::delete(state, call, id),
         Resource::Job(id) => bulk2::get(state, call, id),

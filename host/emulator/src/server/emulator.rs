@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::serve::accept;
 use super::state::{RequestRecord, State, lock};
+use crate::bulk1::ClassicJobRecord;
 use crate::bulk2::JobRecord;
 use crate::data::{DataError, Org};
 use crate::options::Options;
@@ -115,6 +116,11 @@ impl Emulator {
     /// Every job created so far, deleted ones too, in their order.
     pub fn jobs(&self) -> Vec<JobRecord> {
         lock(&self.state.jobs).records()
+    }
+
+    /// Every Bulk 1.0 job created so far, with its batches, in their order.
+    pub fn classic_jobs(&self) -> Vec<ClassicJobRecord> {
+        lock(&self.state.classic_jobs).records()
     }
 
     /// Ends every session, as an administrator would; refresh tokens live on.

@@ -8,9 +8,11 @@ use serde_json::json;
 use super::body::{Break, Broken};
 use super::call::Call;
 use super::reply::{Reply, html_page};
+use super::route::Route;
 use super::socket::Ending;
 use super::state::{State, lock};
 use crate::auth::session_expired;
+use crate::bulk1;
 use crate::faults::{Action, Fired, Limit, StatusBody};
 
 /// What the faults of a request do before anything is answered.
@@ -24,8 +26,11 @@ pub(super) enum Instead {
 }
 
 /// The first fault that takes the place of the answer.
-pub(super) fn instead(state: &State, call: &Call) -> Instead {
+pub(super) fn instead(state: &State, call: &Call, route: &Route) -> Instead {
     for action in &call.fired.actions {
+        if let (Route::Async { .. }, Some(reply)) = (route, bulk1::instead(state, call, action)) {
+            return Instead::Reply(reply);
+        }
         let reply = match action {
             Action::Stall { after_bytes: None } => return Instead::Silence,
             Action::SessionExpired {} => {

@@ -14,7 +14,7 @@ mod state;
 pub use emulator::{Credentials, Emulator, EmulatorError};
 pub use state::RequestRecord;
 
-pub(crate) use body::{Content, CsvRows};
+pub(crate) use body::{Blocks, Content, CsvRows};
 pub(crate) use call::{Call, pairs};
 pub(crate) use reply::Reply;
 pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION};

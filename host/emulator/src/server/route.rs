@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::call::segments;
+use crate::bulk1;
 use crate::faults::RouteName;
 
 /// Oldest version that still answers (21.0 to 30.0 were retired in Summer '25).
@@ -48,6 +49,7 @@ pub(crate) enum Route {
     Soap { version: String, enterprise: bool },
     Versions,
     Data { version: ApiVersion, resource: Resource },
+    Async { version: String, resource: bulk1::Resource },
     Unknown,
 }
 
@@ -66,6 +68,7 @@ pub(crate) enum Resource {
     QueryMore { locator: String },
     ToolingQuery,
     Jobs,
+    Ingest,
     Job(String),
     JobResults(String),
     JobResultPages(String),
@@ -96,6 +99,9 @@ impl Route {
                 Some(version) => Route::Data { version, resource: Resource::parse(rest) },
                 None => Route::Unknown,
             },
+            ["services", "async", version, rest @ ..] => {
+                Route::Async { version: (*version).to_owned(), resource: bulk1::Resource::parse(rest) }
+            }
             _ => Route::Unknown,
         }
     }
@@ -111,6 +117,7 @@ impl Route {
             Route::Soap { .. } => RouteName::SoapLogin,
             Route::Versions => RouteName::Versions,
             Route::Data { resource, .. } => resource.name(method),
+            Route::Async { resource, .. } => resource.name(method),
             Route::Unknown => RouteName::Unknown,
         }
     }
@@ -122,7 +129,8 @@ impl Route {
             Route::Revoke | Route::Userinfo => &["GET", "HEAD", "POST"],
             Route::Identity { .. } | Route::Versions => &["HEAD", "GET"],
             Route::Data { resource, .. } => resource.methods(),
-            Route::Unknown => &[],
+            // Bulk 1.0 has errors of its own shape.
+            Route::Async { .. } | Route::Unknown => &[],
         }
     }
 }
@@ -146,6 +154,7 @@ impl Resource {
             ["query" | "queryAll", locator] => Resource::QueryMore { locator: own(locator) },
             ["tooling", "query"] => Resource::ToolingQuery,
             ["jobs", "query"] => Resource::Jobs,
+            ["jobs", "ingest"] => Resource::Ingest,
             ["jobs", "query", id] => Resource::Job(own(id)),
             ["jobs", "query", id, "results"] => Resource::JobResults(own(id)),
             // The guide's own next link is written in lower case.
@@ -169,7 +178,7 @@ impl Resource {
             Resource::ToolingQuery => RouteName::ToolingQuery,
             Resource::QueryMore { .. } => RouteName::QueryMore,
             Resource::Jobs if *method == Method::POST => RouteName::Bulk2Create,
-            Resource::Jobs => RouteName::Bulk2List,
+            Resource::Jobs | Resource::Ingest => RouteName::Bulk2List,
             Resource::Job(_) if *method == Method::PATCH => RouteName::Bulk2Abort,
             Resource::Job(_) if *method == Method::DELETE => RouteName::Bulk2Delete,
             Resource::Job(_) => RouteName::Bulk2Job,
@@ -181,7 +190,7 @@ impl Resource {
 
     fn methods(&self) -> &'static [&'static str] {
         match self {
-            Resource::Jobs => &["HEAD", "GET", "POST"],
+            Resource::Jobs | Resource::Ingest => &["HEAD", "GET", "POST"],
             Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
             Resource::Unknown => &[],
             _ => &["HEAD", "GET"],
@@ -212,6 +221,8 @@ mod tests {
             ("/services/data/v62.0/jobs/query//750", RouteName::Unknown),
             ("/services/data/62.0/query", RouteName::Unknown),
             ("/services/Soap/u/62.0/00Dxx", RouteName::SoapLogin),
+            ("/services/async/62.0/job/", RouteName::Bulk1Create),
+            ("/services/async/62.0/job/750/batch/751/result/752", RouteName::Bulk1Results),
         ] {
             assert_eq!(Route::parse(path).name(&Method::GET), name, "{path}");
         }

@@ -39,6 +39,7 @@ const WRITE_BUFFER_BYTES: usize = 640 * 1024;
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-sfdc-request-id");
+const ASYNC_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// Accepts connections until it is dropped, which ends them all.
@@ -110,7 +111,7 @@ async fn reply(state: &Arc<State>, route: &Route, head: Parts, body: Incoming, f
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    match instead(state, &call) {
+    match instead(state, &call, route) {
         Instead::Silence => None,
         Instead::Reply(reply) => Some(reply),
         Instead::Nothing => Some(answer_aside(state.clone(), call, route.clone()).await),
@@ -172,6 +173,9 @@ fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap
         }
     };
     insert(REQUEST_ID, format!("{:032x}", state.next_request()));
+    if matches!(route, Route::Async { .. }) {
+        insert(ASYNC_REQUEST_ID, format!("{:032x}", state.requests_so_far()));
+    }
     // Absent on the list of versions and the OAuth endpoints.
     if matches!(route, Route::Data { .. }) {
         insert(LIMIT_INFO, format!("api-usage={}/{}", state.calls(), state.options.daily_api_requests));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 
 use crate::auth::{Sessions, User};
+use crate::bulk1;
 use crate::bulk2::Jobs;
 use crate::data::Org;
 use crate::faults::Rules;
@@ -39,6 +40,7 @@ pub(crate) struct State {
     pub(crate) started: DateTime<Utc>,
     pub(crate) sessions: Mutex<Sessions>,
     pub(crate) jobs: Mutex<Jobs>,
+    pub(crate) classic_jobs: Mutex<bulk1::Jobs>,
     pub(crate) cursors: Mutex<Cursors>,
     pub(crate) rules: Mutex<Rules>,
     log: Mutex<VecDeque<RequestRecord>>,
@@ -52,6 +54,7 @@ impl State {
         State {
             sessions: Mutex::new(Sessions::new(options.seed, &user.organization_id)),
             jobs: Mutex::new(Jobs::new(options.seed)),
+            classic_jobs: Mutex::new(bulk1::Jobs::new(options.seed)),
             cursors: Mutex::new(Cursors::default()),
             rules: Mutex::new(Rules::new(options.faults.clone())),
             log: Mutex::default(),
@@ -78,6 +81,11 @@ impl State {
     /// A number for `x-sfdc-request-id`.
     pub(crate) fn next_request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number that [`State::next_request`] gave last.
+    pub(crate) fn requests_so_far(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     pub(crate) fn record(&self, entry: RequestRecord) {

@@ -1,6 +1,7 @@
 //! The emulator over HTTP, as a client that knows the published facts sees it.
 
 mod auth;
+mod bulk1;
 mod bulk2;
 mod conformance;
 mod faults;

@@ -15,6 +15,7 @@ mod head;
 mod health;
 mod history;
 mod host;
+mod incremental;
 mod link;
 mod lock;
 mod org;
@@ -39,6 +40,7 @@ pub use file::{
 pub use head::{Head, head};
 pub use history::{PastRun, past_run_of, past_runs};
 pub use host::{Builtin, Host};
+pub use incremental::ShownWindow;
 pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
 pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
 pub use plan::{Plan, PlanColumn, PlanStep};

@@ -12,6 +12,7 @@ use crate::capability;
 use crate::error::Error;
 use crate::file::{Action, Mode, PluginLimits};
 use crate::firewall::Gate;
+use crate::incremental::{ShownWindow, Window};
 use crate::link::Link;
 use crate::part::Part;
 use crate::report::SkippedField;
@@ -39,6 +40,9 @@ pub struct Plan {
     pub action: &'static str,
     /// the query as it will be sent, pruned
     pub soql: String,
+    /// what an incremental run reads
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<ShownWindow>,
     /// the variables with their values, when the pipeline uses any
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<ShownVariable>,
@@ -122,7 +126,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let settled = start::settle(session, &parts, &full, &opening).await?;
     parts.destination.check_destination().await?;
     let all: Vec<u32> = (0..).take(settled.gate.input.fields().len()).collect();
-    let kept = settled.kept_columns(&all, &full);
+    let kept = settled.kept_columns(&all, &full, session.window());
     query.keep_columns(&kept);
     let source = &session.pipeline().file.source;
     Ok(Plan {
@@ -141,6 +145,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
         variables: variables(session)?,
+        window: session.window().map(Window::shown),
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
         expected_calls: expected_calls(source.max_records),

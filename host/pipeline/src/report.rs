@@ -169,6 +169,9 @@ pub struct RunReport {
     pub plugins: Vec<PluginReport>,
     /// fields of the object that could not be read, and why
     pub skipped_fields: Vec<SkippedField>,
+    /// what an incremental run read
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<crate::incremental::ShownWindow>,
     /// the error that ended the run
     pub error: Option<ReportedError>,
 }

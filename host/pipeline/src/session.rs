@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use forcepump_salesforce::{Client, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
@@ -12,8 +12,9 @@ use crate::capability::{self, Ambient};
 use crate::chain::Opening;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::file::{Connections, Pipeline, find_connections_file, parse_moment};
+use crate::file::{Connections, Incremental, Pipeline, find_connections_file, parse_moment};
 use crate::host::Host;
+use crate::incremental::{self, Window};
 use crate::lock::Pins;
 use crate::part::{Part, Step};
 use crate::plan::{self, Plan};
@@ -54,6 +55,8 @@ pub struct Session {
     /// microseconds since the epoch
     submitted_at: i64,
     given: BTreeMap<String, String>,
+    /// of an incremental source, once it is known: one session has one window
+    window: OnceLock<Window>,
 }
 
 impl Session {
@@ -100,6 +103,7 @@ impl Session {
             run_id: run::start::new_run_id(),
             submitted_at: chrono::Utc::now().timestamp_micros(),
             given: BTreeMap::new(),
+            window: OnceLock::new(),
         })
     }
 
@@ -185,7 +189,7 @@ impl Session {
             (None, Some(object)) => {
                 let condition = source.condition.as_deref();
                 let condition = condition.map(|text| variables.into_soql("source.where", text)).transpose()?;
-                Select::from_fields(object, &source.fields, condition.as_deref())?
+                self.select(object, condition.as_deref()).await?
             }
             (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
         };
@@ -194,6 +198,48 @@ impl Session {
             forcepump_salesforce::classify(&self.client, &mut query).await?;
         }
         Ok(query)
+    }
+
+    /// An object's query, within the window of an incremental source.
+    async fn select(&self, object: &str, condition: Option<&str>) -> Result<Select, Error> {
+        let source = &self.pipeline.file.source;
+        let Some(incremental) = &source.incremental else {
+            return Ok(Select::from_fields(object, &source.fields, condition)?);
+        };
+        // The operator's own condition is checked alone, so that it cannot reach out of its brackets.
+        Select::from_fields(object, &source.fields, condition)?;
+        let window = match self.window.get() {
+            Some(window) => window,
+            None => {
+                let window = self.new_window(incremental, object).await?;
+                self.window.get_or_init(|| window)
+            }
+        };
+        let select = Select::from_fields(object, &source.fields, Some(&window.condition(condition)))?;
+        incremental::check_fields(source, incremental, window, &select)?;
+        Ok(select)
+    }
+
+    async fn new_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
+        let describe = self.client.describe(object).await?;
+        let org = self.client.organization().await?;
+        let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
+        let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
+        let now = self.fixed().map_or_else(|| self.client.server_now_micros(), |(as_of, _)| as_of);
+        Window::new(incremental, &describe, cursor, now)
+    }
+
+    /// The object of the source, as describe spells it; the query's own where the source is a query.
+    pub(crate) async fn object(&self) -> Result<String, Error> {
+        match &self.pipeline.file.source.object {
+            Some(object) => Ok(self.client.describe(object).await?.name.clone()),
+            None => Ok(self.resolve().await?.object),
+        }
+    }
+
+    /// The window of an incremental source, after [`Session::resolve`].
+    pub(crate) fn window(&self) -> Option<&Window> {
+        self.window.get()
     }
 
     fn wants_classification(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The client: every request goes through here and gets a token, time-outs, retries, and a readable error.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use backon::Retryable;
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     budget: AtomicU32,
     calls: AtomicU64,
     retries: AtomicU64,
+    /// How far the server's clock is before ours, in seconds, as the last answer told it.
+    clock_offset: AtomicI64,
     /// Used and allowed API calls as last told, packed by two atomics; 0 allowed: not told yet.
     usage: [AtomicU64; 2],
 }
@@ -99,6 +101,7 @@ impl Client {
             budget: AtomicU32::new(options.retry_budget),
             calls: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            clock_offset: AtomicI64::new(0),
             usage: [AtomicU64::new(0), AtomicU64::new(0)],
             options,
         };
@@ -154,6 +157,12 @@ impl Client {
     pub fn api_usage(&self) -> Option<(u64, u64)> {
         let [used, allowed] = [0, 1].map(|i| self.inner.usage[i].load(Ordering::Relaxed));
         (allowed > 0).then_some((used, allowed))
+    }
+
+    /// Salesforce's clock in microseconds since the epoch, as the `Date` of the last answer told it, to a second; before
+    /// the first answer this machine's.
+    pub fn server_now_micros(&self) -> i64 {
+        chrono::Utc::now().timestamp_micros() + self.inner.clock_offset.load(Ordering::Relaxed) * 1_000_000
     }
 
     /// Things the user should hear of, for example a rotated refresh token that could not be stored.
@@ -292,6 +301,11 @@ impl Client {
     }
 
     fn note_usage(&self, headers: &HeaderMap) {
+        let date = headers.get(http::header::DATE).and_then(|v| v.to_str().ok());
+        if let Some(date) = date.and_then(|text| chrono::DateTime::parse_from_rfc2822(text).ok()) {
+            let offset = date.timestamp() - chrono::Utc::now().timestamp();
+            self.inner.clock_offset.store(offset, Ordering::Relaxed);
+        }
         let told = headers.get("sforce-limit-info").and_then(|v| v.to_str().ok()).and_then(parse_api_usage);
         if let Some((used, allowed)) = told {
             self.inner.usage[0].store(used, Ordering::Relaxed);

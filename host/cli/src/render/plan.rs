@@ -2,7 +2,7 @@
 
 use console::style;
 use forcepump_pipeline::file::PluginLimits;
-use forcepump_pipeline::{Plan, PlanColumn, PlanStep};
+use forcepump_pipeline::{Plan, PlanColumn, PlanStep, ShownWindow};
 use serde::Serialize;
 
 use super::table;
@@ -15,6 +15,9 @@ pub fn plan(plan: &Plan) -> String {
     text.line("org", &plan.org);
     text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.action));
     text.line("soql", &plan.soql);
+    if let Some(window) = &plan.window {
+        text.line("window", &window_text(window));
+    }
     for variable in &plan.variables {
         let value = variable.value.as_deref().unwrap_or("NULL");
         text.line("variable", &format!("${} = {value} ({})", variable.name, variable.origin));
@@ -38,6 +41,16 @@ pub fn plan(plan: &Plan) -> String {
         text.line("note", note);
     }
     text.0.join("\n")
+}
+
+/// What an incremental run reads.
+pub fn window_text(window: &ShownWindow) -> String {
+    let from = window.from.as_deref().unwrap_or("the beginning of everything");
+    let known = match &window.cursor {
+        Some(cursor) => format!("; the last run ended at {cursor}, of rows before it only late ones are taken"),
+        None => String::new(),
+    };
+    format!("{} from {from} to {}{known}", window.field, window.to)
 }
 
 /// One line for a pipeline that can be run.

@@ -21,6 +21,9 @@ pub fn summary(report: &RunReport) -> String {
     if let Some(job) = &report.job_id {
         line("job", format!("{job}, {} committed{}", several(report.units, "unit"), retries(report.retries)));
     }
+    if let Some(window) = &report.window {
+        line("window", super::plan::window_text(window));
+    }
     for place in &report.results {
         line("results", place_text(place));
     }

@@ -12,6 +12,7 @@ mod firewall;
 mod guests;
 mod harness;
 mod http;
+mod incremental;
 mod interrupt;
 mod locks;
 mod look;

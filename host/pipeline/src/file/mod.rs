@@ -1,6 +1,7 @@
 //! The pipeline file: what the operator writes, parsed, checked and published as a JSON Schema.
 
 mod connections;
+mod incremental;
 mod parse;
 mod secrets;
 mod validate;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use connections::{Connections, connections_schema, find_connections_file};
+pub use incremental::Incremental;
 pub(crate) use parse::parse_toml;
 pub use parse::{FileError, nearest, parse_pipeline};
 #[cfg(any(test, feature = "fuzzing"))]
@@ -73,6 +75,9 @@ pub struct Source {
     /// Condition for `object`, in SOQL, without the word WHERE.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
+    /// Reads only what changed since the last complete run. Goes with `object`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<Incremental>,
     /// `query` reads live rows; `query-all` reads deleted and archived rows too.
     #[serde(default)]
     pub action: Action,

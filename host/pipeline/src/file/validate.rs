@@ -114,6 +114,20 @@ fn check_source(source: &Source, problems: &mut Vec<Problem>) {
         check_api_version(version, problems);
     }
     check_where(source, problems);
+    check_incremental(source, problems);
+}
+
+fn check_incremental(source: &Source, problems: &mut Vec<Problem>) {
+    let Some(incremental) = &source.incremental else { return };
+    if source.query.is_some() {
+        problems.push(Problem::new(
+            "source.incremental",
+            "goes with `object`; a query sets its own bounds, for example with a variable: where SystemModstamp > $since",
+        ));
+    }
+    if let Some(Err(message)) = incremental.since.as_deref().map(parse_moment) {
+        problems.push(Problem::new("source.incremental.since", message));
+    }
 }
 
 fn check_query_alone(source: &Source, problems: &mut Vec<Problem>) {

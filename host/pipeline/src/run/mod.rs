@@ -8,6 +8,7 @@ mod findings;
 mod lane;
 mod limit;
 mod mend;
+mod overlap;
 mod pages;
 mod reader;
 mod record;
@@ -38,6 +39,7 @@ use retry::patiently;
 use shared::Shared;
 use tally::UnitTally;
 
+pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;
 pub(crate) use reader::{Columns, Piece, Reading, read};
 pub(crate) use refuse::cell;
@@ -53,10 +55,12 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
         Ok(record) => record,
         Err(error) => return report(session, progress, Some(error), started),
     };
-    let outcome = attempt(session, &observer, &cancel, &mut progress).await;
-    let report = report(session, progress, outcome.err(), started);
-    if let Err(error) = record.end(&report) {
-        observer.event(Event::Warning(format!("the end of this run is not in the state: {error}")));
+    let outcome = attempt(session, &observer, &cancel, &record, &mut progress).await;
+    let mut report = report(session, progress, outcome.err(), started);
+    if let Err(error) = record.end(session, &report).await {
+        // Without its end in the state the next run would not know where to begin.
+        report.state = RunState::Failed;
+        report.error.get_or_insert_with(|| told(&error));
     }
     report
 }
@@ -75,11 +79,11 @@ async fn attempt(
     session: &Session,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
+    record: &Record,
     progress: &mut Progress,
 ) -> Result<(), Error> {
     observer.event(Event::Phase(Phase::Planning));
-    let ready =
-        cancel.race(start::prepare(session, observer, &progress.run_id, cancel)).await.ok_or(Error::Interrupted)??;
+    let ready = cancel.race(start::prepare(session, observer, record, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
     let moved = match create_job(session, &ready, cancel).await {
@@ -210,13 +214,18 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         rejects_by_code: Default::default(),
         plugins: Vec::new(),
         skipped_fields: progress.skipped,
-        error: error.map(|e| ReportedError { class: e.class().word().into(), message: e.to_string() }),
+        window: session.window().map(crate::incremental::Window::shown),
+        error: error.as_ref().map(told),
     };
     report.rows.announced = progress.announced;
     if let Some(shared) = progress.shared {
         add_ledger(&mut report, &shared);
     }
     report
+}
+
+fn told(error: &Error) -> ReportedError {
+    ReportedError { class: error.class().word().into(), message: error.to_string() }
 }
 
 fn add_ledger(report: &mut RunReport, shared: &Shared) {

@@ -1,15 +1,32 @@
-//! The run in the state: begun before anything is sent, ended with its report.
+//! The run in the state: begun before anything is sent, ended with its report and, when complete, a moved cursor.
 
+use std::sync::Arc;
+
+use super::overlap::{Overlap, RowHash};
 use crate::error::Error;
-use crate::report::RunReport;
+use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{State, Turn};
+use crate::state::{CursorKey, State, Turn};
 
 /// A run under way; holds the pipeline's turn.
-pub(super) struct Record {
-    state: State,
+pub(crate) struct Record {
+    state: Arc<State>,
     run_id: String,
     _turn: Turn,
+}
+
+/// What an incremental run knows of the last one, and leaves to the next.
+pub(crate) struct Memory {
+    pub overlap: Overlap,
+    state: Arc<State>,
+    run_id: String,
+}
+
+impl Memory {
+    /// Rows of a unit that is durable in the destination.
+    pub(super) fn remember(&self, rows: &[RowHash]) -> Result<(), Error> {
+        if rows.is_empty() { Ok(()) } else { self.state.remember(&self.run_id, rows) }
+    }
 }
 
 impl Record {
@@ -19,13 +36,38 @@ impl Record {
         let turn = Turn::take(pipeline.folder(), &pipeline.file.name)?;
         let state = State::open(pipeline.folder())?;
         state.run_begins(session.run_id(), &pipeline.file.name, &pipeline.path, session.submitted_at())?;
-        Ok(Self { state, run_id: session.run_id().to_owned(), _turn: turn })
+        Ok(Self { state: Arc::new(state), run_id: session.run_id().to_owned(), _turn: turn })
     }
 
-    /// Notes the end.
-    pub(super) fn end(&self, report: &RunReport) -> Result<(), Error> {
+    /// The memory of an incremental run; none of any other.
+    pub(super) async fn memory(&self, session: &Session, object: &str) -> Result<Option<Memory>, Error> {
+        let Some(window) = session.window() else { return Ok(None) };
+        let known = self.state.overlap(&key(session, object).await?)?;
+        let overlap = Overlap::new(window, known);
+        Ok(Some(Memory { overlap, state: Arc::clone(&self.state), run_id: self.run_id.clone() }))
+    }
+
+    /// Notes the end; of a complete incremental run the cursor moves to the end of its window.
+    pub(super) async fn end(&self, session: &Session, report: &RunReport) -> Result<(), Error> {
+        let is_complete = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
+        match session.window() {
+            Some(window) if is_complete => {
+                let object = session.object().await?;
+                self.state.cursor_moves(&key(session, &object).await?, &window.field, window.to, &self.run_id)?;
+            }
+            Some(_) => self.state.forget(&self.run_id)?,
+            None => {}
+        }
         let text = serde_json::to_string(report)
             .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
         self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), report.state.word(), &text)
     }
+}
+
+async fn key(session: &Session, object: &str) -> Result<CursorKey, Error> {
+    Ok(CursorKey {
+        pipeline: session.pipeline().file.name.clone(),
+        org: session.client().organization().await?,
+        object: object.to_owned(),
+    })
 }

@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use forcepump_sandbox::{DestinationInstance, Prepared, Settings, Target};
 
 use super::limit::{Limit, When};
+use super::record::Memory;
 use super::rejects::{RejectsFile, UnitRejects};
 use super::tally::UnitTally;
 use crate::cancel::Cancel;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub observer: Arc<dyn Observer>,
     pub cancel: Cancel,
     limit: Limit,
+    /// of an incremental run
+    pub memory: Option<Memory>,
     /// one for each transform, the last for the destination
     healths: Vec<Health>,
     ledger: Mutex<Ledger>,
@@ -67,11 +70,12 @@ impl Shared {
         opening: Opening,
         (observer, cancel): (Arc<dyn Observer>, Cancel),
         (rejects, limit): (RejectsFile, Limit),
+        memory: Option<Memory>,
     ) -> Self {
         let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
         let steps = parts.transforms.iter().chain([&parts.destination]);
         let healths = steps.map(|part| Health::new(part.name(), &part.key)).collect();
-        Self { parts, place, opening, observer, cancel, limit, healths, ledger: Mutex::new(ledger) }
+        Self { parts, place, opening, observer, cancel, limit, memory, healths, ledger: Mutex::new(ledger) }
     }
 
     /// Of a transform, or of the destination.

@@ -11,6 +11,7 @@ use forcepump_sandbox::{Opened, Settings, Target, WriteMode};
 use super::lane::Lane;
 use super::limit::Limit;
 use super::reader::Columns;
+use super::record::Record;
 use super::rejects::RejectsFile;
 use super::shared::{Parts, Place, Shared};
 use crate::cancel::Cancel;
@@ -20,6 +21,7 @@ use crate::error::Error;
 use crate::event::Observer;
 use crate::file::{Action, Mode};
 use crate::firewall::Gate;
+use crate::incremental::Window;
 use crate::part::Part;
 use crate::report::SkippedField;
 use crate::session::Session;
@@ -69,10 +71,11 @@ pub(crate) async fn settle(
 impl Settled {
     /// The source columns to fetch when the destination takes these of the columns that reach it: what is read or
     /// taken, and the id, so that a rejected row can be named.
-    pub(crate) fn kept_columns(&self, takes: &[u32], full: &SchemaRef) -> Vec<usize> {
+    pub(crate) fn kept_columns(&self, takes: &[u32], full: &SchemaRef, window: Option<&Window>) -> Vec<usize> {
         let uses: Vec<Use> = self.chain.links.iter().map(|link| Use::from(&link.opened)).collect();
         let takes: Vec<u32> = takes.iter().filter_map(|column| self.gate.before(*column)).collect();
-        kept_columns(&uses, &takes, full)
+        let cursor = window.filter(|window| window.remember_from < window.to).map(|window| window.field.as_str());
+        kept_columns(&uses, &takes, full, cursor)
     }
 }
 
@@ -80,9 +83,10 @@ impl Settled {
 pub(crate) async fn prepare(
     session: &Session,
     observer: &Arc<dyn Observer>,
-    run_id: &str,
+    record: &Record,
     cancel: &Cancel,
 ) -> Result<Ready, Error> {
+    let run_id = session.run_id();
     let mut query = session.resolve().await?;
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
@@ -95,7 +99,7 @@ pub(crate) async fn prepare(
     };
     let settings = parts.destination.live_settings(grants, observer);
     let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
-    let kept = settled.kept_columns(&prepared.takes, &full);
+    let kept = settled.kept_columns(&prepared.takes, &full, session.window());
     query.keep_columns(&kept);
     let Settled { chain, gate, target } = settled;
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
@@ -118,6 +122,7 @@ pub(crate) async fn prepare(
             opening,
             (Arc::clone(observer), cancel.clone()),
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
+            record.memory(session, &query.object).await?,
         )),
         query,
         full,
@@ -139,10 +144,12 @@ async fn prepare_destination(
     instance.prepare(target).await.map_err(failed)
 }
 
-fn kept_columns(uses: &[Use], takes: &[u32], full: &SchemaRef) -> Vec<usize> {
+fn kept_columns(uses: &[Use], takes: &[u32], full: &SchemaRef, cursor: Option<&str>) -> Vec<usize> {
     let takes: BTreeSet<u32> = takes.iter().copied().collect();
     let mut kept: BTreeSet<usize> = chain::needed(uses, &takes).into_iter().map(|number| number as usize).collect();
-    kept.extend(full.fields().iter().position(|field| field.name() == "Id"));
+    for name in ["Id"].into_iter().chain(cursor) {
+        kept.extend(full.fields().iter().position(|field| field.name() == name));
+    }
     if kept.is_empty() {
         kept.insert(0);
     }

@@ -12,6 +12,7 @@ use super::failure::{Again, Failure};
 use super::findings::Findings;
 use super::lane::Lane;
 use super::limit::When;
+use super::overlap::RowHash;
 use super::reader::{Piece, Reading};
 use super::refuse::Refuser;
 use super::rejects::{Party, UnitRejects};
@@ -34,6 +35,8 @@ pub(crate) struct Unit<'a> {
     pub probing: Option<Broken>,
     /// rows found to break the destination
     pub bad_rows: u64,
+    /// rows that the next incremental run may meet again
+    pub remembered: Vec<RowHash>,
     /// the destination has taken a batch of this unit
     pub wrote: bool,
     /// rows seen so far at the entrance of each transform, and of the destination
@@ -50,6 +53,7 @@ impl<'a> Unit<'a> {
             findings,
             probing: None,
             bad_rows: 0,
+            remembered: Vec::new(),
             wrote: false,
             seen: vec![0; stages + 1],
         }
@@ -104,11 +108,21 @@ impl<'a> Unit<'a> {
             self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched), Party::Source);
         }
         if decoded.batch.num_rows() > 0 {
-            let batch = reading.columns.widen(&decoded.batch)?;
-            self.pass(lane, 0, batch).await?;
+            let batch = self.without_known(decoded.batch)?;
+            if batch.num_rows() > 0 {
+                self.pass(lane, 0, reading.columns.widen(&batch)?).await?;
+            }
         }
         self.shared.check_rejects(&self.tally, &self.rejects, When::Batch)?;
         Ok(())
+    }
+
+    /// The rows that the last incremental run has not read already.
+    fn without_known(&mut self, batch: RecordBatch) -> Result<RecordBatch, Failure> {
+        let Some(memory) = &self.shared.memory else { return Ok(batch) };
+        let (batch, known) = memory.overlap.sift(batch, &mut self.remembered)?;
+        self.tally.filtered += known;
+        Ok(batch)
     }
 
     /// Sends a batch through the transforms from number `first` on, and writes what comes out.
@@ -252,6 +266,9 @@ pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
     shared.ledger().committed(token, &unit.tally);
+    if let Some(memory) = &shared.memory {
+        memory.remember(&unit.remembered)?;
+    }
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
     Ok(())
 }

@@ -32,4 +32,19 @@ pub(super) const MIGRATIONS: &[&str] = &[
         report TEXT                     -- the report as JSON
     ) STRICT;
     CREATE INDEX run_of_pipeline ON run (pipeline, started_at);",
+    // 2: cursors of incremental runs, and the rows that the next window may meet again.
+    "CREATE TABLE cursor (
+        pipeline TEXT NOT NULL,
+        org TEXT NOT NULL,
+        object TEXT NOT NULL,
+        field TEXT NOT NULL,            -- API name of the cursor field
+        value INTEGER NOT NULL,         -- end of the last complete run's window, microseconds since the epoch
+        run TEXT NOT NULL,              -- that run
+        PRIMARY KEY (pipeline, org, object)
+    ) STRICT;
+    CREATE TABLE overlap (
+        run TEXT NOT NULL,
+        hash BLOB NOT NULL,             -- 16 bytes of SHA-256 over id and cursor value
+        PRIMARY KEY (run, hash)
+    ) STRICT, WITHOUT ROWID;",
 ];

@@ -3,6 +3,7 @@
 //! It holds no secret and no row of data. Each topic has its own file here and its own tables; tables are made by the
 //! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
 
+mod cursors;
 mod migrations;
 mod runs;
 
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 use crate::error::Error;
 use migrations::MIGRATIONS;
 
+pub(crate) use cursors::CursorKey;
 pub(crate) use runs::{RUNNING, RunRow, Turn};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.

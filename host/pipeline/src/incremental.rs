@@ -1,0 +1,199 @@
+//! The window of an incremental run: from the last complete run's end to a horizon before Salesforce's clock.
+
+use chrono::{DateTime, SecondsFormat};
+use forcepump_salesforce::{SObjectDescribe, Select};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::file::{Incremental, Source, nearest, parse_moment};
+use crate::state::State;
+
+/// Fields that tell when a row changed, the best first.
+const CURSORS: [&str; 3] = ["SystemModstamp", "LastModifiedDate", "CreatedDate"];
+
+/// What one run reads. Moments are microseconds since the epoch; `from` is inside, `to` is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// API name of the cursor field
+    pub field: String,
+    /// where it begins; none: at the beginning of everything
+    pub from: Option<i64>,
+    /// where the last complete run ended
+    pub cursor: Option<i64>,
+    /// where it ends: the horizon
+    pub to: i64,
+    /// rows from here on are remembered, to be known again in the next run's overlap
+    pub remember_from: i64,
+}
+
+/// A window, as plans and reports show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct ShownWindow {
+    /// API name of the cursor field
+    pub field: String,
+    /// where it begins, RFC 3339; none: at the beginning of everything
+    pub from: Option<String>,
+    /// where it ends; rows from here on are left to the next run
+    pub to: String,
+    /// where the last complete run ended; rows between `from` and this were read already, and only late ones are taken
+    pub cursor: Option<String>,
+}
+
+impl Window {
+    /// The window of a run that begins now. `now`: Salesforce's clock.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the object has no field that can be a cursor, or the named one cannot.
+    pub(crate) fn new(
+        incremental: &Incremental,
+        describe: &SObjectDescribe,
+        cursor: Option<i64>,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let field = cursor_field(incremental, describe)?;
+        let overlap = incremental.overlap_micros();
+        // Whatever the clock does, a cursor never moves back.
+        let to = (now - incremental.horizon_micros()).max(cursor.unwrap_or(i64::MIN));
+        let to = to - to.rem_euclid(1_000_000);
+        let to = to.max(cursor.unwrap_or(to));
+        let since = incremental.since.as_deref().and_then(|text| parse_moment(text).ok());
+        let from = cursor.map(|cursor| cursor - overlap).or(since);
+        Ok(Self { field, from, cursor, to, remember_from: to - overlap })
+    }
+
+    /// The condition in SOQL, around the operator's own.
+    pub(crate) fn condition(&self, own: Option<&str>) -> String {
+        let field = &self.field;
+        let mut parts = Vec::new();
+        parts.extend(own.map(str::trim).filter(|own| !own.is_empty()).map(|own| format!("({own})")));
+        parts.extend(self.from.map(|from| format!("{field} >= {}", moment(from))));
+        parts.push(format!("{field} < {}", moment(self.to)));
+        parts.join(" AND ")
+    }
+
+    pub(crate) fn shown(&self) -> ShownWindow {
+        ShownWindow {
+            field: self.field.clone(),
+            from: self.from.map(moment),
+            to: moment(self.to),
+            cursor: self.cursor.map(moment),
+        }
+    }
+}
+
+/// The end of the last complete run of the pipeline over this object in this org.
+pub(crate) fn last_cursor(
+    folder: &std::path::Path,
+    pipeline: &str,
+    org: &str,
+    object: &str,
+) -> Result<Option<i64>, Error> {
+    match State::open_existing(folder)? {
+        Some(state) => state.cursor(pipeline, org, object),
+        None => Ok(None),
+    }
+}
+
+/// Refuses a selection that lacks what rows are known again by.
+pub(crate) fn check_fields(
+    source: &Source,
+    incremental: &Incremental,
+    window: &Window,
+    select: &Select,
+) -> Result<(), Error> {
+    if source.fields.is_empty() || incremental.overlap_micros() == 0 {
+        return Ok(());
+    }
+    let has = |name: &str| select.fields.iter().any(|field| field.to_string().eq_ignore_ascii_case(name));
+    match ["Id", window.field.as_str()].into_iter().find(|name| !has(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::input(
+            "source.fields",
+            format!(
+                "lacks `{name}`, by which rows in the overlap are known again; add it, or set source.incremental.overlap_minutes = 0"
+            ),
+        )),
+    }
+}
+
+fn cursor_field(incremental: &Incremental, describe: &SObjectDescribe) -> Result<String, Error> {
+    let fits = |name: &str| describe.field(name).filter(|field| field.kind == "datetime" && field.filterable);
+    if let Some(name) = &incremental.cursor {
+        if let Some(field) = fits(name) {
+            return Ok(field.name.clone());
+        }
+        let datetimes = describe.fields.iter().filter(|field| field.kind == "datetime" && field.filterable);
+        let known: Vec<&str> = datetimes.map(|field| field.name.as_str()).collect();
+        let meant =
+            nearest(name, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Err(Error::input(
+            "source.incremental.cursor",
+            format!(
+                "`{name}` is no datetime field of {} that can be filtered by{meant}; there are {}",
+                describe.name,
+                known.join(", ")
+            ),
+        ));
+    }
+    CURSORS.into_iter().find_map(fits).map(|field| field.name.clone()).ok_or_else(|| {
+        Error::input(
+            "source.incremental",
+            format!(
+                "{} has none of {}; name a datetime field with cursor = \"…\", or read everything",
+                describe.name,
+                CURSORS.join(", ")
+            ),
+        )
+    })
+}
+
+/// As SOQL writes it, in UTC.
+fn moment(micros: i64) -> String {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn describe(fields: &[&str]) -> SObjectDescribe {
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|name| serde_json::json!({ "name": name, "type": "datetime", "filterable": true }))
+            .collect();
+        serde_json::from_value(serde_json::json!({ "name": "X__c", "fields": fields })).unwrap()
+    }
+
+    fn window(cursor: Option<i64>, now: i64) -> Window {
+        Window::new(&Incremental::default(), &describe(&["SystemModstamp", "CreatedDate"]), cursor, now).unwrap()
+    }
+
+    #[test]
+    fn windows_follow_each_other_without_a_gap() {
+        let first = window(None, 1_000 * MINUTE);
+        assert_eq!((first.from, first.to), (None, 995 * MINUTE));
+        let second = window(Some(first.to), 1_100 * MINUTE);
+        assert_eq!((second.from, second.to), (Some(985 * MINUTE), 1_095 * MINUTE));
+        assert_eq!(second.remember_from, 1_085 * MINUTE);
+        assert_eq!(
+            second.condition(Some("A = 1 OR B = 2")),
+            "(A = 1 OR B = 2) AND SystemModstamp >= 1970-01-01T16:25:00.000Z AND SystemModstamp < 1970-01-01T18:15:00.000Z"
+        );
+    }
+
+    #[test]
+    fn a_cursor_never_moves_back() {
+        let cursor = 995 * MINUTE;
+        let behind = window(Some(cursor), 10 * MINUTE);
+        assert_eq!((behind.from, behind.to), (Some(985 * MINUTE), cursor));
+    }
+
+    #[test]
+    fn the_best_field_there_is_becomes_the_cursor() {
+        let of = |fields: &[&str]| cursor_field(&Incremental::default(), &describe(fields));
+        assert_eq!(of(&["CreatedDate", "LastModifiedDate"]).unwrap(), "LastModifiedDate");
+        assert!(of(&["Other__c"]).unwrap_err().to_string().contains("cursor ="));
+    }
+}

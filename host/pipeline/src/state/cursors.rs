@@ -1,0 +1,93 @@
+//! Where incremental runs ended, and the rows that the next one may meet again.
+
+use std::collections::HashSet;
+
+use rusqlite::OptionalExtension;
+
+use super::State;
+use crate::error::Error;
+use crate::run::RowHash;
+
+/// Whose cursor it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CursorKey {
+    pub pipeline: String,
+    pub org: String,
+    pub object: String,
+}
+
+impl State {
+    /// Where the last complete run ended, in microseconds since the epoch.
+    pub(crate) fn cursor(&self, pipeline: &str, org: &str, object: &str) -> Result<Option<i64>, Error> {
+        self.read(|c| {
+            let sql = "SELECT value FROM cursor WHERE pipeline = ?1 AND org = ?2 AND object = ?3";
+            c.query_row(sql, (pipeline, org, object), |row| row.get(0)).optional()
+        })
+    }
+
+    /// The rows that the last complete run remembered.
+    pub(crate) fn overlap(&self, key: &CursorKey) -> Result<HashSet<RowHash>, Error> {
+        self.read(|c| {
+            let sql = "SELECT hash FROM overlap JOIN cursor ON cursor.run = overlap.run
+                       WHERE pipeline = ?1 AND org = ?2 AND object = ?3";
+            let mut statement = c.prepare(sql)?;
+            let rows = statement.query_map((&key.pipeline, &key.org, &key.object), |row| row.get::<_, RowHash>(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Remembers rows of a unit that is committed.
+    pub(crate) fn remember(&self, run: &str, rows: &[RowHash]) -> Result<(), Error> {
+        self.transaction(|t| {
+            let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
+            rows.iter().try_for_each(|hash| statement.execute((run, hash)).map(|_| ()))
+        })
+    }
+
+    /// Every unit of the run is committed: the cursor moves, and what former runs remembered is forgotten.
+    pub(crate) fn cursor_moves(&self, key: &CursorKey, field: &str, to: i64, run: &str) -> Result<(), Error> {
+        self.transaction(|t| {
+            t.execute(
+                "DELETE FROM overlap WHERE run IN (SELECT run FROM cursor WHERE pipeline = ?1 AND org = ?2 AND object = ?3)
+                 AND run <> ?4",
+                (&key.pipeline, &key.org, &key.object, run),
+            )?;
+            t.execute(
+                "INSERT INTO cursor (pipeline, org, object, field, value, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (pipeline, org, object) DO UPDATE SET field = ?4, value = ?5, run = ?6",
+                (&key.pipeline, &key.org, &key.object, field, to, run),
+            )
+        })?;
+        Ok(())
+    }
+
+    /// A run that is not complete leaves nothing to be known again.
+    pub(crate) fn forget(&self, run: &str) -> Result<(), Error> {
+        self.transaction(|t| t.execute("DELETE FROM overlap WHERE run = ?1", [run]))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_moves_with_what_its_run_remembers() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let key = CursorKey { pipeline: "p".into(), org: "00D".into(), object: "Account".into() };
+        assert_eq!(state.cursor("p", "00D", "Account").unwrap(), None);
+        state.remember("run 1", &[[1; 16], [2; 16], [1; 16]]).unwrap();
+        assert!(state.overlap(&key).unwrap().is_empty(), "the run is not complete yet");
+        state.cursor_moves(&key, "SystemModstamp", 100, "run 1").unwrap();
+        assert_eq!(state.cursor("p", "00D", "Account").unwrap(), Some(100));
+        assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[1; 16], [2; 16]]));
+        state.remember("run 2", &[[3; 16]]).unwrap();
+        state.forget("run 2").unwrap();
+        state.remember("run 3", &[[4; 16]]).unwrap();
+        state.cursor_moves(&key, "SystemModstamp", 200, "run 3").unwrap();
+        assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[4; 16]]));
+        assert_eq!(state.cursor("p", "00D", "Contact").unwrap(), None);
+    }
+}

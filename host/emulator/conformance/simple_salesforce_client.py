@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceGeneralError
 
 VERSION = "62.0"
 SOQL = "SELECT Id, Name FROM Account"
@@ -60,6 +61,14 @@ by_jwt = Salesforce(
     session=session(),
 )
 
+classic = by_soap.bulk.Account.query("SELECT Id, Name, CreatedDate FROM Account", wait=0)
+deleted = by_soap.bulk.Account.query_all("SELECT Id FROM Account WHERE IsDeleted = true", wait=0)
+try:
+    by_soap.bulk.Account.query("SELECT Nope FROM Account", wait=0)
+    refused = "not refused"
+except SalesforceGeneralError as error:
+    refused = str(error)
+
 pages = by_soap.bulk2.Account.query(SOQL, max_records=500)
 print(
     json.dumps(
@@ -67,6 +76,11 @@ print(
             "describe_fields": len(by_soap.Account.describe()["fields"]),
             "rest_query": len(by_soap.query_all(SOQL)["records"]),
             "bulk2_query": sum(len(list(csv.DictReader(io.StringIO(page)))) for page in pages),
+            "bulk1_query": len(classic),
+            "bulk1_ids": len({record["Id"] for record in classic}),
+            "bulk1_milliseconds": all(isinstance(record["CreatedDate"], int) for record in classic),
+            "bulk1_deleted": len(deleted),
+            "bulk1_failure": refused,
             "jwt_count": by_jwt.query("SELECT COUNT() FROM Account")["totalSize"],
             "client_credentials_count": by_client.query("SELECT COUNT() FROM Account")["totalSize"],
         }

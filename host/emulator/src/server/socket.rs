@@ -33,10 +33,12 @@ impl Ending {
 }
 
 /// Headers whose names Salesforce spells otherwise than a capital after each hyphen (recorded responses).
-const SPELLINGS: [(&[u8], &[u8]); 3] = [
+const SPELLINGS: [(&[u8], &[u8]); 5] = [
     (b"\r\nSforce-Numberofrecords:", b"\r\nSforce-NumberOfRecords:"),
     (b"\r\nWww-Authenticate:", b"\r\nWWW-Authenticate:"),
     (b"\r\nEtag:", b"\r\nETag:"),
+    (b"\r\nX-Xss-Protection:", b"\r\nX-XSS-Protection:"),
+    (b"\r\nX-Sfdc-Request-Id:", b"\r\nX-SFDC-Request-Id:"),
 ];
 
 /// The head of a response in Salesforce's spelling; none when there is nothing to change. As long as before, so that

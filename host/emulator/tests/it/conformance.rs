@@ -36,7 +36,7 @@ async fn run(mut command: Command, installed: PathBuf, credentials: Credentials)
 
 async fn compare(org: &Org, counts: Value) {
     let accounts = org.rows("Account");
-    for key in ["rest_query", "bulk2_query", "client_credentials_count"] {
+    for key in ["rest_query", "bulk2_query", "bulk1_query", "bulk1_ids", "client_credentials_count"] {
         assert_eq!(counts[key], accounts, "{key}");
     }
     let described = org.json("/sobjects/Account/describe").await;
@@ -57,6 +57,9 @@ async fn jsforce_agrees() {
     }
     let credentials = org.emulator.credentials().clone();
     if let Some(counts) = run(command, installed, credentials).await {
+        let failure = counts["bulk1_failure"].as_str().unwrap();
+        assert!(failure.contains("Failed to process query: INVALID_FIELD"), "{failure}");
+        assert_eq!(counts["bulk1_dead_session"], "InvalidSessionId");
         compare(&org, counts).await;
     }
 }
@@ -73,6 +76,9 @@ async fn simple_salesforce_agrees() {
     command.arg(script).env("PYTHONPATH", &modules).env("SF_PRIVATE_KEY_FILE", keys.join("test-app.key"));
     let credentials = org.emulator.credentials().clone();
     if let Some(counts) = run(command, modules.join("simple_salesforce"), credentials).await {
+        assert_eq!((&counts["bulk1_milliseconds"], &counts["bulk1_deleted"]), (&true.into(), &3.into()));
+        let failure = counts["bulk1_failure"].as_str().unwrap();
+        assert!(failure.contains("Failed to process query: INVALID_FIELD"), "{failure}");
         assert_eq!(counts["jwt_count"], org.rows("Account"));
         compare(&org, counts).await;
     }

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent so far: ingest jobs, composite, the browser, JWT and device flows.
 
+pub mod access;
 mod auth;
 mod bulk1;
 mod bulk2;

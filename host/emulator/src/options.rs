@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::access::{App, Policy, Profile, UserAccess};
 use crate::data::DataSource;
 use crate::faults::FaultScript;
 
@@ -56,6 +57,19 @@ pub struct Options {
     pub json_dates: JsonDates,
     /// Who may log in.
     pub account: Account,
+    /// Name of the org; none: that of its `Organization` row.
+    pub name: Option<String>,
+    /// Further apps; one with the client id of the account's app takes its place.
+    #[serde(rename = "app")]
+    pub apps: Vec<App>,
+    /// Users that differ from their rows.
+    #[serde(rename = "user")]
+    pub users: Vec<UserAccess>,
+    /// Profiles that hide something or lack permissions.
+    #[serde(rename = "profile")]
+    pub profiles: Vec<Profile>,
+    /// The org's settings around login.
+    pub policy: Policy,
     /// What goes wrong, and when.
     pub faults: FaultScript,
 }
@@ -80,6 +94,11 @@ impl Default for Options {
             daily_bulk_batches: DEFAULT_DAILY_BULK_BATCHES,
             json_dates: JsonDates::default(),
             account: Account::default(),
+            name: None,
+            apps: Vec::new(),
+            users: Vec::new(),
+            profiles: Vec::new(),
+            policy: Policy::default(),
             faults: FaultScript::default(),
         }
     }

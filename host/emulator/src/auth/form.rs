@@ -8,6 +8,18 @@ use crate::server::{Call, pairs};
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// The parameters of a page: those of a form body, then those of the query.
+    pub(super) fn of(call: &Call) -> Fields {
+        let Fields(mut all) = fields(call);
+        all.extend(call.query.iter().cloned());
+        Fields(all)
+    }
+
+    /// Every parameter in its order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }

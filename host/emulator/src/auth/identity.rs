@@ -1,33 +1,50 @@
 //! Revocation, introspection, userinfo and the identity URL.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::form;
-use super::oauth::{SCOPE, check_client};
+use super::denied::Denied;
+use super::form::{self, Fields};
+use super::sessions::Grant;
+use super::tenant::Tenant;
+use super::user::User;
+use super::{client, registry};
 use crate::ids::short;
 use crate::server::{Call, Reply, State, lock};
 
 /// `/services/oauth2/revoke`, by POST or GET; no client authentication.
 pub(crate) fn revoke(state: &State, call: &Call) -> Reply {
-    let fields = form::fields(call);
-    let token = fields.get("token").or_else(|| call.param("token")).unwrap_or_default();
-    let known = lock(&state.sessions).revoke(token);
+    let fields = Fields::of(call);
+    let error = match (fields.get("token"), fields.get("token_type_hint")) {
+        (_, Some(hint)) if !matches!(hint, "access_token" | "refresh_token" | "") => "unsupported_token_type",
+        (Some(token), _) if revoke_anywhere(state, token) => "",
+        _ => "invalid_token",
+    };
     if let Some(callback) = call.param("callback").filter(|_| call.method == Method::GET) {
-        let result = if known { "{}" } else { r#"{"error":"invalid_token"}"# };
+        let result = if error.is_empty() { json!({}) } else { json!({"error": error}) };
         return Reply::text(StatusCode::OK, "text/javascript;charset=UTF-8", format!("{callback}({result});"));
     }
-    if known {
+    if error.is_empty() {
         return Reply::empty(StatusCode::OK);
     }
+    let description = match error {
+        "invalid_token" => "invalid%20token%3A%20the%20token%20is%20unknown%20or%20expired",
+        _ => "this%20token%20type%20is%20not%20supported",
+    };
     // Clients read this one as a form, not as JSON.
     Reply::text(
         StatusCode::BAD_REQUEST,
         "application/x-www-form-urlencoded;charset=UTF-8",
-        "error=invalid_token&error_description=invalid%20token%3A%20the%20token%20is%20unknown%20or%20expired",
+        format!("error={error}&error_description={description}"),
     )
     .uncompressed()
+}
+
+fn revoke_anywhere(state: &State, token: &str) -> bool {
+    state.tenants().iter().any(|tenant| lock(&tenant.sessions).revoke(token))
 }
 
 /// RFC 7662 answer for a living token.
@@ -50,47 +67,60 @@ struct Introspection<'a> {
 /// `POST /services/oauth2/introspect`.
 pub(crate) fn introspect(state: &State, call: &Call) -> Reply {
     let fields = form::fields(call);
-    if let Err(error) = check_client(state, call, &fields) {
+    let checked = client::read(call, &fields).and_then(|client| {
+        let app = registry::any_app(state, &client.id).ok_or_else(|| Denied::UnknownClient.at_token())?;
+        client.check(state, &app, true)
+    });
+    if let Err(error) = checked {
         return Reply::json(StatusCode::BAD_REQUEST, &error).uncompressed();
     }
     let token = fields.get("token").unwrap_or_default();
-    let sessions = lock(&state.sessions);
-    let times = sessions.get(token).map(|s| (s.expires().timestamp(), s.issued.timestamp()));
-    if times.is_none() && !sessions.is_refresh_live(token) {
-        return Reply::ok(&json!({"active": false})).uncompressed();
-    }
-    Reply::ok(&Introspection {
+    let found = state.tenants().iter().find_map(|tenant| living(state, tenant, token));
+    found.unwrap_or_else(|| Reply::ok(&json!({"active": false}))).uncompressed()
+}
+
+/// What is said of a token of this org, if it lives.
+fn living(state: &State, tenant: &Tenant, token: &str) -> Option<Reply> {
+    let sessions = lock(&tenant.sessions);
+    let session = sessions.get(token);
+    let grant = session.map(|session| &session.grant);
+    let grant = grant.or_else(|| sessions.refresh_token(token).map(|token| &token.grant))?;
+    let times = session.map(|session| (sessions.expires(session).timestamp(), session.issued.timestamp()));
+    Some(Reply::ok(&Introspection {
         active: true,
-        scope: SCOPE,
-        client_id: &state.options.account.client_id,
-        username: &state.user.username,
-        sub: state.user.identity_url(&state.base_url),
+        scope: &grant.scopes.join(" "),
+        client_id: grant.client_id.as_deref().unwrap_or_default(),
+        username: &grant.user.username,
+        sub: grant.user.identity_url(&state.login_url),
         token_type: if times.is_some() { "access_token" } else { "refresh_token" },
         exp: times.map(|t| t.0),
         iat: times.map(|t| t.1),
         nbf: times.map(|t| t.1),
-    })
-    .uncompressed()
+    }))
 }
 
-/// Refuses in the manner of userinfo and the identity URL: 403 and plain text.
-fn refuse(state: &State, call: &Call) -> Option<Reply> {
-    let text = match call.token() {
-        None => "Missing_OAuth_Token",
-        Some(token) if lock(&state.sessions).is_live(token) => return None,
-        Some(_) => "Bad_OAuth_Token",
-    };
-    Some(Reply::text(StatusCode::FORBIDDEN, "text/plain", text).uncompressed())
+/// Whose token it is. Refusals are in the manner of userinfo and the identity URL: 403 and plain text.
+fn bearer(state: &State, call: &Call) -> Result<(Arc<Tenant>, Arc<Grant>), Reply> {
+    let refuse = |text: &str| Reply::text(StatusCode::FORBIDDEN, "text/plain", text).uncompressed();
+    let fields = Fields::of(call);
+    let sent = call.token().or_else(|| fields.get("access_token")).or_else(|| fields.get("oauth_token"));
+    let token = sent.ok_or_else(|| refuse("Missing_OAuth_Token"))?;
+    let found = state.tenants().iter().find_map(|tenant| {
+        let session = lock(&tenant.sessions).touch(token)?;
+        Some((tenant.clone(), session.grant))
+    });
+    found.filter(|(_, grant)| !grant.restricted).ok_or_else(|| refuse("Bad_OAuth_Token"))
 }
 
 /// `/services/oauth2/userinfo`, the OpenID claims.
 pub(crate) fn userinfo(state: &State, call: &Call) -> Reply {
-    if let Some(refused) = refuse(state, call) {
-        return refused;
-    }
-    let user = &state.user;
+    let (tenant, grant) = match bearer(state, call) {
+        Ok(found) => found,
+        Err(refused) => return refused,
+    };
+    let (user, base) = (&grant.user, tenant.instance_url());
     Reply::ok(&json!({
-        "sub": user.identity_url(&state.base_url),
+        "sub": user.identity_url(&state.login_url),
         "user_id": user.id,
         "organization_id": user.organization_id,
         "preferred_username": user.username,
@@ -101,31 +131,33 @@ pub(crate) fn userinfo(state: &State, call: &Call) -> Reply {
         "given_name": user.first_name,
         "family_name": user.last_name,
         "zoneinfo": "GMT",
-        "photos": photos(&state.base_url),
-        "profile": format!("{}/{}", state.base_url, user.id),
-        "picture": format!("{}/profilephoto/005/F", state.base_url),
+        "photos": photos(base),
+        "profile": format!("{base}/{}", user.id),
+        "picture": format!("{base}/profilephoto/005/F"),
         "address": {},
-        "urls": urls(state),
+        "urls": urls(base, user),
         "active": true,
         "user_type": "STANDARD",
         "language": "en_US",
         "locale": "en_US",
         "utcOffset": 0,
         "updated_at": state.started.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "is_app_installed": true,
     }))
 }
 
 /// `GET /id/ORG/USER`.
 pub(crate) fn identity(state: &State, call: &Call, organization: &str, id: &str) -> Reply {
-    if let Some(refused) = refuse(state, call) {
-        return refused;
-    }
-    let user = &state.user;
+    let (tenant, grant) = match bearer(state, call) {
+        Ok(found) => found,
+        Err(refused) => return refused,
+    };
+    let (user, base) = (&grant.user, tenant.instance_url());
     if short(organization) != short(&user.organization_id) || short(id) != short(&user.id) {
         return Reply::text(StatusCode::NOT_FOUND, "text/plain", "Bad_Id").uncompressed();
     }
     Reply::ok(&json!({
-        "id": user.identity_url(&state.base_url),
+        "id": user.identity_url(&state.login_url),
         "asserted_user": true,
         "user_id": user.id,
         "organization_id": user.organization_id,
@@ -137,7 +169,7 @@ pub(crate) fn identity(state: &State, call: &Call, organization: &str, id: &str)
         "first_name": user.first_name,
         "last_name": user.last_name,
         "timezone": "GMT",
-        "photos": photos(&state.base_url),
+        "photos": photos(base),
         "addr_street": null,
         "addr_city": null,
         "addr_state": null,
@@ -147,7 +179,7 @@ pub(crate) fn identity(state: &State, call: &Call, organization: &str, id: &str)
         "mobile_phone_verified": false,
         "is_lightning_login_user": false,
         "status": {"created_date": null, "body": null},
-        "urls": urls(state),
+        "urls": urls(base, user),
         "active": true,
         "user_type": "STANDARD",
         "language": "en_US",
@@ -166,8 +198,8 @@ fn photos(base: &str) -> Value {
 }
 
 /// The URLs of the org, with the literal `{version}` that clients replace.
-fn urls(state: &State) -> Value {
-    let (base, organization) = (&state.base_url, &state.user.organization_id);
+fn urls(base: &str, user: &User) -> Value {
+    let organization = &user.organization_id;
     json!({
         "enterprise": format!("{base}/services/Soap/c/{{version}}/{organization}"),
         "metadata": format!("{base}/services/Soap/m/{{version}}/{organization}"),
@@ -179,7 +211,7 @@ fn urls(state: &State) -> Value {
         "recent": format!("{base}/services/data/v{{version}}/recent/"),
         "tooling_soap": format!("{base}/services/Soap/T/{{version}}/{organization}"),
         "tooling_rest": format!("{base}/services/data/v{{version}}/tooling/"),
-        "profile": format!("{base}/{}", state.user.id),
+        "profile": format!("{base}/{}", user.id),
         "feeds": format!("{base}/services/data/v{{version}}/chatter/feeds"),
         "groups": format!("{base}/services/data/v{{version}}/chatter/groups"),
         "users": format!("{base}/services/data/v{{version}}/chatter/users"),

@@ -1,14 +1,23 @@
-//! SOAP `login()` of the partner and enterprise APIs, and the faults around it.
+//! SOAP `login()` of the partner and enterprise APIs, the calls around a session, and the faults.
+
+use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::denied::Denied;
+use super::desk::Person;
+use super::sessions::{Grant, Session};
+use super::soap_xml::{element, escape, unescape};
+use super::tenant::Tenant;
+use super::user::User;
 use crate::server::{ApiVersion, Call, Reply, State, lock};
-
-use super::sessions::SESSION_SECONDS;
 
 /// `login()` was removed with this version (Winter '26).
 const FIRST_VERSION_WITHOUT_LOGIN: u16 = 65;
 const XML: &str = "text/xml;charset=UTF-8";
+/// Begin of a token in JWT format, which SOAP does not take.
+const JWT_BEGIN: &str = "eyJ";
+const WRONG: &str = "Invalid username, password, security token; or user locked out.";
 
 /// A SOAP fault: code, text, and the detail element that the WSDL names for it.
 struct Fault {
@@ -32,8 +41,19 @@ pub(crate) fn soap(state: &State, call: &Call, version: &str, enterprise: bool) 
     let kind = if enterprise { "enterprise" } else { "partner" };
     match answer(state, call, version, enterprise) {
         Ok(body) => Reply::text(StatusCode::OK, XML, envelope(kind, &body)).uncompressed(),
-        Err(fault) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, XML, fault_envelope(kind, &fault)).uncompressed(),
+        Err(fault) => fault_reply(kind, fault.code, &fault.message, fault.element),
     }
+}
+
+/// A fault that the fault script puts in place of an answer.
+pub(crate) fn soap_fault(code: &str, message: &str) -> Reply {
+    let login = matches!(code, "INVALID_LOGIN" | "LOGIN_MUST_USE_SECURITY_TOKEN") || code.starts_with("LOGIN_DURING");
+    fault_reply("partner", code, message, if login { "LoginFault" } else { "UnexpectedErrorFault" })
+}
+
+fn fault_reply(kind: &str, code: &str, message: &str, element: &str) -> Reply {
+    let text = fault_envelope(kind, code, message, element);
+    Reply::text(StatusCode::INTERNAL_SERVER_ERROR, XML, text).uncompressed()
 }
 
 fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result<String, Fault> {
@@ -41,9 +61,81 @@ fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result
         .filter(ApiVersion::is_served)
         .ok_or_else(|| Fault::unexpected("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"))?;
     let text = String::from_utf8_lossy(&call.body);
-    let Some(login) = element(&text, "login") else {
-        return Err(Fault::unexpected("INVALID_OPERATION", "this emulator answers the SOAP login operation only"));
-    };
+    let body = element(&text, "Body").unwrap_or_default();
+    if let Some(login) = element(body, "login") {
+        let value = |name: &str| element(login, name).map(unescape).unwrap_or_default();
+        return log_in(state, version, enterprise, &value("username"), &value("password"));
+    }
+    let id = element(&text, "sessionId").map(|id| unescape(id.trim())).unwrap_or_default();
+    let (tenant, session) = session(state, &id)?;
+    with_session(&tenant, &session, &id, body)
+}
+
+fn session(state: &State, id: &str) -> Result<(Arc<Tenant>, Session), Fault> {
+    let found = state.tenants().iter().find_map(|tenant| {
+        let session = lock(&tenant.sessions).touch(id)?;
+        Some((tenant.clone(), session))
+    });
+    found.filter(|_| !id.starts_with(JWT_BEGIN)).ok_or_else(|| {
+        let message = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session \
+                       hash: This error usually occurs after a session expires or a user logs out.";
+        Fault::unexpected("INVALID_SESSION_ID", message)
+    })
+}
+
+/// The calls that need no rows; the others are left to REST and Bulk.
+fn with_session(tenant: &Tenant, session: &Session, id: &str, body: &str) -> Result<String, Fault> {
+    let user = &session.grant.user;
+    if let Some(call) = element(body, "setPassword") {
+        return set_password(tenant, user, call);
+    }
+    if session.grant.restricted {
+        let message =
+            "The user's password has expired, you must call SetPassword before attempting any other API operations";
+        return Err(Fault::unexpected("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", message));
+    }
+    let first = body.split('<').map(str::trim).find(|tag| !tag.is_empty()).unwrap_or_default();
+    let operation = super::soap_xml::local_name(first.trim_end_matches(['>', '/']));
+    match operation {
+        "getUserInfo" => {
+            Ok(format!("<getUserInfoResponse><result>{}</result></getUserInfoResponse>", user_info(tenant, user)))
+        }
+        "getServerTimestamp" => {
+            let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
+            Ok(format!(
+                "<getServerTimestampResponse><result><timestamp>{now}</timestamp></result></getServerTimestampResponse>"
+            ))
+        }
+        "logout" => {
+            lock(&tenant.sessions).revoke(id);
+            Ok("<logoutResponse/>".to_owned())
+        }
+        other => {
+            let message = format!("this emulator answers login, logout, getUserInfo and setPassword, not '{other}'");
+            Err(Fault::unexpected("INVALID_OPERATION", message))
+        }
+    }
+}
+
+fn set_password(tenant: &Tenant, user: &User, call: &str) -> Result<String, Fault> {
+    let value = |name: &str| element(call, name).map(unescape).unwrap_or_default();
+    if crate::ids::short(value("userId").trim()) != crate::ids::short(&user.id) {
+        return Err(Fault::unexpected("INVALID_ID_FIELD", "invalid id"));
+    }
+    if value("password").is_empty() {
+        return Err(Fault::unexpected("INVALID_NEW_PASSWORD", "Your password cannot be empty"));
+    }
+    tenant.set_password(user, &value("password"));
+    Ok("<setPasswordResponse><result/></setPasswordResponse>".to_owned())
+}
+
+fn log_in(
+    state: &State,
+    version: ApiVersion,
+    enterprise: bool,
+    username: &str,
+    password: &str,
+) -> Result<String, Fault> {
     if version.0 >= FIRST_VERSION_WITHOUT_LOGIN {
         return Err(Fault::unexpected(
             "INVALID_OPERATION",
@@ -53,44 +145,76 @@ fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result
             ),
         ));
     }
-    let value = |name: &str| element(login, name).map(unescape).unwrap_or_default();
-    check(state, &value("username"), &value("password"))?;
-    let session = lock(&state.sessions).issue();
-    Ok(login_response(state, version, enterprise, &session))
+    let person = check(state, username, password)?;
+    may_log_in(&person)?;
+    let restricted = person.tenant.access(&person.user).password_expired;
+    let grant = Grant { user: person.user.clone(), client_id: None, scopes: Vec::new(), restricted };
+    let session = lock(&person.tenant.sessions).issue(&Arc::new(grant), None);
+    Ok(login_response(&person, version, enterprise, &session, restricted))
 }
 
-fn check(state: &State, username: &str, password: &str) -> Result<(), Fault> {
-    const WRONG: &str = "Invalid username, password, security token; or user locked out.";
-    if super::oauth::password_fits(state, username, password) {
-        return Ok(());
-    }
-    if username.eq_ignore_ascii_case(&state.user.username) && password == state.options.account.password {
-        return Err(Fault::login(
-            "LOGIN_MUST_USE_SECURITY_TOKEN",
-            format!(
-                "{WRONG} Are you at a new location? When accessing Salesforce--either via a desktop client or the \
-                 API--from outside of your company's trusted networks, you must add a security token to your \
-                 password to log in."
-            ),
-        ));
+fn check(state: &State, username: &str, password: &str) -> Result<Person, Fault> {
+    for tenant in state.tenants() {
+        if let Some(user) = tenant.by_password(username, password) {
+            return Ok(Person { tenant: tenant.clone(), user: Arc::new(user) });
+        }
+        let without_token = tenant.user(username).map(|user| tenant.access(&user));
+        if without_token.is_some_and(|access| password == access.password && access.active && !access.locked) {
+            return Err(Fault::login(
+                "LOGIN_MUST_USE_SECURITY_TOKEN",
+                format!(
+                    "{WRONG} Are you at a new location? When accessing Salesforce--either via a desktop client or \
+                     the API--from outside of your company's trusted networks, you must add a security token to your \
+                     password to log in."
+                ),
+            ));
+        }
     }
     Err(Fault::login("INVALID_LOGIN", WRONG))
 }
 
-fn login_response(state: &State, version: ApiVersion, enterprise: bool, session: &str) -> String {
-    let user = &state.user;
-    let base = &state.base_url;
+/// What may keep out a user whose password is right.
+fn may_log_in(person: &Person) -> Result<(), Fault> {
+    let (tenant, access) = (&person.tenant, person.tenant.access(&person.user));
+    let policy = &tenant.options.policy;
+    if !policy.active {
+        return Err(Fault::login("ORG_LOCKED", "This organization has been locked"));
+    }
+    if !policy.soap_login {
+        let message = "SOAP API login() is disabled by default in this org. \
+                       Contact the org administrator to enable SOAP API login().";
+        return Err(Fault::unexpected("INVALID_OPERATION", message));
+    }
+    if access.ip_restricted {
+        return Err(Fault::login("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current location"));
+    }
+    if !policy.api_enabled {
+        return Err(Fault::login("API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner"));
+    }
+    if !access.api_enabled {
+        return Err(Fault::login("API_CURRENTLY_DISABLED", "API is disabled for this User"));
+    }
+    if !access.any_api_auth {
+        let message = "The user doesn't have the Use Any API Auth permission that SOAP API login() needs";
+        return Err(Fault::unexpected("INSUFFICIENT_ACCESS", message));
+    }
+    tenant.count_login(&person.user).map_err(|_: Denied| Fault::login("REQUEST_LIMIT_EXCEEDED", "Login Rate Exceeded"))
+}
+
+fn login_response(person: &Person, version: ApiVersion, enterprise: bool, session: &str, expired: bool) -> String {
+    let (tenant, user) = (&person.tenant, &person.user);
+    let base = tenant.instance_url();
     let letter = if enterprise { 'c' } else { 'u' };
-    let organization = &user.organization_id;
-    let url = |letter: char| format!("{base}/services/Soap/{letter}/{version}/{}", short(organization));
+    let url = |letter: char| format!("{base}/services/Soap/{letter}/{version}/{}", short(&tenant.id));
     format!(
-        "<loginResponse><result><metadataServerUrl>{}</metadataServerUrl><passwordExpired>false</passwordExpired>\
-         <sandbox>false</sandbox><serverUrl>{}</serverUrl><sessionId>{session}</sessionId><userId>{}</userId>\
-         {}</result></loginResponse>",
+        "<loginResponse><result><metadataServerUrl>{}</metadataServerUrl><passwordExpired>{expired}</passwordExpired>\
+         <sandbox>{}</sandbox><serverUrl>{}</serverUrl><sessionId>{session}</sessionId><userId>{}</userId>\
+         <userInfo>{}</userInfo></result></loginResponse>",
         url('m'),
+        tenant.is_sandbox(),
         url(letter),
         user.id,
-        user_info(state),
+        user_info(tenant, user),
     )
 }
 
@@ -99,10 +223,9 @@ fn short(id: &str) -> &str {
 }
 
 /// The elements of `GetUserInfoResult` in the order of the WSDL.
-fn user_info(state: &State) -> String {
-    let user = &state.user;
+fn user_info(tenant: &Tenant, user: &User) -> String {
     format!(
-        "<userInfo><accessibilityMode>false</accessibilityMode><chatterExternal>false</chatterExternal>\
+        "<accessibilityMode>false</accessibilityMode><chatterExternal>false</chatterExternal>\
          <currencySymbol>$</currencySymbol><orgAttachmentFileSizeLimit>5242880</orgAttachmentFileSizeLimit>\
          <orgDefaultCurrencyIsoCode>USD</orgDefaultCurrencyIsoCode>\
          <orgDefaultCurrencyLocale>en_US</orgDefaultCurrencyLocale>\
@@ -110,14 +233,15 @@ fn user_info(state: &State) -> String {
          <orgHasPersonAccounts>false</orgHasPersonAccounts><organizationId>{organization}</organizationId>\
          <organizationMultiCurrency>false</organizationMultiCurrency>\
          <organizationName>{organization_name}</organizationName><profileId>{profile}</profileId>\
-         <roleId xsi:nil=\"true\"/><sessionSecondsValid>{SESSION_SECONDS}</sessionSecondsValid>\
+         <roleId xsi:nil=\"true\"/><sessionSecondsValid>{seconds}</sessionSecondsValid>\
          <userDefaultCurrencyIsoCode xsi:nil=\"true\"/><userEmail>{email}</userEmail>\
          <userFullName>{name}</userFullName><userId>{id}</userId><userLanguage>en_US</userLanguage>\
          <userLocale>en_US</userLocale><userName>{username}</userName><userTimeZone>GMT</userTimeZone>\
-         <userType>Standard</userType><userUiSkin>Theme3</userUiSkin></userInfo>",
+         <userType>Standard</userType><userUiSkin>Theme3</userUiSkin>",
         organization = user.organization_id,
         organization_name = escape(&user.organization_name),
         profile = crate::ids::id18(*b"00e", 1),
+        seconds = tenant.options.policy.session_seconds,
         email = escape(&user.email),
         name = escape(&user.full_name()),
         id = user.id,
@@ -134,8 +258,8 @@ fn envelope(kind: &str, body: &str) -> String {
     )
 }
 
-fn fault_envelope(kind: &str, fault: &Fault) -> String {
-    let (code, element, message) = (fault.code, fault.element, escape(&fault.message));
+fn fault_envelope(kind: &str, code: &str, message: &str, element: &str) -> String {
+    let (code, message) = (escape(code), escape(message));
     // Login faults were recorded with the bare code, others with the prefix.
     let prefix = if element == "LoginFault" { "" } else { "sf:" };
     format!(
@@ -148,118 +272,4 @@ fn fault_envelope(kind: &str, fault: &Fault) -> String {
          <sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{element}></detail>\
          </soapenv:Fault></soapenv:Body></soapenv:Envelope>"
     )
-}
-
-/// The inner text of the first element with this local name, whatever its prefix.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut from = 0;
-    while let Some(at) = text[from..].find('<') {
-        let tag = from + at + 1;
-        let end = tag + text[tag..].find('>')?;
-        if local_name(&text[tag..end]) == name {
-            let inner = end + 1;
-            return closing(&text[inner..], name).map(|length| &text[inner..inner + length]);
-        }
-        from = end + 1;
-    }
-    None
-}
-
-/// Where the closing tag with this local name begins.
-fn closing(text: &str, name: &str) -> Option<usize> {
-    text.match_indices("</").map(|(at, _)| at).find(|at| {
-        let rest = &text[at + 2..];
-        rest.find('>').is_some_and(|end| local_name(&rest[..end]) == name)
-    })
-}
-
-fn local_name(tag: &str) -> &str {
-    let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or(tag);
-    name.rsplit(':').next().unwrap_or(name)
-}
-
-/// Text as XML content.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// XML content as text: the five named entities, numeric ones, CDATA.
-fn unescape(text: &str) -> String {
-    if let Some(plain) = text.trim().strip_prefix("<![CDATA[").and_then(|t| t.strip_suffix("]]>")) {
-        return plain.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        match rest.find(';').and_then(|end| entity(&rest[1..end]).map(|c| (c, end))) {
-            Some((c, end)) => {
-                out.push(c);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn any_text_is_read_or_passed_over(text in "(<|>|/|:|&|;|#|login|username|é|\\s|.){0,40}") {
-            if let Some(login) = element(&text, "login") {
-                let _ = element(login, "username").map(unescape);
-            }
-            prop_assert_eq!(unescape(&escape(&text)), text);
-        }
-    }
-
-    #[test]
-    fn elements_are_found_whatever_their_prefix() {
-        for text in [
-            "<e:Envelope><e:Body><n1:login xmlns:n1=\"u\"><n1:username>a&amp;b</n1:username></n1:login></e:Body></e:Envelope>",
-            "<?xml version=\"1.0\"?><Envelope><login><username>a&#38;b</username></login></Envelope>",
-            "<s:login><username><![CDATA[a&b]]></username></s:login>",
-        ] {
-            let login = element(text, "login").unwrap();
-            assert_eq!(unescape(element(login, "username").unwrap()), "a&b");
-            assert!(element(login, "password").is_none());
-        }
-    }
-
-    #[test]
-    fn broken_text_is_no_panic() {
-        for text in ["<", "<login", "<login>", "<login><username>é", "</login>", "&&;&#x110000;&#zz;"] {
-            let _ = element(text, "login");
-            let _ = unescape(text);
-        }
-        assert_eq!(unescape("a & b &lt;"), "a & b <");
-    }
 }

@@ -1,13 +1,11 @@
-//! The one user and the organization that every session belongs to.
+//! A user of an org, as its `User` row has him.
 
 use serde_json::Value;
 
 use crate::data::{Org, QueryMode};
-use crate::ids::id18;
-use crate::options::Account;
 
 /// Who is logged in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: String,
     pub(crate) organization_id: String,
@@ -16,32 +14,13 @@ pub(crate) struct User {
     pub(crate) first_name: String,
     pub(crate) last_name: String,
     pub(crate) email: String,
+    /// Profile name.
+    pub(crate) profile: String,
+    /// What the row says; an administrator may have said otherwise.
+    pub(crate) active: bool,
 }
 
 impl User {
-    /// The user named by the account, else the org's first one; words of our own where the org has no such objects.
-    pub(crate) fn of(org: &Org, account: &Account) -> User {
-        let organization = first(org, "SELECT Id, Name FROM Organization");
-        let record = account
-            .username
-            .as_deref()
-            .and_then(|name| first(org, &format!("{USER_FIELDS} WHERE Username = '{}' LIMIT 1", quoted(name))))
-            .or_else(|| first(org, &format!("{USER_FIELDS} LIMIT 1")));
-        let text = |record: &Option<Value>, key: &str| {
-            record.as_ref().and_then(|r| r.get(key)).and_then(Value::as_str).map(str::to_owned)
-        };
-        let username = account.username.clone().or_else(|| text(&record, "Username"));
-        User {
-            id: text(&record, "Id").unwrap_or_else(|| id18(*b"005", 1)),
-            organization_id: text(&organization, "Id").unwrap_or_else(|| id18(*b"00D", 1)),
-            organization_name: text(&organization, "Name").unwrap_or_else(|| "Forcepump Emulator".to_owned()),
-            username: username.unwrap_or_else(|| "admin@forcepump.example".to_owned()),
-            first_name: text(&record, "FirstName").unwrap_or_default(),
-            last_name: text(&record, "LastName").unwrap_or_else(|| "Admin".to_owned()),
-            email: text(&record, "Email").unwrap_or_else(|| "admin@example.com".to_owned()),
-        }
-    }
-
     pub(crate) fn full_name(&self) -> String {
         format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
@@ -50,16 +29,50 @@ impl User {
     pub(crate) fn identity_url(&self, base_url: &str) -> String {
         format!("{base_url}/id/{}/{}", self.organization_id, self.id)
     }
+
+    /// In place of a user where no org is.
+    pub(crate) fn nobody() -> User {
+        User {
+            id: String::new(),
+            organization_id: String::new(),
+            organization_name: String::new(),
+            username: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            email: String::new(),
+            profile: String::new(),
+            active: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn example() -> User {
+        User {
+            id: "005xx000001SwiUAAS".to_owned(),
+            organization_id: "00Dxx0000001gPLEAY".to_owned(),
+            organization_name: "Example".to_owned(),
+            username: "ada@example.com".to_owned(),
+            first_name: "Ada".to_owned(),
+            last_name: "Admin".to_owned(),
+            email: "ada@example.com".to_owned(),
+            profile: "System Administrator".to_owned(),
+            active: true,
+        }
+    }
 }
 
-const USER_FIELDS: &str = "SELECT Id, Username, FirstName, LastName, Email FROM User";
+/// The fields of a `User` row that matter here.
+pub(super) const USER_FIELDS: &str =
+    "SELECT Id, Username, FirstName, LastName, Email, IsActive, Profile.Name FROM User";
 
-fn first(org: &Org, soql: &str) -> Option<Value> {
+/// The first record that a statement gives.
+pub(super) fn first(org: &Org, soql: &str) -> Option<Value> {
     let mut rows = Vec::new();
     org.prepare(soql, QueryMode::Rest).ok()?.json_rows(0..1, "62.0", &mut rows);
     rows.into_iter().next()
 }
 
-fn quoted(text: &str) -> String {
+/// Text for a SOQL literal.
+pub(super) fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }

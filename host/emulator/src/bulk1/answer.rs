@@ -5,6 +5,7 @@ use http::{Method, StatusCode};
 use super::route::Resource;
 use super::wire::{Failure, Form, expired};
 use super::{batches, jobs, results};
+use crate::auth::{self, Shut};
 use crate::server::{ApiVersion, Call, OLDEST_VERSION, Reply, State, lock};
 
 /// Answers one request below `/services/async`.
@@ -14,9 +15,18 @@ pub(crate) fn answer(state: &State, call: &Call, version: &str, resource: &Resou
         Ok(version) => version,
         Err(failure) => return failure.reply(asked),
     };
-    if !call.async_token().is_some_and(|token| lock(&state.sessions).is_live(token)) {
-        return expired(call);
-    }
+    let state = &match auth::enter(state, call.async_token()) {
+        Ok(state) => state,
+        Err(Shut::NoToken | Shut::Expired) => return expired(call),
+        Err(Shut::Unfit | Shut::Disabled) => {
+            return Failure::new("FeatureNotEnabled", "Async API not enabled").reply(asked);
+        }
+        Err(Shut::PasswordExpired) => {
+            let message = "The user's password has expired, you must call SetPassword before attempting any other \
+                           API operations";
+            return Failure::new("InvalidOperation", message).reply(asked);
+        }
+    };
     if state.count_call() > state.options.daily_api_requests {
         return Failure::new("ExceededQuota", "TotalRequests Limit exceeded.").reply(asked);
     }

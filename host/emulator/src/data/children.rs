@@ -80,10 +80,10 @@ fn children(setting: Setting<'_>, outer: &Resolver<'_>, statement: &Statement) -
 fn relationship(outer: &Resolver<'_>, statement: &Statement) -> Result<(usize, usize, String), SoqlError> {
     let parent = &outer.schema.objects[outer.object];
     let wanted = statement.from.parts.last().map_or("", String::as_str);
-    for (object, child) in outer.schema.objects.iter().enumerate() {
-        for (index, field) in
-            child.fields.iter().enumerate().filter(|(_, field)| field.references.contains(&parent.name))
-        {
+    let objects = outer.schema.objects.iter().enumerate();
+    for (object, child) in objects.filter(|(object, child)| outer.schema.find(&child.name) == Some(*object)) {
+        let fields = child.fields.iter().enumerate().filter(|(index, _)| child.sees(*index));
+        for (index, field) in fields.filter(|(_, field)| field.references.contains(&parent.name)) {
             if let Some(name) = describe::relationship(child, field).filter(|name| name.eq_ignore_ascii_case(wanted)) {
                 return Ok((object, index, name));
             }

@@ -32,7 +32,7 @@ const CHILDREN: [(&str, &str, &str); 17] = [
 /// `GET /sobjects`.
 pub fn global(schema: &Schema) -> Value {
     let sobjects: Vec<Value> =
-        schema.objects.iter().map(|object| Value::Object(summary(object, DEFAULT_VERSION))).collect();
+        schema.visible_objects().map(|object| Value::Object(summary(object, DEFAULT_VERSION))).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects})
 }
 
@@ -41,7 +41,7 @@ pub const DEFAULT_VERSION: f32 = 62.0;
 
 /// `GET /sobjects/X/describe`.
 pub fn object(schema: &Schema, object: &ObjectDef, version: f32) -> Value {
-    let fields: Vec<Value> = object.fields.iter().map(field).collect();
+    let fields: Vec<Value> = object.visible_fields().map(field).collect();
     let mut out = summary(object, version);
     let urls = out.remove("urls").unwrap_or_default();
     for (key, value) in [
@@ -144,8 +144,8 @@ fn scopes(object: &ObjectDef) -> Value {
 
 fn children(schema: &Schema, parent: &ObjectDef) -> Vec<Value> {
     let mut out = Vec::new();
-    for child in &schema.objects {
-        for field in child.fields.iter().filter(|field| field.references.contains(&parent.name)) {
+    for child in schema.visible_objects() {
+        for field in child.visible_fields().filter(|field| field.references.contains(&parent.name)) {
             out.push(json!({
                 "cascadeDelete": false,
                 "childSObject": child.name,

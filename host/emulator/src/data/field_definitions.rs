@@ -36,7 +36,7 @@ pub fn query(schema: &Schema, soql: &str, api_version: &str) -> Result<Value, So
     let columns = statement.items.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     let objects = statement.filter.as_ref().map(|filter| entities(filter, schema)).transpose()?;
     let objects = objects.filter(|objects| !objects.is_empty()).ok_or_else(unfiltered)?;
-    let fields = objects.iter().flatten().flat_map(|object| object.fields.iter().map(move |field| (*object, field)));
+    let fields = objects.iter().flatten().flat_map(|object| object.visible_fields().map(move |field| (*object, field)));
     let records: Vec<Value> = fields.map(|(object, field)| record(object, field, &columns, api_version)).collect();
     Ok(json!({
         "size": records.len(),

@@ -183,9 +183,9 @@ fn body(tables: &Tables, field: &FieldDef, at: (usize, u64), version: &str) -> V
 /// An address or a place, of the fields that belong to it; null when all of them are.
 fn compound(tables: &Tables, field: &FieldDef, at: (usize, u64)) -> Value {
     let mut out = Map::new();
-    for (index, part) in
-        tables.object(at.0).fields.iter().enumerate().filter(|(_, part)| part.compound.as_deref() == Some(&field.name))
-    {
+    let object = tables.object(at.0);
+    let parts = object.fields.iter().enumerate().filter(|(index, _)| object.sees(*index));
+    for (index, part) in parts.filter(|(_, part)| part.compound.as_deref() == Some(&field.name)) {
         let mut text = Vec::new();
         tables.cell(at.0, at.1, index, &mut text);
         out.insert(part_name(field, &part.name), scalar(part.kind, &text));

@@ -141,6 +141,19 @@ impl Org {
         self.tables.schema.find(object).map(|index| self.tables.object(index).name.clone())
     }
 
+    /// An org without objects.
+    pub(crate) fn empty() -> Org {
+        Org { tables: Arc::new(Tables { schema: schema::Schema::default(), tables: Arc::default() }) }
+    }
+
+    /// The same rows without the named objects (`Case`) and fields (`Account.Phone`), as a user without access sees
+    /// them. Names that the org does not have are passed over.
+    pub fn hiding<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Org {
+        let mut tables = Tables::clone(&self.tables);
+        names.into_iter().for_each(|name| tables.schema.hide(name));
+        Org { tables: Arc::new(tables) }
+    }
+
     /// `GET /sobjects`.
     pub fn describe_global(&self) -> Value {
         describe::global(&self.tables.schema)

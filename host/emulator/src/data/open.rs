@@ -178,7 +178,7 @@ fn tables(schema: Schema, mut drafts: HashMap<usize, Draft>, wishes: &[Wish]) ->
             *place = Table::Generated(Generated::new(definition, *rows, *seed, &targets));
         }
     }
-    Tables { schema, tables }
+    Tables { schema, tables: Arc::new(tables) }
 }
 
 /// Finds the parents that are named by a key. Parents that are generated have no such key: one is chosen by the key's text.

@@ -162,7 +162,7 @@ fn group_fields(
             "The SOQL FIELDS function must have a LIMIT of at most {FIELDS_LIMIT}"
         )));
     }
-    let fields = resolver.schema.objects[resolver.object].fields.iter().filter(|field| match group {
+    let fields = resolver.schema.objects[resolver.object].visible_fields().filter(|field| match group {
         FieldGroup::All => true,
         FieldGroup::Standard => !field.custom(),
         FieldGroup::Custom => field.custom(),

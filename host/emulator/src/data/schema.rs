@@ -1,6 +1,6 @@
 //! Which objects the org has, and their fields, as the tables in `data/schema` list them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::schema_text;
@@ -168,6 +168,8 @@ pub struct ObjectDef {
     pub fields: Vec<FieldDef>,
     by_name: HashMap<String, usize>,
     by_relationship: HashMap<String, usize>,
+    /// Fields that the user does not see.
+    hidden: HashSet<usize>,
 }
 
 impl ObjectDef {
@@ -182,7 +184,26 @@ impl ObjectDef {
             fields: Vec::new(),
             by_name: HashMap::new(),
             by_relationship: HashMap::new(),
+            hidden: HashSet::new(),
         }
+    }
+
+    /// The fields that the user sees.
+    pub fn visible_fields(&self) -> impl Iterator<Item = &FieldDef> {
+        self.fields.iter().enumerate().filter(|(index, _)| self.sees(*index)).map(|(_, field)| field)
+    }
+
+    /// Whether the user sees the field of that number.
+    pub fn sees(&self, index: usize) -> bool {
+        !self.hidden.contains(&index)
+    }
+
+    /// Hides a field with its relationship; only where field-level security can.
+    pub fn hide(&mut self, name: &str) {
+        let Some(index) = self.field(name).filter(|index| self.fields[*index].permissionable) else { return };
+        self.hidden.insert(index);
+        self.by_name.remove(&name.to_ascii_lowercase());
+        self.by_relationship.retain(|_, field| *field != index);
     }
 
     /// Adds a field at the end.
@@ -258,6 +279,25 @@ impl Schema {
         self.by_prefix.insert(object.prefix_bytes(), index);
         self.objects.push(Arc::new(object));
         index
+    }
+
+    /// The objects that the user sees.
+    pub fn visible_objects(&self) -> impl Iterator<Item = &Arc<ObjectDef>> {
+        self.objects.iter().filter(|object| self.find(&object.name).is_some())
+    }
+
+    /// Hides an object (`Case`) or a field (`Account.Phone`), case ignored.
+    pub fn hide(&mut self, name: &str) {
+        match name.split_once('.') {
+            Some((object, field)) => {
+                if let Some(index) = self.find(object) {
+                    Arc::make_mut(&mut self.objects[index]).hide(field);
+                }
+            }
+            None => {
+                self.by_name.remove(&name.to_ascii_lowercase());
+            }
+        }
     }
 
     /// The number of the object, case ignored.

@@ -22,7 +22,7 @@ pub struct Tables {
     /// The objects; numbers of objects index this and `tables`.
     pub schema: Schema,
     /// The rows.
-    pub tables: Vec<Table>,
+    pub tables: Arc<Vec<Table>>,
 }
 
 impl Table {

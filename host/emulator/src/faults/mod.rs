@@ -31,7 +31,8 @@
 //! | `limit` | `which` = `total` (default), `concurrent`, `jobs`, `storage` | 403 `REQUEST_LIMIT_EXCEEDED`, or 400 with the Bulk quota texts |
 //! | `status` | `code`, `body` = `json`, `html`, `empty`, `error_code`, `message` | that status; bodies as seen by default: 406 empty, 420 HTML, others a JSON array |
 //! | `html-503` | | 503 with an HTML page |
-//! | `oauth-error` | `error`, `description` | 400 with the OAuth error object |
+//! | `oauth-error` | `error`, `description`, `via` = `json` (default), `body`, `callback`, `page` | 400 with the OAuth error object; on `authorize`, the other channels: a bare body, a redirect to the callback, the error page |
+//! | `soap-fault` | `code`, `message` | 500 with that SOAP fault |
 //! | `cut` | `after_bytes`, `reset` | body bytes sent before the connection closes, `reset` with a TCP reset |
 //! | `stall` | `after_bytes` | the connection stays open without another byte; without the key not even a status line |
 //! | `slow` | `ms` | the answer waits that long |
@@ -64,8 +65,9 @@
 mod rules;
 mod script;
 
+pub(crate) use rules::glob;
 pub use rules::{Fired, Rules};
 pub use script::{
     Action, CountLie, Fault, FaultScript, FaultScriptError, JobFault, Limit, Match, PageFault, RouteName, StatusBody,
-    Times,
+    Times, Via,
 };

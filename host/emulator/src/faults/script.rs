@@ -101,6 +101,13 @@ pub enum Always {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is the resource it is named after")]
 pub enum RouteName {
+    Authorize,
+    LoginPage,
+    ApprovalPage,
+    DevicePage,
+    ErrorPage,
+    OpenidConfiguration,
+    Keys,
     Token,
     Revoke,
     Introspect,
@@ -160,6 +167,13 @@ pub enum Action {
         error: String,
         #[serde(default)]
         description: String,
+        #[serde(default)]
+        via: Via,
+    },
+    SoapFault {
+        code: String,
+        #[serde(default)]
+        message: String,
     },
     Cut {
         after_bytes: u64,
@@ -220,6 +234,21 @@ fn one() -> u16 {
 /// Enough looks for a client to see chunks come, and some of them complete, while others are still missing.
 fn some_looks() -> u32 {
     3
+}
+
+/// Channel of an OAuth error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// The error object of the token endpoint.
+    #[default]
+    Json,
+    /// `error=…&error_description=…` as the body of a 400 without a content type.
+    Body,
+    /// A redirect to the client's callback.
+    Callback,
+    /// A redirect to the org's error page; the client hears nothing.
+    Page,
 }
 
 /// Which limit is met.

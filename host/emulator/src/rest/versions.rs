@@ -41,7 +41,7 @@ fn label(number: u16) -> String {
 pub(crate) fn resources(state: &State, version: ApiVersion) -> Reply {
     let path = |name: &str| format!("/services/data/v{version}/{name}");
     Reply::ok(&json!({
-        "identity": state.user.identity_url(&state.base_url),
+        "identity": state.user.identity_url(&state.login_url),
         "jobs": path("jobs"),
         "limits": path("limits"),
         "query": path("query"),

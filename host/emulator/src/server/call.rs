@@ -1,7 +1,7 @@
 //! A request that has arrived whole, with its path and parameters decoded.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName};
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
@@ -38,6 +38,12 @@ impl Call {
     pub(crate) fn media_type(&self) -> Option<String> {
         let text = self.header(CONTENT_TYPE)?;
         Some(text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase())
+    }
+
+    /// The value of a cookie.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.header(COOKIE)?.split(';').filter_map(|pair| pair.trim().split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// The session token: `Bearer` or `OAuth` header, else the `oauth_token` or `access_token` parameter.

@@ -14,6 +14,16 @@ pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
         return refused;
     }
     match route {
+        Route::Authorize => auth::authorize(state, call),
+        Route::Login => auth::login(state, call),
+        Route::Home => auth::home(state, call),
+        Route::Logout => auth::logout(state, call),
+        Route::ChangePassword => auth::change_password(state, call),
+        Route::Approval => auth::approval(state, call),
+        Route::Connect => auth::connect(state, call),
+        Route::ErrorPage => auth::error_page(call),
+        Route::OpenidConfiguration => auth::configuration(state),
+        Route::Keys => auth::keys(),
         Route::Token => auth::token(state, call),
         Route::Revoke => auth::revoke(state, call),
         Route::Introspect => auth::introspect(state, call),
@@ -45,9 +55,10 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
     if !version.is_served() {
         return Reply::not_found();
     }
-    if let Some(refused) = auth::refuse_without_session(state, call) {
-        return refused;
-    }
+    let state = &match auth::enter(state, call.token()) {
+        Ok(state) => state,
+        Err(shut) => return shut.into(),
+    };
     if state.count_call() > state.options.daily_api_requests {
         return Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
     }

@@ -1,14 +1,15 @@
 //! The handle on a running emulator.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::serve::accept;
-use super::state::{RequestRecord, State, lock};
+use super::state::{Place, RequestRecord, State, lock};
+use crate::auth::{Desk, Tenant, first_grant};
 use crate::bulk1::ClassicJobRecord;
 use crate::bulk2::JobRecord;
 use crate::data::{DataError, Org};
@@ -82,9 +83,14 @@ impl Emulator {
         let listen = |source| EmulatorError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let address: SocketAddr = listener.local_addr().map_err(listen)?;
+        let base_url = format!("http://{address}");
         let open = move || {
             let org = Org::open(&options.data_source(), &options.generate, options.seed)?;
-            Ok(State::new(options, org, format!("http://{address}")))
+            let options = Arc::new(options);
+            let tenant = Arc::new(Tenant::new(options.clone(), org, vec![base_url.clone()]));
+            let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
+            let place = Place { org: Some(0), login_url: base_url.clone(), base_url, options };
+            Ok(State::new(Arc::new(vec![tenant]), place, desk))
         };
         let state: Result<State, DataError> = tokio::task::spawn_blocking(open).await.map_err(EmulatorError::Broken)?;
         let state = Arc::new(state?);
@@ -144,15 +150,16 @@ impl Drop for Emulator {
 
 fn credentials(state: &State) -> Credentials {
     let account = &state.options.account;
+    let first = state.own().map(|tenant| first_grant(tenant));
     let mut sessions = lock(&state.sessions);
     Credentials {
         instance_url: state.base_url.clone(),
-        access_token: sessions.issue(),
+        access_token: first.as_ref().map(|grant| sessions.issue(grant, None)).unwrap_or_default(),
         username: state.user.username.clone(),
         password: account.password.clone(),
         security_token: account.security_token.clone(),
         client_id: account.client_id.clone(),
         client_secret: account.client_secret.clone(),
-        refresh_token: sessions.issue_refresh(),
+        refresh_token: first.as_ref().map(|grant| sessions.issue_refresh(grant).0).unwrap_or_default(),
     }
 }

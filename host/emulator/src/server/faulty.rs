@@ -11,9 +11,9 @@ use super::reply::{Reply, html_page};
 use super::route::Route;
 use super::socket::Ending;
 use super::state::{State, lock};
-use crate::auth::session_expired;
+use crate::auth::{session_expired, soap_fault};
 use crate::bulk1;
-use crate::faults::{Action, Fired, Limit, StatusBody};
+use crate::faults::{Action, Fired, Limit, StatusBody, Via};
 
 /// What the faults of a request do before anything is answered.
 pub(super) enum Instead {
@@ -49,7 +49,8 @@ pub(super) fn instead(state: &State, call: &Call, route: &Route) -> Instead {
                 status(*code, *body, error_code.as_deref(), message.as_deref())
             }
             Action::Html503 {} => status(503, Some(StatusBody::Html), None, None),
-            Action::OauthError { error, description } => {
+            Action::SoapFault { code, message } => soap_fault(code, message),
+            Action::OauthError { error, description, via: Via::Json } => {
                 Reply::json(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": description}))
             }
             _ => continue,

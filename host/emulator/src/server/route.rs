@@ -41,6 +41,16 @@ impl std::fmt::Display for ApiVersion {
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
+    Authorize,
+    Login,
+    Home,
+    Logout,
+    ChangePassword,
+    Approval,
+    Connect,
+    ErrorPage,
+    OpenidConfiguration,
+    Keys,
     Token,
     Revoke,
     Introspect,
@@ -77,11 +87,24 @@ pub(crate) enum Resource {
 
 impl Route {
     pub(crate) fn parse(path: &str) -> Route {
+        if path == "/" {
+            return Route::Login;
+        }
         let Some(parts) = segments(path) else {
             return Route::Unknown;
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts.as_slice() {
+            ["login"] => Route::Login,
+            ["home", "home.jsp"] => Route::Home,
+            ["secur", "logout.jsp"] => Route::Logout,
+            ["_ui", "system", "security", "ChangePassword"] => Route::ChangePassword,
+            ["setup", "secur", "RemoteAccessAuthorizationPage.apexp"] => Route::Approval,
+            ["setup", "secur", "RemoteAccessErrorPage.apexp"] => Route::ErrorPage,
+            ["setup", "connect"] => Route::Connect,
+            [".well-known", "openid-configuration"] => Route::OpenidConfiguration,
+            ["id", "keys"] => Route::Keys,
+            ["services", "oauth2", "authorize"] => Route::Authorize,
             ["services", "oauth2", "token"] => Route::Token,
             ["services", "oauth2", "revoke"] => Route::Revoke,
             ["services", "oauth2", "introspect"] => Route::Introspect,
@@ -109,6 +132,13 @@ impl Route {
     /// The name in fault scripts.
     pub(crate) fn name(&self, method: &Method) -> RouteName {
         match self {
+            Route::Authorize => RouteName::Authorize,
+            Route::Login | Route::Home | Route::Logout | Route::ChangePassword => RouteName::LoginPage,
+            Route::Approval => RouteName::ApprovalPage,
+            Route::Connect => RouteName::DevicePage,
+            Route::ErrorPage => RouteName::ErrorPage,
+            Route::OpenidConfiguration => RouteName::OpenidConfiguration,
+            Route::Keys => RouteName::Keys,
             Route::Token => RouteName::Token,
             Route::Revoke => RouteName::Revoke,
             Route::Introspect => RouteName::Introspect,
@@ -126,8 +156,20 @@ impl Route {
     pub(crate) fn methods(&self) -> &'static [&'static str] {
         match self {
             Route::Token | Route::Soap { .. } | Route::Introspect => &["POST"],
-            Route::Revoke | Route::Userinfo => &["GET", "HEAD", "POST"],
-            Route::Identity { .. } | Route::Versions => &["HEAD", "GET"],
+            Route::Revoke
+            | Route::Userinfo
+            | Route::Authorize
+            | Route::Login
+            | Route::Logout
+            | Route::ChangePassword
+            | Route::Approval
+            | Route::Connect => &["GET", "HEAD", "POST"],
+            Route::Home
+            | Route::ErrorPage
+            | Route::OpenidConfiguration
+            | Route::Keys
+            | Route::Identity { .. }
+            | Route::Versions => &["HEAD", "GET"],
             Route::Data { resource, .. } => resource.methods(),
             // Bulk 1.0 has errors of its own shape.
             Route::Async { .. } | Route::Unknown => &[],

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::auth::{Sessions, User};
+use crate::auth::{Desk, Sessions, Tenant, User};
 use crate::bulk1;
 use crate::bulk2::Jobs;
 use crate::data::Org;
@@ -30,42 +30,101 @@ pub struct RequestRecord {
     pub status: u16,
 }
 
-/// The org and everything that changes while it runs.
+/// Which address a state is for.
 #[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) options: Options,
-    pub(crate) org: Arc<Org>,
+pub(crate) struct Place {
+    /// The org; none: the login address of all.
+    pub(crate) org: Option<usize>,
+    /// The address.
     pub(crate) base_url: String,
-    pub(crate) user: User,
+    /// The login address.
+    pub(crate) login_url: String,
+    /// How the login address behaves; an org's address behaves as the org's options say.
+    pub(crate) options: Arc<Options>,
+}
+
+/// One address of the emulator: the org behind it and everything that changes while it runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) options: Arc<Options>,
+    /// The rows, without what is hidden from the caller.
+    pub(crate) org: Arc<Org>,
+    /// This address.
+    pub(crate) base_url: String,
+    /// The address at which users of every org log in; identity URLs begin with it.
+    pub(crate) login_url: String,
+    /// The caller; before anybody is known, the org's first user.
+    pub(crate) user: Arc<User>,
     pub(crate) started: DateTime<Utc>,
-    pub(crate) sessions: Mutex<Sessions>,
-    pub(crate) jobs: Mutex<Jobs>,
-    pub(crate) classic_jobs: Mutex<bulk1::Jobs>,
-    pub(crate) cursors: Mutex<Cursors>,
-    pub(crate) rules: Mutex<Rules>,
-    log: Mutex<VecDeque<RequestRecord>>,
-    calls: AtomicU64,
-    requests: AtomicU64,
+    pub(crate) sessions: Arc<Mutex<Sessions>>,
+    pub(crate) jobs: Arc<Mutex<Jobs>>,
+    pub(crate) classic_jobs: Arc<Mutex<bulk1::Jobs>>,
+    pub(crate) cursors: Arc<Mutex<Cursors>>,
+    pub(crate) rules: Arc<Mutex<Rules>>,
+    pub(crate) desk: Arc<Mutex<Desk>>,
+    /// Every org of the emulator.
+    pub(crate) all: Arc<Vec<Arc<Tenant>>>,
+    /// The org of this address; none: the login address of several.
+    place: Option<usize>,
+    log: Arc<Mutex<VecDeque<RequestRecord>>>,
+    calls: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
 }
 
 impl State {
-    pub(crate) fn new(options: Options, org: Org, base_url: String) -> State {
-        let user = User::of(&org, &options.account);
+    /// The address of one org, or the login address of all of them.
+    pub(crate) fn new(all: Arc<Vec<Arc<Tenant>>>, place: Place, desk: Arc<Mutex<Desk>>) -> State {
+        let tenant = place.org.and_then(|org| all.get(org));
+        let options = tenant.map_or_else(|| place.options.clone(), |tenant| tenant.options.clone());
+        let user = tenant.map_or_else(|| Arc::new(User::nobody()), |tenant| tenant.default_user());
+        let sessions = tenant.map(|tenant| tenant.sessions.clone());
         State {
-            sessions: Mutex::new(Sessions::new(options.seed, &user.organization_id)),
-            jobs: Mutex::new(Jobs::new(options.seed)),
-            classic_jobs: Mutex::new(bulk1::Jobs::new(options.seed)),
-            cursors: Mutex::new(Cursors::default()),
-            rules: Mutex::new(Rules::new(options.faults.clone())),
-            log: Mutex::default(),
-            calls: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
+            sessions: sessions.unwrap_or_else(|| Arc::new(Mutex::new(Sessions::new(options.seed, "", 0)))),
+            jobs: Arc::new(Mutex::new(Jobs::new(options.seed))),
+            classic_jobs: Arc::new(Mutex::new(bulk1::Jobs::new(options.seed))),
+            cursors: Arc::default(),
+            rules: Arc::new(Mutex::new(Rules::new(options.faults.clone()))),
+            log: Arc::default(),
+            calls: Arc::default(),
+            requests: Arc::default(),
             started: Utc::now(),
-            org: Arc::new(org),
+            org: tenant.map_or_else(|| Arc::new(Org::empty()), |tenant| tenant.org.clone()),
             options,
-            base_url,
+            base_url: place.base_url,
+            login_url: place.login_url,
             user,
+            desk,
+            place: place.org,
+            all,
         }
+    }
+
+    /// The same address as one user sees it.
+    pub(crate) fn seen_by(&self, user: Arc<User>, org: Arc<Org>) -> State {
+        State { user, org, ..self.clone() }
+    }
+
+    /// The same org at another address.
+    pub(crate) fn moved_to(&self, base_url: String) -> State {
+        State { base_url, ..self.clone() }
+    }
+
+    /// The orgs that may be entered here: one, or at the login address all.
+    pub(crate) fn tenants(&self) -> &[Arc<Tenant>] {
+        match self.place {
+            Some(place) => self.all.get(place..=place).unwrap_or_default(),
+            None => &self.all,
+        }
+    }
+
+    /// The org of this address; none at the login address of several.
+    pub(crate) fn own(&self) -> Option<&Arc<Tenant>> {
+        self.all.get(self.place?)
+    }
+
+    /// The org whose My Domain this address is.
+    pub(crate) fn my_domain(&self) -> Option<&Arc<Tenant>> {
+        self.own().filter(|tenant| tenant.options.policy.my_domain)
     }
 
     /// Counts one call against the daily limit and gives the calls so far.

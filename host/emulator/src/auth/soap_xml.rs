@@ -1,0 +1,115 @@
+//! Just enough XML: elements by local name, escaped text.
+
+/// The inner text of the first element with this local name, whatever its prefix.
+pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut from = 0;
+    while let Some(at) = text[from..].find('<') {
+        let tag = from + at + 1;
+        let end = tag + text[tag..].find('>')?;
+        if local_name(&text[tag..end]) == name {
+            let inner = end + 1;
+            return closing(&text[inner..], name).map(|length| &text[inner..inner + length]);
+        }
+        from = end + 1;
+    }
+    None
+}
+
+/// Where the closing tag with this local name begins.
+fn closing(text: &str, name: &str) -> Option<usize> {
+    text.match_indices("</").map(|(at, _)| at).find(|at| {
+        let rest = &text[at + 2..];
+        rest.find('>').is_some_and(|end| local_name(&rest[..end]) == name)
+    })
+}
+
+pub(super) fn local_name(tag: &str) -> &str {
+    let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or(tag);
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+/// Text as XML content.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// XML content as text: the five named entities, numeric ones, CDATA.
+pub(super) fn unescape(text: &str) -> String {
+    if let Some(plain) = text.trim().strip_prefix("<![CDATA[").and_then(|t| t.strip_suffix("]]>")) {
+        return plain.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match rest.find(';').and_then(|end| entity(&rest[1..end]).map(|c| (c, end))) {
+            Some((c, end)) => {
+                out.push(c);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_passed_over(text in "(<|>|/|:|&|;|#|login|username|é|\\s|.){0,40}") {
+            if let Some(login) = element(&text, "login") {
+                let _ = element(login, "username").map(unescape);
+            }
+            prop_assert_eq!(unescape(&escape(&text)), text);
+        }
+    }
+
+    #[test]
+    fn elements_are_found_whatever_their_prefix() {
+        for text in [
+            "<e:Envelope><e:Body><n1:login xmlns:n1=\"u\"><n1:username>a&amp;b</n1:username></n1:login></e:Body></e:Envelope>",
+            "<?xml version=\"1.0\"?><Envelope><login><username>a&#38;b</username></login></Envelope>",
+            "<s:login><username><![CDATA[a&b]]></username></s:login>",
+        ] {
+            let login = element(text, "login").unwrap();
+            assert_eq!(unescape(element(login, "username").unwrap()), "a&b");
+            assert!(element(login, "password").is_none());
+        }
+    }
+
+    #[test]
+    fn broken_text_is_no_panic() {
+        for text in ["<", "<login", "<login>", "<login><username>é", "</login>", "&&;&#x110000;&#zz;"] {
+            let _ = element(text, "login");
+            let _ = unescape(text);
+        }
+        assert_eq!(unescape("a & b &lt;"), "a & b <");
+    }
+}

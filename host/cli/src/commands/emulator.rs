@@ -43,6 +43,7 @@ fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
         account: account(args)?,
         faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
         ..base
+        ..base
     })
 }
 

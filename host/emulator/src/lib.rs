@@ -4,13 +4,16 @@
 //! or generated rows, and fails on purpose where a [fault script](faults) says so. Nothing here is shared with the
 //! client that is tested against it: a mistake about the wire must not be able to stand on both sides.
 //!
-//! Deliberately absent so far: ingest jobs, composite, the browser, JWT and device flows.
+//! [Apps, users and policies](access) decide who may log in; [`Emulators`] serves several orgs behind one login address.
+//!
+//! Deliberately absent so far: ingest jobs, composite, dynamic client registration, SAML.
 
 pub mod access;
 mod auth;
 mod bulk1;
 mod bulk2;
 
+mod check;
 pub mod data;
 pub mod faults;
 mod ids;
@@ -21,7 +24,8 @@ pub mod soql;
 
 pub use bulk1::{BatchState, ClassicBatchRecord, ClassicJobRecord, ClassicJobState};
 pub use bulk2::{JobRecord, JobState};
+pub use check::OrgFileError;
 pub use data::DataSource;
 pub use faults::{FaultScript, FaultScriptError};
 pub use options::Options;
-pub use server::{Credentials, Emulator, EmulatorError, RequestRecord};
+pub use server::{Credentials, Emulator, EmulatorError, Emulators, RequestRecord};

@@ -59,6 +59,8 @@ pub struct Options {
     pub account: Account,
     /// Name of the org; none: that of its `Organization` row.
     pub name: Option<String>,
+    /// Name of the sandbox that the org is; its user names end in it, as copies of a production org have them.
+    pub sandbox: Option<String>,
     /// Further apps; one with the client id of the account's app takes its place.
     #[serde(rename = "app")]
     pub apps: Vec<App>,
@@ -95,6 +97,7 @@ impl Default for Options {
             json_dates: JsonDates::default(),
             account: Account::default(),
             name: None,
+            sandbox: None,
             apps: Vec::new(),
             users: Vec::new(),
             profiles: Vec::new(),

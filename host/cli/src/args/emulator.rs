@@ -4,12 +4,35 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+/// Options that stand in an org file where there is one.
+const ORG_FILE_KEYS: [&str; 16] = [
+    "data",
+    "generate",
+    "seed",
+    "page_size",
+    "latency_ms",
+    "bandwidth",
+    "faults",
+    "result_pages",
+    "empty_zero_bytes",
+    "rotate_refresh_tokens",
+    "jwt_certificate",
+    "job_polls",
+    "job_ms",
+    "daily_api_requests",
+    "daily_query_jobs",
+    "daily_bulk_batches",
+];
+
 /// Arguments of `emulator`.
 #[derive(Debug, Args)]
 pub struct EmulatorArgs {
-    /// Port on 127.0.0.1; 0 takes any free one
+    /// Port on 127.0.0.1; 0 takes any free one. With several orgs, that of the address at which their users log in
     #[arg(long, default_value_t = 0)]
     pub port: u16,
+    /// Org file: rows, apps, users, profiles and policies of one org; can be repeated for several orgs at once
+    #[arg(long, value_name = "FILE", conflicts_with_all = ORG_FILE_KEYS)]
+    pub org: Vec<PathBuf>,
     /// Folder of CSV files named after their objects [default: the demo org]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

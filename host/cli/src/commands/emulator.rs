@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use forcepump_emulator::options::{Account, EmptyResultBody, ResultPagesShape};
-use forcepump_emulator::{FaultScript, Options};
+use forcepump_emulator::{Credentials, Emulators, FaultScript, Options};
 
 use super::{Context, Outcome};
 use crate::args::{EmulatorArgs, PagesShape};
@@ -12,14 +12,45 @@ use crate::{interrupt, org};
 
 /// Serves until Ctrl-C or SIGTERM; that end is the normal one.
 pub async fn emulator(context: &Context, args: &EmulatorArgs) -> Outcome {
-    let options = options(args)?;
+    let files = args.org.iter().map(|path| org_file(path)).collect::<Result<Vec<_>, _>>()?;
+    if files.len() > 1 {
+        return several(context, args.port, files).await;
+    }
+    let options = match files.into_iter().next() {
+        Some(options) => Options { port: if args.port > 0 { args.port } else { options.port }, ..options },
+        None => options(args)?,
+    };
     let running = org::start(options).await?;
-    let line = serde_json::to_string(running.credentials());
-    context.output.raw(&line.map_err(|error| Failure::host(format!("the credentials cannot be written: {error}")))?);
+    print(context, running.credentials())?;
     context.output.note("serving until Ctrl-C");
     interrupt::signal().await;
     running.stop().await;
     Ok(Code::Ok)
+}
+
+/// Several orgs behind one login address; a line for each.
+async fn several(context: &Context, port: u16, orgs: Vec<Options>) -> Outcome {
+    let started = Emulators::start(port, orgs).await;
+    let running = started.map_err(|error| Failure::input(error.to_string()))?;
+    running.orgs().iter().try_for_each(|org| print(context, org.credentials()))?;
+    context.output.note(&format!("users of all orgs log in at {}; serving until Ctrl-C", running.login_url()));
+    interrupt::signal().await;
+    running.stop().await;
+    Ok(Code::Ok)
+}
+
+fn print(context: &Context, credentials: &Credentials) -> Result<(), Failure> {
+    let line = serde_json::to_string(credentials);
+    context.output.raw(&line.map_err(|error| Failure::host(format!("the credentials cannot be written: {error}")))?);
+    Ok(())
+}
+
+fn org_file(path: &Path) -> Result<Options, Failure> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::input(format!("cannot read {shown}: {error}")))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Options::from_toml(&text, folder).map_err(|error| Failure::input(format!("{shown}: {error}")))
 }
 
 fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
@@ -42,8 +73,7 @@ fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
         daily_bulk_batches: args.daily_bulk_batches.unwrap_or(base.daily_bulk_batches),
         account: account(args)?,
         faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
-        ..base
-        ..base
+        ..base..base
     })
 }
 

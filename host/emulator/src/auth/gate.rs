@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::sessions::Grant;
 use super::tenant::Tenant;
-use crate::server::{Reply, State, lock};
+use crate::server::{Reply, State, html_page, lock};
 
 /// Why a session does not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,23 @@ pub(crate) enum Shut {
     PasswordExpired,
     /// The org or the user has no API.
     Disabled,
+    /// The org has moved to another address.
+    Moved,
 }
 
 impl From<Shut> for Reply {
     /// As REST and Bulk 2.0 word it.
     fn from(shut: Shut) -> Reply {
+        if shut == Shut::Moved {
+            let text = "You have attempted to reach a URL that no longer exists on salesforce.com.";
+            let page = html_page("URL No Longer Exists", text);
+            return Reply::text(StatusCode::NOT_FOUND, "text/html;charset=UTF-8", page);
+        }
         let (status, code, message) = match shut {
             Shut::NoToken => (StatusCode::UNAUTHORIZED, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE"),
-            Shut::Expired => (StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid"),
+            Shut::Expired | Shut::Moved => {
+                (StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", "Session expired or invalid")
+            }
             Shut::Unfit => {
                 let message = "This session is not valid for use with the REST API";
                 (StatusCode::UNAUTHORIZED, "INVALID_SESSION_ID", message)
@@ -53,6 +62,9 @@ pub(crate) fn enter(state: &State, token: Option<&str>) -> Result<State, Shut> {
     let token = token.ok_or(Shut::NoToken)?;
     let tenant = state.own().ok_or(Shut::Expired)?;
     let session = lock(&tenant.sessions).touch(token).ok_or(Shut::Expired)?;
+    if tenant.has_left(&state.base_url) {
+        return Err(Shut::Moved);
+    }
     let grant = &session.grant;
     match shut(tenant, grant) {
         Some(shut) => Err(shut),

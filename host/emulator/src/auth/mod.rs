@@ -32,6 +32,7 @@ pub(crate) use grants::first_grant;
 pub(crate) use identity::{identity, introspect, revoke, userinfo};
 pub(crate) use login::{change_password, home, login, logout};
 pub(crate) use openid::{configuration, keys};
+pub(crate) use scopes::ALL as SCOPES;
 pub(crate) use sessions::Sessions;
 pub(crate) use soap::{soap, soap_fault};
 pub(crate) use tenant::Tenant;

@@ -10,11 +10,8 @@ use crate::server::State;
 
 /// The app of that client id: as an org behind this address has it, else as any org has it.
 pub(super) fn any_app(state: &State, client_id: &str) -> Option<Arc<App>> {
-    let mut here = state.tenants().iter();
-    here.find_map(|tenant| tenant.app(client_id)).or_else(|| {
-        let elsewhere = state.all.iter().find_map(|tenant| tenant.app(client_id));
-        elsewhere.filter(|app| app.kind == AppKind::Connected)
-    })
+    let mut all = state.tenants().iter().chain(state.all.iter());
+    all.find_map(|tenant| tenant.app(client_id))
 }
 
 /// The app as this org has it; a connected app of another org is one that nobody installed here.

@@ -8,13 +8,13 @@ use sha2::{Digest, Sha512};
 #[derive(Debug)]
 pub(crate) struct Secrets {
     seed: u64,
-    purpose: &'static str,
+    purpose: String,
     made: u64,
 }
 
 impl Secrets {
-    pub(crate) fn new(seed: u64, purpose: &'static str) -> Secrets {
-        Secrets { seed, purpose, made: 0 }
+    pub(crate) fn new(seed: u64, purpose: &str) -> Secrets {
+        Secrets { seed, purpose: purpose.to_owned(), made: 0 }
     }
 
     /// How many were made; also a number for what the last one names.

@@ -79,7 +79,7 @@ impl Sessions {
         Sessions {
             organization: organization_id.chars().take(15).collect(),
             timeout: seconds(timeout_seconds),
-            secrets: Secrets::new(seed, "sessions"),
+            secrets: Secrets::new(seed, &format!("sessions of {organization_id}")),
             live: HashMap::new(),
             refresh: HashMap::new(),
         }

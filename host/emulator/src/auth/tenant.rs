@@ -62,7 +62,7 @@ impl Tenant {
         let organization = first(&org, "SELECT Id, Name FROM Organization");
         let text = |key: &str| organization.as_ref()?.get(key)?.as_str().map(str::to_owned);
         let id = text("Id").unwrap_or_else(|| id18(*b"00D", 1));
-        let name = options.name.clone().or_else(|| text("Name")).unwrap_or_else(|| "Forcepump Emulator".to_owned());
+        let name = text("Name").or_else(|| options.name.clone()).unwrap_or_else(|| "Forcepump Emulator".to_owned());
         let mut tenant = Tenant {
             sessions: Arc::new(Mutex::new(Sessions::new(options.seed, &id, options.policy.session_seconds))),
             apps: Mutex::default(),
@@ -83,9 +83,7 @@ impl Tenant {
 
     /// The instance address that tokens name now; it changes once when the org moves.
     pub(crate) fn instance_url(&self) -> &str {
-        let moved =
-            self.options.policy.moves_after_refreshes.is_some_and(|n| self.refreshes.load(Ordering::Relaxed) > n);
-        let address = if moved { self.addresses.last() } else { self.addresses.first() };
+        let address = if self.has_moved() { self.addresses.last() } else { self.addresses.first() };
         address.map(String::as_str).unwrap_or_default()
     }
 
@@ -93,6 +91,15 @@ impl Tenant {
     pub(crate) fn is_sandbox(&self) -> bool {
         let row = first(&self.org, "SELECT IsSandbox FROM Organization");
         row.and_then(|row| row.get("IsSandbox")?.as_bool()).unwrap_or(false)
+    }
+
+    /// Whether the org has left this address for another.
+    pub(crate) fn has_left(&self, address: &str) -> bool {
+        self.addresses.iter().any(|own| own == address) && self.instance_url() != address && self.has_moved()
+    }
+
+    fn has_moved(&self) -> bool {
+        self.options.policy.moves_after_refreshes.is_some_and(|most| self.refreshes.load(Ordering::Relaxed) > most)
     }
 
     /// Counts a refresh, after which the org may move; the sessions of the old address end then.

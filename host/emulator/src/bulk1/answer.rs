@@ -18,6 +18,7 @@ pub(crate) fn answer(state: &State, call: &Call, version: &str, resource: &Resou
     let state = &match auth::enter(state, call.async_token()) {
         Ok(state) => state,
         Err(Shut::NoToken | Shut::Expired) => return expired(call),
+        Err(shut @ Shut::Moved) => return shut.into(),
         Err(Shut::Unfit | Shut::Disabled) => {
             return Failure::new("FeatureNotEnabled", "Async API not enabled").reply(asked);
         }

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod awkward;
+mod character;
 mod children;
 mod chunks;
 mod compare;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use character::Character;
 pub use chunks::Chunk;
 pub use json::Moments;
 use json::{Shape, Style};
@@ -152,6 +154,17 @@ impl Org {
         let mut tables = Tables::clone(&self.tables);
         names.into_iter().for_each(|name| tables.schema.hide(name));
         Org { tables: Arc::new(tables) }
+    }
+
+    /// The same org with a character of its own.
+    pub(crate) fn marked(mut self, character: &Character) -> Org {
+        character.mark(Arc::make_mut(&mut self.tables));
+        self
+    }
+
+    /// Whether an object (`Case`) or a field (`Account.Phone`) is there and can be hidden; says why not.
+    pub(crate) fn check_hidden(&self, name: &str) -> Result<(), String> {
+        self.tables.schema.check_hidden(name)
     }
 
     /// `GET /sobjects`.

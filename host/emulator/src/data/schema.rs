@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::load::nearest;
 use super::schema_text;
 
 /// Field types, named as describe names them.
@@ -297,6 +298,24 @@ impl Schema {
             None => {
                 self.by_name.remove(&name.to_ascii_lowercase());
             }
+        }
+    }
+
+    /// Whether an object (`Case`) or a field (`Account.Phone`) is there and can be hidden; says why not.
+    pub fn check_hidden(&self, name: &str) -> Result<(), String> {
+        let (object, field) = name.split_once('.').map_or((name, None), |(object, field)| (object, Some(field)));
+        let names = self.objects.iter().map(|object| object.name.as_str());
+        let hint = || nearest(object, names).map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+        let index = self.find(object).ok_or_else(|| format!("hidden: there is no object '{object}'{}", hint()))?;
+        let (definition, Some(field)) = (&self.objects[index], field) else { return Ok(()) };
+        match definition.field(field).and_then(|index| definition.fields.get(index)) {
+            None => Err(format!("hidden: {} has no field '{field}'", definition.name)),
+            Some(field) if field.permissionable => Ok(()),
+            Some(field) => Err(format!(
+                "hidden: {}.{} cannot be hidden; field-level security covers the fields that describe calls \
+                 permissionable",
+                definition.name, field.name
+            )),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The handle on a running emulator.
+//! The handles on running emulators.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,12 @@ use tokio::task::JoinHandle;
 
 use super::serve::accept;
 use super::state::{Place, RequestRecord, State, lock};
+use crate::access::{App, UserAccess};
 use crate::auth::{Desk, Tenant, first_grant};
 use crate::bulk1::ClassicJobRecord;
 use crate::bulk2::JobRecord;
-use crate::data::{DataError, Org};
+use crate::check::OrgFileError;
+use crate::data::{Character, DataError, Org};
 use crate::options::Options;
 
 /// Why an emulator could not start.
@@ -29,6 +31,9 @@ pub enum EmulatorError {
     /// The rows could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Apps, users or profiles do not fit together or do not fit the org.
+    #[error(transparent)]
+    Options(#[from] OrgFileError),
     /// The thread that reads the rows ended early.
     #[error("reading the org's rows broke off: {0}")]
     Broken(tokio::task::JoinError),
@@ -40,6 +45,12 @@ pub struct Credentials {
     /// Base URL, without a slash at the end.
     #[serde(rename = "SF_INSTANCE_URL")]
     pub instance_url: String,
+    /// Where users log in: the same, or the login address of several orgs.
+    #[serde(rename = "SF_LOGIN_URL")]
+    pub login_url: String,
+    /// Id of the organization, 18 characters.
+    #[serde(rename = "SF_ORGANIZATION_ID")]
+    pub organization_id: String,
     /// A living access token.
     #[serde(rename = "SF_ACCESS_TOKEN")]
     pub access_token: String,
@@ -63,12 +74,21 @@ pub struct Credentials {
     pub refresh_token: String,
 }
 
-/// A running emulator; dropping it ends it with every connection.
+/// One emulated org that is being served; dropping it ends it with every connection.
 #[derive(Debug)]
 pub struct Emulator {
     state: Arc<State>,
+    tenant: Arc<Tenant>,
     credentials: Credentials,
-    serving: JoinHandle<()>,
+    serving: Serving,
+}
+
+/// Several emulated orgs behind one login address; dropping them ends them with every connection.
+#[derive(Debug)]
+pub struct Emulators {
+    login: Arc<State>,
+    orgs: Vec<Emulator>,
+    serving: Serving,
 }
 
 impl Emulator {
@@ -77,31 +97,42 @@ impl Emulator {
     /// Must be called inside a tokio runtime with I/O and time; the emulator runs on it.
     ///
     /// # Errors
-    /// When the port cannot be had or the rows cannot be read.
+    /// When the port cannot be had, the rows cannot be read, or the options do not fit together.
     pub async fn start(options: Options) -> Result<Emulator, EmulatorError> {
-        let port = options.port;
-        let listen = |source| EmulatorError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
-        let address: SocketAddr = listener.local_addr().map_err(listen)?;
-        let base_url = format!("http://{address}");
-        let open = move || {
-            let org = Org::open(&options.data_source(), &options.generate, options.seed)?;
-            let options = Arc::new(options);
-            let tenant = Arc::new(Tenant::new(options.clone(), org, vec![base_url.clone()]));
-            let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
-            let place = Place { org: Some(0), login_url: base_url.clone(), base_url, options };
-            Ok(State::new(Arc::new(vec![tenant]), place, desk))
+        let addresses = Addresses::bind(&options).await?;
+        let login_url = addresses.main.url.clone();
+        let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
+        let tenants = open(vec![(options, addresses.urls())]).await?;
+        let place = |tenant: &Tenant| Place {
+            org: Some(0),
+            base_url: login_url.clone(),
+            login_url: login_url.clone(),
+            options: tenant.options.clone(),
         };
-        let state: Result<State, DataError> = tokio::task::spawn_blocking(open).await.map_err(EmulatorError::Broken)?;
-        let state = Arc::new(state?);
-        let credentials = credentials(&state);
-        let serving = tokio::spawn(accept(listener, state.clone()));
-        Ok(Emulator { state, credentials, serving })
+        let tenant = tenants[0].clone();
+        let state = State::new(tenants, place(&tenant), desk);
+        Ok(Emulator::serve(state, tenant, addresses))
+    }
+
+    fn serve(state: State, tenant: Arc<Tenant>, addresses: Addresses) -> Emulator {
+        let credentials = credentials(&state, &tenant);
+        let state = Arc::new(state);
+        let mut serving = Serving::default();
+        if let Some(next) = addresses.next {
+            serving.add(next.listener, Arc::new(state.moved_to(next.url)));
+        }
+        serving.add(addresses.main.listener, state.clone());
+        Emulator { state, tenant, credentials, serving }
     }
 
     /// Base URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.state.base_url
+    }
+
+    /// The instance address that tokens name now; another than [`url`](Emulator::url) after the org has moved.
+    pub fn instance_url(&self) -> &str {
+        self.tenant.instance_url()
     }
 
     /// What a client needs to get in.
@@ -134,32 +165,180 @@ impl Emulator {
         lock(&self.state.sessions).expire_all();
     }
 
+    /// Ends every refresh token with its sessions, as an administrator would who revokes every approval.
+    pub fn revoke_refresh_tokens(&self) {
+        lock(&self.state.sessions).revoke_refresh_tokens();
+    }
+
+    /// Replaces what is particular about a user, as an administrator would.
+    pub fn change_user(&self, user: UserAccess) {
+        self.tenant.change_user(user);
+    }
+
+    /// Adds an app, or replaces the one with its client id, as an administrator would.
+    pub fn change_app(&self, app: App) {
+        self.tenant.change_app(app);
+    }
+
+    /// The app of that client id as the org has it now.
+    pub fn app(&self, client_id: &str) -> Option<App> {
+        self.tenant.app(client_id).map(|app| app.as_ref().clone())
+    }
+
     /// Stops serving and ends every connection.
-    pub async fn stop(mut self) {
-        self.serving.abort();
-        // The only way for it to end is this abort.
-        let _ = (&mut self.serving).await;
+    pub async fn stop(self) {
+        self.serving.stop().await;
     }
 }
 
-impl Drop for Emulator {
+impl Emulators {
+    /// Serves several orgs, each on the port of its options, and on `login_port` the address at which the users of
+    /// all log in.
+    ///
+    /// # Errors
+    /// When a port cannot be had, rows cannot be read, or options do not fit together.
+    pub async fn start(login_port: u16, orgs: Vec<Options>) -> Result<Emulators, EmulatorError> {
+        let login = Address::bind(login_port).await?;
+        let seed = orgs.first().map_or(1, |options| options.seed);
+        let mut addresses = Vec::new();
+        for options in &orgs {
+            addresses.push(Addresses::bind(options).await?);
+        }
+        let urls: Vec<Vec<String>> = addresses.iter().map(Addresses::urls).collect();
+        let tenants = open(orgs.into_iter().zip(urls).collect()).await?;
+        let desk = Arc::new(Mutex::new(Desk::new(seed)));
+        let state = |org, base_url: &str| {
+            let options = Arc::new(Options { seed, ..Options::default() });
+            let place = Place { org, base_url: base_url.to_owned(), login_url: login.url.clone(), options };
+            State::new(tenants.clone(), place, desk.clone())
+        };
+        let places = tenants.iter().zip(addresses).enumerate();
+        let orgs = places
+            .map(|(place, (tenant, addresses))| {
+                Emulator::serve(state(Some(place), &addresses.main.url), tenant.clone(), addresses)
+            })
+            .collect();
+        let front = Arc::new(state(None, &login.url));
+        let mut serving = Serving::default();
+        serving.add(login.listener, front.clone());
+        Ok(Emulators { login: front, orgs, serving })
+    }
+
+    /// The login address, without a slash at the end.
+    pub fn login_url(&self) -> &str {
+        &self.login.base_url
+    }
+
+    /// The orgs, in the order in which they were given.
+    pub fn orgs(&self) -> &[Emulator] {
+        &self.orgs
+    }
+
+    /// The requests that the login address answered so far, oldest first.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.login.log()
+    }
+
+    /// Stops serving and ends every connection.
+    pub async fn stop(self) {
+        self.serving.stop().await;
+        for org in self.orgs {
+            org.stop().await;
+        }
+    }
+}
+
+/// A port that is ours, and its URL.
+#[derive(Debug)]
+struct Address {
+    listener: TcpListener,
+    url: String,
+}
+
+impl Address {
+    async fn bind(port: u16) -> Result<Address, EmulatorError> {
+        let listen = |source| EmulatorError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        let address: SocketAddr = listener.local_addr().map_err(listen)?;
+        Ok(Address { listener, url: format!("http://{address}") })
+    }
+}
+
+/// The addresses of one org: where it is, and where it moves to if it does.
+#[derive(Debug)]
+struct Addresses {
+    main: Address,
+    next: Option<Address>,
+}
+
+impl Addresses {
+    async fn bind(options: &Options) -> Result<Addresses, EmulatorError> {
+        let main = Address::bind(options.port).await?;
+        let moves = options.policy.moves_after_refreshes.is_some();
+        Ok(Addresses { main, next: if moves { Some(Address::bind(0).await?) } else { None } })
+    }
+
+    fn urls(&self) -> Vec<String> {
+        [Some(&self.main), self.next.as_ref()].into_iter().flatten().map(|address| address.url.clone()).collect()
+    }
+}
+
+/// The tasks that accept connections; dropping it ends them.
+#[derive(Debug, Default)]
+struct Serving(Vec<JoinHandle<()>>);
+
+impl Serving {
+    fn add(&mut self, listener: TcpListener, state: Arc<State>) {
+        self.0.push(tokio::spawn(accept(listener, state)));
+    }
+
+    async fn stop(mut self) {
+        for task in &mut self.0 {
+            task.abort();
+            // The only way for it to end is this abort.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Serving {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
-fn credentials(state: &State) -> Credentials {
-    let account = &state.options.account;
-    let first = state.own().map(|tenant| first_grant(tenant));
-    let mut sessions = lock(&state.sessions);
+/// Reads the rows of every org, which may take a while.
+async fn open(orgs: Vec<(Options, Vec<String>)>) -> Result<Arc<Vec<Arc<Tenant>>>, EmulatorError> {
+    let open = move || {
+        let tenants = (0..).zip(orgs).map(|(number, (options, urls))| tenant(number, options, urls));
+        Ok(Arc::new(tenants.collect::<Result<Vec<_>, EmulatorError>>()?))
+    };
+    tokio::task::spawn_blocking(open).await.map_err(EmulatorError::Broken)?
+}
+
+fn tenant(number: u64, options: Options, urls: Vec<String>) -> Result<Arc<Tenant>, EmulatorError> {
+    options.check()?;
+    let character = Character { number, name: options.name.clone(), sandbox: options.sandbox.clone() };
+    let org = Org::open(&options.data_source(), &options.generate, options.seed)?.marked(&character);
+    options.check_hidden(&org)?;
+    Ok(Arc::new(Tenant::new(Arc::new(options), org, urls)))
+}
+
+fn credentials(state: &State, tenant: &Tenant) -> Credentials {
+    let account = &tenant.options.account;
+    let access = tenant.access(&state.user);
+    let first = first_grant(tenant);
+    let mut sessions = lock(&tenant.sessions);
     Credentials {
         instance_url: state.base_url.clone(),
-        access_token: first.as_ref().map(|grant| sessions.issue(grant, None)).unwrap_or_default(),
+        login_url: state.login_url.clone(),
+        organization_id: tenant.id.clone(),
+        access_token: sessions.issue(&first, None),
         username: state.user.username.clone(),
-        password: account.password.clone(),
-        security_token: account.security_token.clone(),
+        password: access.password,
+        security_token: access.security_token,
         client_id: account.client_id.clone(),
         client_secret: account.client_secret.clone(),
-        refresh_token: first.as_ref().map(|grant| sessions.issue_refresh(grant).0).unwrap_or_default(),
+        refresh_token: sessions.issue_refresh(&first).0,
     }
 }

@@ -11,12 +11,12 @@ mod serve;
 mod socket;
 mod state;
 
-pub use emulator::{Credentials, Emulator, EmulatorError};
+pub use emulator::{Credentials, Emulator, EmulatorError, Emulators};
 pub use state::RequestRecord;
 
 pub(crate) use body::{Blocks, Content, CsvRows};
 pub(crate) use call::{Call, pairs};
-pub(crate) use reply::Reply;
+pub(crate) use reply::{Reply, html_page};
 pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION};
 pub(crate) use state::{State, lock};
 

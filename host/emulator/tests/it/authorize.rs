@@ -108,6 +108,50 @@ async fn challenges_may_be_plain_or_without_a_method() {
 }
 
 #[tokio::test]
+async fn the_command_line_of_salesforce_has_no_secret_and_a_long_verifier() {
+    let org = Org::demo().await;
+    let c = org.emulator.credentials();
+    // 171 characters, more than RFC 7636 allows.
+    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".repeat(4)[..171].to_owned();
+    let parameters = [
+        ("prompt", "login"),
+        ("response_type", "code"),
+        ("client_id", "PlatformCLI"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "refresh_token api web"),
+        ("code_challenge", &verifier),
+        ("code_challenge_method", "plain"),
+    ];
+    let browser = Browser::new(&org);
+    let page = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
+    let code = browser.press(&page, "save").await.must("code");
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "PlatformCLI"),
+        ("redirect_uri", CALLBACK),
+        ("code", &code),
+        ("code_verifier", &verifier),
+    ];
+    let (status, granted) = device_token(&org, &fields).await;
+    assert_eq!(status, 200, "{granted}");
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "PlatformCLI"),
+        ("refresh_token", granted["refresh_token"].as_str().unwrap()),
+    ];
+    let (status, granted) = device_token(&org, &fields).await;
+    assert_eq!(status, 200, "{granted}");
+    // What it asks for next.
+    let access = granted["access_token"].as_str().unwrap();
+    let query = "SELECT Name, InstanceName, IsSandbox, TrialExpirationDate, NamespacePrefix, OrganizationType FROM Organization";
+    let url = org.url("/services/data/v62.0/query");
+    let rows = org.client.get(&url).query(&[("q", query)]).bearer_auth(access).send().await.unwrap();
+    assert_eq!(rows.json::<Value>().await.unwrap()["totalSize"], 1);
+    let hub = org.client.get(&url).query(&[("q", "SELECT Id FROM ScratchOrgInfo limit 1")]).bearer_auth(access);
+    assert!(matches!(hub.send().await.unwrap().status().as_u16(), 200 | 400));
+}
+
+#[tokio::test]
 async fn scopes_decide_what_is_given() {
     let org = Org::demo().await;
     let page = allowed(&org, &[("scope", "api id")]).await;

@@ -7,6 +7,8 @@ mod bulk1;
 mod bulk2;
 mod conformance;
 mod faults;
+mod identity;
+mod orgs;
 mod rest;
 mod support;
 mod wire;

@@ -9,6 +9,14 @@ use serde_json::{Value, json};
 /// Version of most calls.
 pub const VERSION: &str = "62.0";
 
+/// A client without a proxy.
+pub fn client() -> Client {
+    static PROVIDER: Once = Once::new();
+    // reqwest is built for TLS elsewhere in the workspace and wants a provider even for loopback.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    Client::builder().no_proxy().build().unwrap()
+}
+
 /// An emulator and a client that holds a living token.
 pub struct Org {
     pub emulator: Emulator,
@@ -27,11 +35,7 @@ impl Org {
     }
 
     pub async fn with(options: Options) -> Org {
-        static PROVIDER: Once = Once::new();
-        // reqwest is built for TLS elsewhere in the workspace and wants a provider even for loopback.
-        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let client = Client::builder().no_proxy().build().unwrap();
-        Org { emulator: Emulator::start(options).await.unwrap(), client }
+        Org { client: client(), emulator: Emulator::start(options).await.unwrap() }
     }
 
     pub fn url(&self, path: &str) -> String {

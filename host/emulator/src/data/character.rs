@@ -1,0 +1,59 @@
+//! What makes one org another: its id and name, and the marks of a sandbox.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ids;
+use super::stored::TextColumn;
+use super::tables::{Table, Tables};
+
+/// How an org differs from the one that its rows describe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Character {
+    /// Serial number of the organization; each org of an emulator has its own.
+    pub number: u64,
+    /// Its name; none: that of the row.
+    pub name: Option<String>,
+    /// A sandbox of that name: user names end in it, as copies of a production org have them.
+    pub sandbox: Option<String>,
+}
+
+impl Character {
+    /// Rewrites the rows of `Organization` and `User`.
+    pub fn mark(&self, tables: &mut Tables) {
+        if self.number > 0 {
+            let id = ids::of_row(*b"00D", self.number);
+            rewrite(tables, "Organization", "Id", |_| id.to_vec());
+            rewrite(tables, "Organization", "InstanceName", |_| format!("EMU{}", self.number + 1).into_bytes());
+            if let Some(Table::Stored(stored)) = table(tables, "Organization") {
+                stored.given_ids = Some(HashMap::from([(id, 0)]));
+            }
+        }
+        if let Some(name) = &self.name {
+            rewrite(tables, "Organization", "Name", |_| name.clone().into_bytes());
+        }
+        if let Some(sandbox) = &self.sandbox {
+            rewrite(tables, "Organization", "IsSandbox", |_| b"true".to_vec());
+            let suffix = format!(".{}", sandbox.to_lowercase()).into_bytes();
+            rewrite(tables, "User", "Username", |name| [name, &suffix].concat());
+        }
+    }
+}
+
+fn table<'a>(tables: &'a mut Tables, object: &str) -> Option<&'a mut Table> {
+    let index = tables.schema.find(object)?;
+    Arc::make_mut(&mut tables.tables).get_mut(index)
+}
+
+/// Replaces every cell of a column; objects and fields that the org does not have are passed over.
+fn rewrite(tables: &mut Tables, object: &str, field: &str, cell: impl Fn(&[u8]) -> Vec<u8>) {
+    let index = tables.schema.find(object).and_then(|object| tables.schema.objects[object].field(field));
+    let (Some(index), Some(Table::Stored(stored))) = (index, table(tables, object)) else { return };
+    let mut column = TextColumn::default();
+    for row in 0..stored.rows {
+        column.push(&cell(stored.cell(row, index)));
+    }
+    if let Some(place) = stored.columns.get_mut(index) {
+        *place = column;
+    }
+}

@@ -1,0 +1,199 @@
+//! Several orgs behind one login address.
+
+use forcepump_emulator::access::{App, AppKind, UserAccess};
+use forcepump_emulator::{Emulator, Emulators, Options};
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::browser::{Browser, CALLBACK};
+use crate::support::{client, refused};
+
+struct Orgs {
+    emulators: Emulators,
+    client: Client,
+}
+
+impl Orgs {
+    /// A production org, and a sandbox of it that does not know the partner's app.
+    async fn start() -> Orgs {
+        let partner = App {
+            client_id: "partner".to_owned(),
+            client_secret: Some("s3cret".to_owned()),
+            callbacks: vec![CALLBACK.to_owned()],
+            run_as: Some("admin@forcepump.example".to_owned()),
+            ..App::default()
+        };
+        let local = App { client_id: "local".to_owned(), kind: AppKind::External, ..partner.clone() };
+        let production = Options { name: Some("Acme".to_owned()), apps: vec![partner, local], ..Options::default() };
+        let sandbox = Options {
+            name: Some("Acme UAT".to_owned()),
+            sandbox: Some("UAT".to_owned()),
+            generate: vec![("Account".to_owned(), 7)],
+            ..Options::default()
+        };
+        let emulators = Emulators::start(0, vec![production, sandbox]).await.unwrap();
+        Orgs { emulators, client: client() }
+    }
+
+    fn org(&self, place: usize) -> &Emulator {
+        &self.emulators.orgs()[place]
+    }
+
+    async fn get(&self, base: &str, path: &str, token: &str) -> reqwest::Response {
+        self.client.get(format!("{base}{path}")).bearer_auth(token).send().await.unwrap()
+    }
+
+    async fn token(&self, base: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+        let answer = self.client.post(format!("{base}/services/oauth2/token")).form(fields).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn every_org_has_its_own_rows_users_and_sessions() {
+    let orgs = Orgs::start().await;
+    let (one, other) = (orgs.org(0).credentials(), orgs.org(1).credentials());
+    assert_ne!(one.organization_id, other.organization_id);
+    assert_eq!(other.username, format!("{}.uat", one.username));
+    assert_eq!(orgs.org(1).rows("Account"), Some(7));
+    assert_eq!([one.login_url.as_str(), &other.login_url], [orgs.emulators.login_url(); 2]);
+
+    let limits = "/services/data/v62.0/limits";
+    for (credentials, own) in [(one, 0), (other, 1)] {
+        assert!(credentials.access_token.starts_with(&credentials.organization_id[..15]));
+        for place in [0, 1] {
+            let answer = orgs.get(orgs.org(place).url(), limits, &credentials.access_token).await;
+            if own == place {
+                assert_eq!(answer.status().as_u16(), 200);
+            } else {
+                refused(answer, 401, "INVALID_SESSION_ID").await;
+            }
+        }
+        // Rows are not at the login address.
+        let front = orgs.get(orgs.emulators.login_url(), limits, &credentials.access_token).await;
+        refused(front, 401, "INVALID_SESSION_ID").await;
+    }
+    let soql = "/services/data/v62.0/query?q=SELECT+Id,Name,IsSandbox+FROM+Organization";
+    let row: Value = orgs.get(&other.instance_url, soql, &other.access_token).await.json().await.unwrap();
+    let row = &row["records"][0];
+    assert_eq!((row["Id"].as_str(), row["IsSandbox"].as_bool()), (Some(other.organization_id.as_str()), Some(true)));
+    assert_eq!(row["Name"], "Acme UAT");
+}
+
+#[tokio::test]
+async fn the_login_address_sends_each_user_to_his_org() {
+    let orgs = Orgs::start().await;
+    for place in [0, 1] {
+        let c = orgs.org(place).credentials();
+        let browser = Browser::at(orgs.emulators.login_url());
+        let parameters = [("response_type", "code"), ("client_id", c.client_id.as_str()), ("redirect_uri", CALLBACK)];
+        let page = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
+        let code = browser.press(&page, "save").await.must("code");
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("client_id", &c.client_id),
+            ("client_secret", &c.client_secret),
+            ("redirect_uri", CALLBACK),
+        ];
+        let (_, granted) = orgs.token(orgs.emulators.login_url(), &fields).await;
+        assert_eq!(granted["instance_url"], orgs.org(place).url());
+        let id = granted["id"].as_str().unwrap();
+        assert!(id.starts_with(&format!("{}/id/{}/", orgs.emulators.login_url(), c.organization_id)), "{id}");
+        let access = granted["access_token"].as_str().unwrap();
+        let who: Value = orgs.client.get(id).bearer_auth(access).send().await.unwrap().json().await.unwrap();
+        assert_eq!(
+            (who["username"].as_str(), who["urls"]["custom_domain"].as_str()),
+            (Some(c.username.as_str()), Some(orgs.org(place).url()))
+        );
+        let resources: Value =
+            orgs.get(orgs.org(place).url(), "/services/data/v62.0", access).await.json().await.unwrap();
+        assert_eq!(resources["identity"], id);
+
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", granted["refresh_token"].as_str().unwrap()),
+            ("client_id", &c.client_id),
+            ("client_secret", &c.client_secret),
+        ];
+        for (base, status) in
+            [(orgs.emulators.login_url(), 200), (orgs.org(place).url(), 200), (orgs.org(1 - place).url(), 400)]
+        {
+            assert_eq!(orgs.token(base, &refresh).await.0, status);
+        }
+
+        let login = format!(
+            "<login><username>{}</username><password>{}{}</password></login>",
+            c.username, c.password, c.security_token
+        );
+        let body = format!(
+            "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body>{login}</e:Body></e:Envelope>"
+        );
+        let soap = |base: &str| {
+            let request = orgs.client.post(format!("{base}/services/Soap/u/62.0")).header("content-type", "text/xml");
+            request.body(body.clone()).send()
+        };
+        let text = soap(orgs.emulators.login_url()).await.unwrap().text().await.unwrap();
+        assert!(text.contains(&format!("<serverUrl>{}/services/Soap/u/62.0/", orgs.org(place).url())), "{text}");
+        assert!(text.contains(&format!("<sandbox>{}</sandbox>", place == 1)), "{text}");
+        let text = soap(orgs.org(1 - place).url()).await.unwrap().text().await.unwrap();
+        assert!(text.contains("INVALID_LOGIN"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn client_credentials_belong_to_an_org_and_apps_of_other_orgs_are_not_installed() {
+    let orgs = Orgs::start().await;
+    let ask = async |base: &str, client: &str| {
+        let fields = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "s3cret")];
+        orgs.token(base, &fields).await
+    };
+    let (status, granted) = ask(orgs.org(0).url(), "partner").await;
+    assert_eq!(status, 200, "{granted}");
+    let (_, front) = ask(orgs.emulators.login_url(), "partner").await;
+    assert_eq!(front["error_description"], "request not supported on this domain");
+    // Its run-as user is unknown in the other org too, but a sandbox user of the same name would not help either.
+    orgs.org(1).change_user(UserAccess {
+        username: "admin@forcepump.example".to_owned(),
+        approve_uninstalled: Some(false),
+        ..UserAccess::default()
+    });
+    let (_, other) = ask(orgs.org(1).url(), "partner").await;
+    assert_eq!(
+        (other["error"].as_str(), other["error_description"].as_str()),
+        (Some("invalid_client"), Some("app must be installed into org"))
+    );
+
+    let browser = Browser::at(orgs.emulators.login_url());
+    let c = orgs.org(1).credentials();
+    let parameters = [("response_type", "code"), ("client_id", "local"), ("redirect_uri", CALLBACK)];
+    let end = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
+    // The page is the org's own.
+    assert!(
+        end.location()
+            .starts_with(&format!("{}/setup/secur/RemoteAccessErrorPage.apexp?error=app_not_found", orgs.org(1).url()))
+    );
+    let page = browser.get(end.location()).await;
+    assert!(page.text.contains("OAUTH_EC_APP_NOT_FOUND"), "{}", page.text);
+    let (_, body) = ask(orgs.org(1).url(), "local").await;
+    assert_eq!(body["error"], "app_not_found");
+}
+
+#[tokio::test]
+async fn limits_and_jobs_are_each_orgs_own() {
+    let small = Options { daily_api_requests: 1, ..Options::default() };
+    let emulators = Emulators::start(0, vec![small, Options { sandbox: Some("dev".to_owned()), ..Options::default() }])
+        .await
+        .unwrap();
+    let orgs = Orgs { emulators, client: client() };
+    for (place, statuses) in [(0, [200, 403]), (1, [200, 200])] {
+        let c = orgs.org(place).credentials();
+        for status in statuses {
+            let answer = orgs.get(&c.instance_url, "/services/data/v62.0/limits", &c.access_token).await;
+            assert_eq!(answer.status().as_u16(), status);
+        }
+        assert_eq!(orgs.org(place).requests().len(), 2);
+    }
+    assert!(orgs.emulators.requests().is_empty());
+    orgs.emulators.stop().await;
+}

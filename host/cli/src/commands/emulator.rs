@@ -73,7 +73,7 @@ fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
         daily_bulk_batches: args.daily_bulk_batches.unwrap_or(base.daily_bulk_batches),
         account: account(args)?,
         faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
-        ..base..base
+        ..base
     })
 }
 

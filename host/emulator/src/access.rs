@@ -189,6 +189,11 @@ pub struct UserAccess {
     pub rest_allowed: bool,
     /// The permission "Approve Uninstalled Connected Apps"; none: as the profile says.
     pub approve_uninstalled: Option<bool>,
+    /// The permission "Use Any API Client", which passes uninstalled apps and API Access Control; none: as the profile
+    /// says.
+    pub any_api_client: Option<bool>,
+    /// The permission "Api Only User", which keeps out of browsers; none: as the profile says.
+    pub api_only: Option<bool>,
     /// The permission "Use Any API Auth" that the SOAP login asks for in new orgs.
     pub any_api_auth: bool,
     /// Objects (`Case`) and fields (`Account.Phone`) that the user does not see, beside those of the profile.
@@ -209,6 +214,8 @@ impl Default for UserAccess {
             api_enabled: None,
             rest_allowed: true,
             approve_uninstalled: None,
+            any_api_client: None,
+            api_only: None,
             any_api_auth: true,
             hidden: Vec::new(),
         }
@@ -225,13 +232,24 @@ pub struct Profile {
     pub api_enabled: bool,
     /// The permission "Approve Uninstalled Connected Apps"; none: only for `System Administrator`, as by default.
     pub approve_uninstalled: Option<bool>,
+    /// The permission "Use Any API Client".
+    pub any_api_client: bool,
+    /// The permission "Api Only User"; none: only for `Minimum Access - API Only Integrations`.
+    pub api_only: Option<bool>,
     /// Objects (`Case`) and fields (`Account.Phone`) that its users do not see.
     pub hidden: Vec<String>,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Profile { name: String::new(), api_enabled: true, approve_uninstalled: None, hidden: Vec::new() }
+        Profile {
+            name: String::new(),
+            api_enabled: true,
+            approve_uninstalled: None,
+            any_api_client: false,
+            api_only: None,
+            hidden: Vec::new(),
+        }
     }
 }
 
@@ -249,6 +267,8 @@ pub struct Policy {
     pub password_flow: bool,
     /// "Require Proof Key for Code Exchange" for every app.
     pub pkce_required: bool,
+    /// "API Access Control": sessions are for installed apps, and for users with "Use Any API Client".
+    pub api_access_control: bool,
     /// The caller's network is trusted: a password needs no security token.
     pub trusted_network: bool,
     /// The address is the org's My Domain; otherwise it is a login host and takes no client credentials.
@@ -275,6 +295,7 @@ impl Default for Policy {
             soap_login: true,
             password_flow: true,
             pkce_required: false,
+            api_access_control: false,
             trusted_network: false,
             my_domain: true,
             logins_per_hour: LOGINS_PER_HOUR,

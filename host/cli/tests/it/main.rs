@@ -26,6 +26,7 @@ mod receiver;
 mod rejects;
 mod repeatable;
 mod requests;
+mod serve;
 mod shapes;
 mod stateful;
 mod tables;

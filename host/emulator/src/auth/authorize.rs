@@ -217,7 +217,7 @@ fn admit(state: &State, person: &Person, ask: &Ask) -> Result<(Arc<App>, Vec<Str
     };
     let app = registry::app(state, &person.tenant, &ask.client_id).map_err(|denied| page(denied.at_authorize()))?;
     person.tenant.admit(&person.user, &app, flow).map_err(|denied| match denied {
-        Denied::NotInstalled | Denied::NotInThisOrg => page(denied.at_authorize()),
+        Denied::NotInstalled | Denied::NotInThisOrg | Denied::ApiOnly => page(denied.at_authorize()),
         // A device has no callback; its user reads the page.
         _ if ask.redirect_uri.is_empty() => page(denied.at_authorize()),
         _ => Refusal::Callback(Box::new(ask.clone()), denied.at_authorize()),

@@ -28,6 +28,8 @@ pub(crate) enum Denied {
     InactiveOrg,
     IpRestricted,
     TooManyLogins,
+    /// A user for programs alone, in a browser.
+    ApiOnly,
 }
 
 impl Denied {
@@ -46,6 +48,7 @@ impl Denied {
             Denied::InactiveOrg => refused("inactive_org", "organization is inactive"),
             Denied::IpRestricted => refused("invalid_grant", "ip restricted or invalid login hours"),
             Denied::TooManyLogins => refused("rate_limit_exceeded", "login rate exceeded"),
+            Denied::ApiOnly => refused("access_denied", "api only user"),
         }
     }
 

@@ -203,3 +203,69 @@ impl Desk {
         self.assertions.insert(jti.to_owned(), expiry).is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Org;
+    use crate::options::Options;
+
+    fn person() -> Person {
+        let tenant = Tenant::new(Arc::new(Options::default()), Org::empty(), vec!["http://x".to_owned()]);
+        Person { user: tenant.default_user(), tenant: Arc::new(tenant) }
+    }
+
+    fn ask() -> Ask {
+        Ask {
+            client_id: "app".to_owned(),
+            redirect_uri: "http://localhost/".to_owned(),
+            answer: Answer::Code,
+            scope: None,
+            state: None,
+            nonce: None,
+            challenge: None,
+        }
+    }
+
+    #[test]
+    fn a_code_is_taken_once() {
+        let mut desk = Desk::new(1);
+        let code = desk.issue_code(person(), ask(), Vec::new());
+        assert!(code.starts_with("aPrx") && code.ends_with("=="));
+        assert!(desk.code(&code).is_some() && desk.take_code(&code).is_some());
+        assert!(desk.code(&code).is_none() && desk.take_code(&code).is_none());
+    }
+
+    #[test]
+    fn an_authorization_is_answered_once() {
+        let mut desk = Desk::new(1);
+        let source = desk.wait(person(), ask(), Vec::new());
+        assert!(desk.waiting(&source).is_some());
+        assert!(desk.answered(&source).is_some() && desk.answered(&source).is_none());
+    }
+
+    #[test]
+    fn people_type_codes_in_their_own_way() {
+        let mut desk = Desk::new(1);
+        let (code, device) = desk.add_device("app", None);
+        let (head, tail) = device.user_code.split_at(4);
+        for typed in [device.user_code.to_lowercase(), format!(" {head}-{tail} ")] {
+            assert_eq!(desk.device_of(&typed).map(|(found, _)| found).as_ref(), Some(&code));
+        }
+        assert!(desk.device_of(head).is_none());
+        desk.forget_device(&code);
+        assert!(desk.device(&code).is_none());
+    }
+
+    #[test]
+    fn browsers_come_and_go_and_assertions_are_new_once() {
+        let mut desk = Desk::new(1);
+        let cookie = desk.enter(person());
+        assert!(desk.browser(&cookie).is_some());
+        desk.leave(&cookie);
+        assert!(desk.browser(&cookie).is_none());
+        assert!(desk.is_new_assertion("a", i64::MAX) && !desk.is_new_assertion("a", i64::MAX));
+        // One that is over may come again; its time says that it is over.
+        assert!(desk.is_new_assertion("b", 0) && desk.is_new_assertion("b", 0));
+    }
+}

@@ -74,13 +74,15 @@ pub(crate) fn enter(state: &State, token: Option<&str>) -> Result<State, Shut> {
 
 fn shut(tenant: &Tenant, grant: &Grant) -> Option<Shut> {
     let access = tenant.access(&grant.user);
+    // A SOAP login names no app.
+    let uncontrolled = grant.client_id.is_some() || access.any_api_client || !tenant.options.policy.api_access_control;
     if grant.restricted {
         return Some(Shut::PasswordExpired);
     }
     if !access.active {
         return Some(Shut::Expired);
     }
-    if !access.rest_allowed || access.ip_restricted || !grant.has_api() {
+    if !access.rest_allowed || access.ip_restricted || !grant.has_api() || !uncontrolled {
         return Some(Shut::Unfit);
     }
     let enabled = tenant.options.policy.api_enabled && access.api_enabled;

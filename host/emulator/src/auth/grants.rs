@@ -37,12 +37,28 @@ pub(super) struct Granted {
     token_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_instance_url: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_format: Option<&'static str>,
 }
+
+/// Seen in recorded client-credentials answers beside the instance URL.
+const API_INSTANCE_URL: &str = "https://api.salesforce.com";
 
 impl Granted {
     /// As the JWT bearer flow answers: neither signature nor time.
     pub(super) fn bare(self) -> Granted {
         Granted { signature: None, issued_at: None, ..self }
+    }
+
+    /// As the client credentials flow answers: with keys that clients need not know.
+    pub(super) fn with_format(self, app: &App) -> Granted {
+        let format = match app.token_format {
+            TokenFormat::Opaque => "opaque",
+            TokenFormat::Jwt => "jwt",
+        };
+        Granted { api_instance_url: Some(API_INSTANCE_URL), token_format: Some(format), ..self }
     }
 
     /// As the password flow answers.
@@ -119,6 +135,8 @@ fn granted(state: &State, tenant: &Tenant, app: &App, grant: &Arc<Grant>, family
         id,
         token_type: "Bearer",
         issued_at: Some(issued_at),
+        api_instance_url: None,
+        token_format: None,
     }
 }
 

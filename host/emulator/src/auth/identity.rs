@@ -18,6 +18,9 @@ use crate::server::{Call, Reply, State, lock};
 /// `/services/oauth2/revoke`, by POST or GET; no client authentication.
 pub(crate) fn revoke(state: &State, call: &Call) -> Reply {
     let fields = Fields::of(call);
+    if let Some(elsewhere) = at_its_org(state, fields.get("token").unwrap_or_default()) {
+        return elsewhere;
+    }
     let error = match (fields.get("token"), fields.get("token_type_hint")) {
         (_, Some(hint)) if !matches!(hint, "access_token" | "refresh_token" | "") => "unsupported_token_type",
         (Some(token), _) if revoke_anywhere(state, token) => "",
@@ -41,6 +44,16 @@ pub(crate) fn revoke(state: &State, call: &Call) -> Reply {
         format!("error={error}&error_description={description}"),
     )
     .uncompressed()
+}
+
+/// The login address of several orgs sends the client on to the org of the token.
+fn at_its_org(state: &State, token: &str) -> Option<Reply> {
+    if state.own().is_some() {
+        return None;
+    }
+    let tenant = state.tenants().iter().find(|tenant| lock(&tenant.sessions).knows(token))?;
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
+    Some(super::login::redirect(&format!("{}/services/oauth2/revoke?{query}", tenant.instance_url())))
 }
 
 fn revoke_anywhere(state: &State, token: &str) -> bool {

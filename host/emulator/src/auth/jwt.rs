@@ -11,13 +11,16 @@ use super::denied::{Denied, OauthError, refused};
 use super::desk::Person;
 use super::form::Fields;
 use super::registry;
+use super::tenant::Tenant;
 use crate::access::{App, Flow};
 use crate::server::{State, lock};
 
 /// The grant's name (RFC 7523, 2.1).
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// Audiences that every org takes, beside its own host.
-const AUDIENCES: [&str; 2] = ["https://login.salesforce.com", "https://test.salesforce.com"];
+/// Audience of production orgs, beside their own host.
+const PRODUCTION: &str = "https://login.salesforce.com";
+/// Audience of sandboxes, beside their own host.
+const SANDBOX: &str = "https://test.salesforce.com";
 
 /// An assertion whose signature nobody has looked at.
 pub(super) struct Unverified<'a> {
@@ -62,13 +65,16 @@ pub(super) fn check(state: &State, fields: &Fields, now: i64) -> Result<(Person,
     if !assertion.is_signed_by(&known) {
         return Err(invalid());
     }
-    let audience = assertion.text("aud").map(|aud| aud.trim_end_matches('/'));
-    if audience.is_none_or(|aud| aud != state.base_url && aud != state.login_url && !AUDIENCES.contains(&aud)) {
+    let audience = assertion.text("aud").unwrap_or_default();
+    if !is_audience(state, state.tenants(), audience) {
         return Err(refused("invalid_grant", "audience is invalid"));
     }
     // The legacy name wins when both are there (knowledge article 000204593).
     let username = assertion.text("prn").or_else(|| assertion.text("sub")).unwrap_or_default();
     let person = person(state, username).ok_or_else(|| refused("invalid_grant", NOT_APPROVED))?;
+    if !is_audience(state, std::slice::from_ref(&person.tenant), audience) {
+        return Err(refused("invalid_grant", "audience is invalid"));
+    }
     match assertion.expiry() {
         Some(expiry) if expiry > now => check_once(state, &assertion, expiry)?,
         Some(_) => return Err(refused("invalid_grant", "expired authorization code")),
@@ -81,6 +87,16 @@ pub(super) fn check(state: &State, fields: &Fields, now: i64) -> Result<(Person,
 }
 
 const NOT_APPROVED: &str = "user hasn't approved this consumer";
+
+/// Whether one of the orgs takes the audience: its own address, the login address, or the public login host of its
+/// kind.
+fn is_audience(state: &State, tenants: &[Arc<Tenant>], audience: &str) -> bool {
+    let host = audience.trim_end_matches('/').trim_end_matches("/services/oauth2/token");
+    let public = |tenant: &Tenant| if tenant.is_sandbox() { SANDBOX } else { PRODUCTION };
+    host == state.base_url
+        || host == state.login_url
+        || tenants.iter().any(|tenant| host == tenant.instance_url() || host == public(tenant))
+}
 
 fn person(state: &State, username: &str) -> Option<Person> {
     state.tenants().iter().find_map(|tenant| {
@@ -110,11 +126,8 @@ pub(super) fn check_client(state: &State, app: &App, assertion: &str) -> Result<
     let assertion = unverified(assertion).ok_or_else(wrong)?;
     let own = assertion.text("iss") == Some(&app.client_id) && assertion.text("sub") == Some(&app.client_id);
     let living = assertion.expiry().is_some_and(|expiry| expiry > chrono::Utc::now().timestamp());
-    let here = |aud: &str| {
-        let host = aud.trim_end_matches('/').trim_end_matches("/services/oauth2/token");
-        host == state.base_url || host == state.login_url || AUDIENCES.contains(&host)
-    };
-    let fits = own && living && assertion.text("aud").is_some_and(here) && assertion.is_signed_by(app);
+    let here = assertion.text("aud").is_some_and(|audience| is_audience(state, state.tenants(), audience));
+    let fits = own && living && here && assertion.is_signed_by(app);
     if fits { Ok(()) } else { Err(wrong()) }
 }
 

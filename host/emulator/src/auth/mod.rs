@@ -14,6 +14,7 @@ mod login;
 mod openid;
 mod pages;
 mod registry;
+mod rights;
 mod scopes;
 mod secrets;
 mod sessions;

@@ -161,6 +161,11 @@ impl Sessions {
         session.used + self.timeout
     }
 
+    /// Whether the org gave out this token and did not revoke it.
+    pub(crate) fn knows(&self, token: &str) -> bool {
+        self.live.contains_key(token) || self.refresh.contains_key(token)
+    }
+
     /// Whether a refresh token was ever given out and not revoked; it may be used up.
     pub(crate) fn knows_refresh(&self, token: &str) -> bool {
         self.refresh.contains_key(token)

@@ -8,34 +8,17 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::denied::Denied;
+use super::rights::ADMINISTRATOR;
 use super::sessions::Sessions;
 use super::user::{USER_FIELDS, User, first, quoted};
-use crate::access::{App, Flow, Installation, Profile, UserAccess};
+use crate::access::{App, UserAccess};
 use crate::data::Org;
 use crate::ids::id18;
 use crate::options::{Account, Options};
 use crate::server::lock;
 
-/// Standard profile that may approve uninstalled apps by default (knowledge article 005132365).
-const ADMINISTRATOR: &str = "System Administrator";
 /// Window of the login rate.
 const HOUR: Duration = Duration::from_secs(3_600);
-
-/// What a user may do.
-#[derive(Debug, Clone)]
-pub(crate) struct Access {
-    pub(crate) password: String,
-    pub(crate) security_token: String,
-    pub(crate) active: bool,
-    pub(crate) locked: bool,
-    pub(crate) password_expired: bool,
-    pub(crate) ip_restricted: bool,
-    pub(crate) api_enabled: bool,
-    pub(crate) rest_allowed: bool,
-    pub(crate) approve_uninstalled: bool,
-    pub(crate) any_api_auth: bool,
-    hidden: BTreeSet<String>,
-}
 
 /// The org behind a login.
 #[derive(Debug)]
@@ -172,33 +155,8 @@ impl Tenant {
         }
     }
 
-    fn given(&self, username: &str) -> Option<UserAccess> {
+    pub(super) fn given(&self, username: &str) -> Option<UserAccess> {
         lock(&self.users).iter().find(|given| given.username.eq_ignore_ascii_case(username)).cloned()
-    }
-
-    /// What a user may do: as his own entry says, else his profile's, else as usual.
-    pub(crate) fn access(&self, user: &User) -> Access {
-        let given = self.given(&user.username).unwrap_or_default();
-        let name = given.profile.as_deref().unwrap_or(&user.profile);
-        let profile = self.options.profiles.iter().find(|profile| profile.name == name);
-        let usual = Profile::default();
-        let account = &self.options.account;
-        Access {
-            password: given.password.unwrap_or_else(|| account.password.clone()),
-            security_token: given.security_token.unwrap_or_else(|| account.security_token.clone()),
-            active: given.active.unwrap_or(user.active),
-            locked: given.locked,
-            password_expired: given.password_expired,
-            ip_restricted: given.ip_restricted,
-            api_enabled: given.api_enabled.unwrap_or(profile.unwrap_or(&usual).api_enabled),
-            rest_allowed: given.rest_allowed,
-            approve_uninstalled: given
-                .approve_uninstalled
-                .or(profile.and_then(|profile| profile.approve_uninstalled))
-                .unwrap_or(name == ADMINISTRATOR),
-            any_api_auth: given.any_api_auth,
-            hidden: given.hidden.iter().chain(profile.iter().flat_map(|profile| &profile.hidden)).cloned().collect(),
-        }
     }
 
     /// The org as this user sees it.
@@ -259,43 +217,6 @@ impl Tenant {
     pub(crate) fn approved(&self, user: &User, client_id: &str) -> Option<BTreeSet<String>> {
         lock(&self.approvals).get(&(user.id.clone(), client_id.to_owned())).cloned()
     }
-
-    /// Whether an administrator approved the app for the user.
-    pub(crate) fn is_admin_approved(&self, user: &User, app: &App) -> bool {
-        let profile = self.given(&user.username).and_then(|given| given.profile);
-        let profile = profile.as_deref().unwrap_or(&user.profile);
-        app.approved.iter().any(|name| name == "*" || name == profile || name.eq_ignore_ascii_case(&user.username))
-    }
-
-    /// Whether the user may come in through the app by this flow.
-    pub(crate) fn admit(&self, user: &User, app: &App, flow: Flow) -> Result<(), Denied> {
-        let access = self.access(user);
-        self.may_log_in(&access)?;
-        if app.flows_off.contains(&flow) {
-            return Err(Denied::FlowOff);
-        }
-        let approved_before = self.approved(user, &app.client_id).is_some() && flow != Flow::Device;
-        match app.installation {
-            Installation::Installed => {}
-            Installation::Blocked => return Err(Denied::Blocked),
-            Installation::Uninstalled if approved_before || access.approve_uninstalled => {}
-            Installation::Uninstalled => return Err(Denied::NotInstalled),
-        }
-        if app.admin_approved_only && !self.is_admin_approved(user, app) {
-            return Err(Denied::NotApproved);
-        }
-        Ok(())
-    }
-
-    fn may_log_in(&self, access: &Access) -> Result<(), Denied> {
-        if !self.options.policy.active {
-            return Err(Denied::InactiveOrg);
-        }
-        if !access.active {
-            return Err(Denied::InactiveUser);
-        }
-        if access.ip_restricted { Err(Denied::IpRestricted) } else { Ok(()) }
-    }
 }
 
 /// The apps of an org: the account's, Salesforce's own command line, and those of the options.
@@ -335,5 +256,70 @@ fn platform_cli() -> App {
         secret_required: false,
         refresh_secret_required: false,
         ..App::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Profile;
+
+    fn tenant(options: Options) -> Tenant {
+        let addresses = vec!["http://old".to_owned(), "http://new".to_owned()];
+        Tenant::new(Arc::new(options), Org::empty(), addresses)
+    }
+
+    #[test]
+    fn an_org_without_rows_has_its_account_and_the_users_of_its_options() {
+        let users = vec![UserAccess { username: "Ida@x.y".to_owned(), locked: true, ..UserAccess::default() }];
+        let tenant = tenant(Options { users, ..Options::default() });
+        assert_eq!(tenant.default_user().username, "admin@forcepump.example");
+        let ida = tenant.user("ida@X.Y").unwrap();
+        assert_eq!(ida.username, "Ida@x.y");
+        assert_ne!(ida.id, tenant.default_user().id);
+        assert!(tenant.access(&ida).locked && tenant.user("nobody@x.y").is_none());
+    }
+
+    #[test]
+    fn own_entry_then_profile_then_default() {
+        let profiles = vec![Profile {
+            name: "Few".to_owned(),
+            api_enabled: false,
+            hidden: vec!["Case".to_owned()],
+            ..Profile::default()
+        }];
+        let ida =
+            UserAccess { username: "ida@x.y".to_owned(), profile: Some("Few".to_owned()), ..UserAccess::default() };
+        let tenant = tenant(Options { users: vec![ida.clone()], profiles, ..Options::default() });
+        let user = tenant.user("ida@x.y").unwrap();
+        let access = tenant.access(&user);
+        assert!(!access.api_enabled && !access.approve_uninstalled && access.hidden.contains("Case"));
+        tenant.change_user(UserAccess { api_enabled: Some(true), hidden: vec!["Lead".to_owned()], ..ida });
+        let access = tenant.access(&user);
+        assert!(access.api_enabled && access.hidden.len() == 2);
+        tenant.set_password(&user, "new");
+        assert!(tenant.by_password("ida@x.y", &format!("new{}", access.security_token)).is_some());
+    }
+
+    #[test]
+    fn an_org_moves_once() {
+        let policy = crate::access::Policy { moves_after_refreshes: Some(1), ..Default::default() };
+        let tenant = tenant(Options { policy, ..Options::default() });
+        assert!(!tenant.has_left("http://old") && !tenant.has_left("http://new"));
+        tenant.count_refresh();
+        assert_eq!(tenant.instance_url(), "http://old");
+        tenant.count_refresh();
+        assert_eq!(tenant.instance_url(), "http://new");
+        assert!(tenant.has_left("http://old") && !tenant.has_left("http://new"));
+    }
+
+    #[test]
+    fn logins_are_counted_by_user() {
+        let policy = crate::access::Policy { logins_per_hour: 1, ..Default::default() };
+        let tenant = tenant(Options { policy, ..Options::default() });
+        let (one, other) = (tenant.default_user(), User::example());
+        assert_eq!(tenant.count_login(&one), Ok(()));
+        assert_eq!(tenant.count_login(&one), Err(Denied::TooManyLogins));
+        assert_eq!(tenant.count_login(&other), Ok(()));
     }
 }

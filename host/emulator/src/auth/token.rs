@@ -27,7 +27,7 @@ pub(crate) fn token(state: &State, call: &Call) -> Reply {
     let fields = form::fields(call);
     let format = Format::of(&fields, call);
     if call.method == Method::POST && fields.get("response_type") == Some("device_code") {
-        return answer(format, device::start(state, &fields));
+        return answer(format, device::start(state, &fields)).with(SET_COOKIE, BROWSER_ID);
     }
     answer(format, grant(state, call, &fields)).with(SET_COOKIE, BROWSER_ID)
 }
@@ -128,7 +128,7 @@ fn client_credentials(state: &State, call: &Call, fields: &Fields) -> Result<Gra
     let user = user.ok_or_else(|| refused("invalid_grant", "no client credentials user enabled"))?;
     tenant.admit(&user, &app, Flow::ClientCredentials).map_err(Denied::at_token)?;
     let person = Person { tenant: tenant.clone(), user: Arc::new(user) };
-    grants::without_refresh(state, &person, &app)
+    Ok(grants::without_refresh(state, &person, &app)?.with_format(&app))
 }
 
 /// Whatever is wrong beside the client, the words are the same; only the login history knows more.

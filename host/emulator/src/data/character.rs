@@ -57,3 +57,32 @@ fn rewrite(tables: &mut Tables, object: &str, field: &str, cell: impl Fn(&[u8]) 
         *place = column;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DataSource, Org, QueryMode};
+    use serde_json::{Value, json};
+
+    fn row(org: &Org, soql: &str) -> Value {
+        let mut rows = Vec::new();
+        org.prepare(soql, QueryMode::Rest).unwrap().json_rows(0..1, "62.0", &mut rows);
+        rows.remove(0)
+    }
+
+    #[test]
+    fn a_sandbox_has_an_id_a_name_and_user_names_of_its_own() {
+        let plain = Org::open(&DataSource::Demo, &[], 1).unwrap();
+        let character = Character { number: 1, name: Some("Copy".to_owned()), sandbox: Some("UAT".to_owned()) };
+        let copy = plain.clone().marked(&character);
+        let statement = "SELECT Id, Name, IsSandbox FROM Organization";
+        let (one, other) = (row(&plain, statement), row(&copy, statement));
+        assert_ne!(one["Id"], other["Id"]);
+        assert_eq!((&other["Name"], &other["IsSandbox"]), (&json!("Copy"), &json!(true)));
+        assert!(copy.record("Organization", other["Id"].as_str().unwrap()).is_some());
+        let names = "SELECT Username FROM User LIMIT 1";
+        let (one, other) = (row(&plain, names), row(&copy, names));
+        assert_eq!(other["Username"], format!("{}.uat", one["Username"].as_str().unwrap()));
+        assert_eq!(plain.clone().marked(&Character::default()).describe_global(), plain.describe_global());
+    }
+}

@@ -336,6 +336,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_hidden_is_not_found_and_the_rest_is() {
+        let mut schema = Schema::built_in().unwrap_or_else(|error| panic!("{error}"));
+        for name in ["account.industry", "Contact.AccountId", "Campaign", "Account.Id", "Nothing", "Account.Nothing"] {
+            schema.hide(name);
+        }
+        let object = |name: &str| schema.objects[schema.find(name).unwrap_or_else(|| panic!("{name}"))].clone();
+        let account = object("Account");
+        assert!(account.field("Industry").is_none() && account.field("Id") == Some(0));
+        assert!(account.visible_fields().all(|field| field.name != "Industry"));
+        assert_eq!(account.visible_fields().count() + 1, account.fields.len());
+        assert!(object("Contact").relationship("Account").is_none());
+        assert!(schema.find("Campaign").is_none() && schema.visible_objects().all(|object| object.name != "Campaign"));
+        assert!(schema.check_hidden("Acount").is_err_and(|text| text.contains("did you mean 'Account'?")));
+        assert!(schema.check_hidden("Account.Id").is_err() && schema.check_hidden("Account.Rating").is_ok());
+    }
+
+    #[test]
     fn the_built_in_tables_parse_and_hold_together() {
         let schema = Schema::built_in().unwrap_or_else(|error| panic!("{error}"));
         for object in &schema.objects {

@@ -32,7 +32,20 @@ async fn client_credentials_by_body_and_by_basic_header() {
     assert_eq!(answer.headers()["cache-control"], "no-cache,must-revalidate,max-age=0,no-store,private");
     assert!(answer.headers().get("sforce-limit-info").is_none());
     let answer: Value = answer.json().await.unwrap();
-    assert_eq!(keys(&answer), ["access_token", "id", "instance_url", "issued_at", "scope", "signature", "token_type"]);
+    assert_eq!(
+        keys(&answer),
+        [
+            "access_token",
+            "api_instance_url",
+            "id",
+            "instance_url",
+            "issued_at",
+            "scope",
+            "signature",
+            "token_format",
+            "token_type"
+        ]
+    );
     assert_eq!(answer["token_type"], "Bearer");
     assert_eq!(answer["instance_url"], org.emulator.url());
     assert!(answer["issued_at"].as_str().unwrap().parse::<u64>().unwrap() > 1_600_000_000_000);

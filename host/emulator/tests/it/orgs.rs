@@ -142,6 +142,24 @@ async fn the_login_address_sends_each_user_to_his_org() {
 }
 
 #[tokio::test]
+async fn a_revocation_is_sent_on_to_the_org_of_the_token() {
+    let orgs = Orgs::start().await;
+    let c = orgs.org(1).credentials();
+    let url = format!("{}/services/oauth2/revoke", orgs.emulators.login_url());
+    let revoked = orgs.client.post(&url).form(&[("token", &c.refresh_token)]).send().await.unwrap();
+    assert!(revoked.status().as_u16() == 200 && revoked.url().as_str().starts_with(orgs.org(1).url()));
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", c.refresh_token.as_str()),
+        ("client_id", &c.client_id),
+        ("client_secret", &c.client_secret),
+    ];
+    assert_eq!(orgs.token(orgs.emulators.login_url(), &fields).await.1["error"], "invalid_grant");
+    let unknown = orgs.client.post(&url).form(&[("token", "x")]).send().await.unwrap();
+    assert_eq!(unknown.status().as_u16(), 400);
+}
+
+#[tokio::test]
 async fn client_credentials_belong_to_an_org_and_apps_of_other_orgs_are_not_installed() {
     let orgs = Orgs::start().await;
     let ask = async |base: &str, client: &str| {

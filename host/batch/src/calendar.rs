@@ -110,6 +110,34 @@ pub(crate) fn parse_time(text: &[u8]) -> Option<i64> {
     matches!(zone, b"" | b"Z").then_some(seconds * MICROS_PER_SECOND + micros)
 }
 
+/// Milliseconds in a day.
+const MILLIS_PER_DAY: i64 = SECONDS_PER_DAY * 1_000;
+/// Milliseconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59.999Z, which text is held to as well.
+const MILLIS_RANGE: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+fn millis_of(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|millis| MILLIS_RANGE.contains(millis))
+}
+
+/// Microseconds since the epoch of an instant that is given in milliseconds.
+pub(crate) fn datetime_of_millis(text: &str) -> Option<i64> {
+    Some(millis_of(text)? * 1_000)
+}
+
+/// Days since the epoch of a midnight that is given in milliseconds.
+pub(crate) fn date_of_millis(text: &str) -> Option<i32> {
+    let millis = millis_of(text)?;
+    if millis % MILLIS_PER_DAY != 0 {
+        return None;
+    }
+    i32::try_from(millis / MILLIS_PER_DAY).ok()
+}
+
+/// Microseconds since midnight of a time of day that is given in milliseconds.
+pub(crate) fn time_of_millis(text: &str) -> Option<i64> {
+    Some(text.parse().ok().filter(|millis| (0..MILLIS_PER_DAY).contains(millis))? * 1_000)
+}
+
 /// Microseconds of an optional `.fraction`, and what follows it; finer digits must be zeros.
 fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.', rest)) = text.split_first() else {
@@ -194,6 +222,18 @@ pub(crate) fn write_datetime(seconds: i64, nanos: u32, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn milliseconds_are_held_to_the_range_of_text() {
+        assert_eq!(datetime_of_millis("1713294000000"), parse_datetime(b"2024-04-16T19:00:00.000Z"));
+        assert_eq!(datetime_of_millis("-62135596800000"), parse_datetime(b"0001-01-01T00:00:00.000Z"));
+        assert_eq!(datetime_of_millis("253402300799999"), parse_datetime(b"9999-12-31T23:59:59.999Z"));
+        assert_eq!((datetime_of_millis("253402300800000"), datetime_of_millis("1.5")), (None, None));
+        assert_eq!(date_of_millis("1713225600000"), parse_date(b"2024-04-16"));
+        assert_eq!((date_of_millis("-86400000"), date_of_millis("1713225600001")), (Some(-1), None));
+        assert_eq!(time_of_millis("37800000"), parse_time(b"10:30:00.000Z"));
+        assert_eq!((time_of_millis("86400000"), time_of_millis("-1")), (None, None));
+    }
 
     #[test]
     fn known_days() {

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::error::{Error, same_code};
+use crate::xml_json::xml_to_json;
 
 /// Error bodies are short; of a longer one the start is enough.
 pub(crate) const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
@@ -45,7 +46,7 @@ impl Refusal {
         let item = match serde_json::from_slice::<ErrorBody>(body) {
             Ok(ErrorBody::Many(items)) => items.into_iter().next(),
             Ok(ErrorBody::One(item)) => Some(item),
-            Err(_) => None,
+            Err(_) => xml_item(body),
         };
         let item = item.filter(|i| !(i.code.is_empty() && i.message.is_empty()));
         let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(parse_retry_after);
@@ -81,6 +82,14 @@ impl Refusal {
         let hint = hint_for(status, &code, &message).map(|h| format!("\n  hint: {h}")).unwrap_or_default();
         Error::Api { what, status, code, message, hint, retry_after }
     }
+}
+
+/// Bulk API 1.0's `<error><exceptionCode>…</exceptionCode><exceptionMessage>…</exceptionMessage></error>`, and REST's
+/// `<Errors><Error><errorCode>…`.
+fn xml_item(body: &[u8]) -> Option<ErrorItem> {
+    let document = xml_to_json(std::str::from_utf8(body).ok()?).ok()?;
+    let item = document.get("Error").unwrap_or(&document);
+    serde_json::from_value(item.get(0).unwrap_or(item).clone()).ok()
 }
 
 fn session_words(what: &str, code: &str, message: &str) -> String {
@@ -204,6 +213,19 @@ mod tests {
                 "",
                 "an HTML page instead of an API answer: \"Down for Maintenance\"",
             ),
+            (
+                400,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><error\n   xmlns=\"http://www.force.com/2009/06/asyncapi/dataload\">\n <exceptionCode>InvalidJob</exceptionCode>\n <exceptionMessage>no &amp; no</exceptionMessage>\n</error>",
+                "InvalidJob",
+                "no & no",
+            ),
+            (400, r#"{"exceptionCode":"InvalidBatch","exceptionMessage":"Records not processed"}"#, "InvalidBatch", "Records not processed"),
+            (
+                401,
+                "<Errors><Error><errorCode>INVALID_SESSION_ID</errorCode><message>dead</message></Error></Errors>",
+                "INVALID_SESSION_ID",
+                "dead",
+            ),
             (406, "", "", "no reason given (empty body)"),
             (403, "Bad_OAuth_Token", "", "not an API answer: \"Bad_OAuth_Token\""),
         ];
@@ -217,6 +239,8 @@ mod tests {
     fn sessions() {
         let dead = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
         assert!(refusal(401, dead).is_dead_session());
+        let async_dead = r#"{"exceptionCode":"InvalidSessionId","exceptionMessage":"Invalid session id"}"#;
+        assert!(refusal(400, async_dead).is_dead_session());
         let unusable =
             r#"[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]"#;
         assert!(!refusal(401, unusable).is_dead_session());

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use backon::Retryable;
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, IF_MODIFIED_SINCE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, IF_MODIFIED_SINCE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +21,9 @@ use crate::session::{Session, Sessions};
 
 /// The largest JSON answer that is taken (a describe of 800 wide fields is about 5 MB).
 const MAX_JSON_BYTES: usize = 64 * 1024 * 1024;
+/// Bulk API 1.0, which wants the session in a header of its own (Bulk API guide, "Set a Session Header").
+const ASYNC_ROOT: &str = "/services/async/";
+const SESSION_HEADER: HeaderName = HeaderName::from_static("x-sfdc-session");
 
 /// A Salesforce org, seen through one connection. Cheap to clone; clones share session, cache, budget, counters.
 #[derive(Clone)]
@@ -53,6 +56,12 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) json: Option<serde_json::Value>,
+    /// A body that is not JSON, with its Content-Type.
+    pub(crate) text: Option<(&'static str, String)>,
+    /// Headers beside the usual ones.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The largest answer that is taken whole.
+    pub(crate) max_bytes: usize,
     pub(crate) accept: &'static str,
     pub(crate) if_modified_since: Option<HeaderValue>,
     /// Sending it twice does no harm.
@@ -68,6 +77,9 @@ impl Call {
             path,
             query: Vec::new(),
             json: None,
+            text: None,
+            headers: Vec::new(),
+            max_bytes: MAX_JSON_BYTES,
             accept: "application/json",
             if_modified_since: None,
             idempotent,
@@ -187,7 +199,7 @@ impl Client {
             let response = self.attempt(call).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let wire = WireBody::new(&call.what, response, self.inner.options.stall_timeout);
-            let body = read_whole(wire, MAX_JSON_BYTES).await?;
+            let body = read_whole(wire, call.max_bytes).await?;
             Ok(Reply { status, headers, body })
         })
         .await
@@ -278,14 +290,18 @@ impl Client {
     fn request(&self, call: &Call, session: &Session) -> Result<reqwest::RequestBuilder> {
         let mut url = session.instance.clone();
         url.set_path(&call.path);
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", session.token.expose_secret()))
+        let (name, scheme) = match call.path.starts_with(ASYNC_ROOT) {
+            true => (SESSION_HEADER, ""),
+            false => (AUTHORIZATION, "Bearer "),
+        };
+        let mut token = HeaderValue::from_str(&format!("{scheme}{}", session.token.expose_secret()))
             .map_err(|_| Error::config("the access token holds characters that no token has (a newline?)"))?;
-        bearer.set_sensitive(true);
+        token.set_sensitive(true);
         let mut request = self
             .inner
             .http
             .request(call.method.clone(), url)
-            .header(AUTHORIZATION, bearer)
+            .header(name, token)
             .header(ACCEPT, call.accept)
             .header(ACCEPT_ENCODING, if self.inner.gzip { "gzip" } else { "identity" });
         if !call.query.is_empty() {
@@ -294,9 +310,13 @@ impl Client {
         if let Some(since) = &call.if_modified_since {
             request = request.header(IF_MODIFIED_SINCE, since.clone());
         }
-        Ok(match &call.json {
-            Some(json) => request.json(json),
-            None => request,
+        for (name, value) in &call.headers {
+            request = request.header(name, value.clone());
+        }
+        Ok(match (&call.json, &call.text) {
+            (Some(json), _) => request.json(json),
+            (None, Some((kind, text))) => request.header(CONTENT_TYPE, *kind).body(text.clone()),
+            (None, None) => request,
         })
     }
 

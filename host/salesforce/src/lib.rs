@@ -14,6 +14,7 @@
 
 mod answer;
 mod body;
+mod bulk1;
 mod bulk2;
 mod classification;
 mod client;
@@ -21,6 +22,7 @@ mod connection;
 mod credentials;
 mod describe;
 mod error;
+mod extract;
 mod http;
 mod identity;
 mod jwt;
@@ -36,8 +38,10 @@ mod session;
 mod soap_login;
 mod soap_words;
 mod soql;
+mod xml_json;
 
 pub use body::BodyStream;
+pub use bulk1::{ChunkingFault, PkChunking, check_chunking};
 pub use bulk2::{
     JobInfo, JobState, NextPage, PageBody, PageRef, Pages, QueryAction, QueryJob, QueryOptions, check_count,
 };
@@ -47,6 +51,7 @@ pub use connection::{ConnectionConfig, DEFAULT_API_VERSION, Environment, Resolve
 pub use credentials::AuthMethod;
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary};
 pub use error::{Error, ErrorKind, Result};
+pub use extract::{Api, Extract, ExtractOptions, PartBody, PartRef, Progress, Refused};
 pub use identity::Identity;
 pub use limits::{ApiVersion, Limit, Limits};
 pub use options::{ClientOptions, HttpSettings};

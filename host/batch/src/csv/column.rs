@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Why a cell does not fit its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misfit {
+pub(crate) enum Misfit {
     Number(NumberError),
     Boolean,
     Date,
@@ -25,7 +25,7 @@ pub(super) enum Misfit {
 
 impl Misfit {
     /// Machine word of the reject.
-    pub(super) fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Number(NumberError::Syntax) => reject::BAD_NUMBER,
             Self::Number(NumberError::Scale) => reject::TOO_MANY_DECIMALS,
@@ -40,7 +40,7 @@ impl Misfit {
     }
 
     /// What is wrong with it, in words that follow "the cell …".
-    pub(super) fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Number(NumberError::Syntax) => "is not a number",
             Self::Number(NumberError::Scale) => "has more decimal places than the column",
@@ -73,7 +73,7 @@ enum Values {
 }
 
 /// A growing column of one type.
-pub(super) struct Column {
+pub(crate) struct Column {
     values: Values,
     /// Rows that are null, ascending; the bitmap is made at the end and only if there are any.
     nulls: Vec<u32>,
@@ -83,7 +83,7 @@ pub(super) struct Column {
 
 impl Column {
     /// A column for `data_type`, or `None` when no Salesforce type becomes it.
-    pub(super) fn new(data_type: &DataType, nullable: bool) -> Option<Self> {
+    pub(crate) fn new(data_type: &DataType, nullable: bool) -> Option<Self> {
         let values = match data_type {
             DataType::Utf8 => Values::Text { ends: vec![0], bytes: Vec::new() },
             DataType::Boolean => Values::Boolean(Vec::new()),
@@ -103,7 +103,7 @@ impl Column {
 
     /// Appends the cell from `start` to `end` of `buffer`, or leaves the column as it was.
     #[inline(always)]
-    pub(super) fn push(&mut self, buffer: &[u8], start: usize, end: usize) -> Result<(), Misfit> {
+    pub(crate) fn push(&mut self, buffer: &[u8], start: usize, end: usize) -> Result<(), Misfit> {
         let cell = &buffer[start..end];
         if cell.is_empty() {
             return self.push_null();
@@ -131,7 +131,7 @@ impl Column {
 
     /// Appends a cell whose quotes are doubled.
     #[cold]
-    pub(super) fn push_doubled(&mut self, cell: &[u8]) -> Result<(), Misfit> {
+    pub(crate) fn push_doubled(&mut self, cell: &[u8]) -> Result<(), Misfit> {
         if let Values::Text { ends, bytes } = &mut self.values {
             undouble(cell, bytes);
             ends.push(bytes.len() as i32);
@@ -143,7 +143,21 @@ impl Column {
         self.push(&single, 0, single.len())
     }
 
-    fn push_null(&mut self) -> Result<(), Misfit> {
+    /// Appends a number as JSON has it: the epoch's milliseconds in a column of dates or times (Bulk API 1.0 JSON),
+    /// any other as its text.
+    pub(crate) fn push_number(&mut self, text: &str) -> Result<(), Misfit> {
+        match &mut self.values {
+            Values::Timestamp(values) => values.push(calendar::datetime_of_millis(text).ok_or(Misfit::DateTime)?),
+            Values::Date(values) => values.push(calendar::date_of_millis(text).ok_or(Misfit::Date)?),
+            Values::Time(values) => values.push(calendar::time_of_millis(text).ok_or(Misfit::Time)?),
+            _ => return self.push(text.as_bytes(), 0, text.len()),
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Appends a null.
+    pub(crate) fn push_null(&mut self) -> Result<(), Misfit> {
         if !self.nullable {
             return Err(Misfit::Missing);
         }
@@ -162,7 +176,7 @@ impl Column {
     }
 
     /// Takes back what was appended behind row `rows`.
-    pub(super) fn truncate(&mut self, rows: usize) {
+    pub(crate) fn truncate(&mut self, rows: usize) {
         if self.rows <= rows {
             return;
         }
@@ -185,7 +199,7 @@ impl Column {
     }
 
     /// The rows so far as an Arrow array; the column is empty afterwards.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let nulls = self.take_nulls();
         self.rows = 0;
         Ok(match &mut self.values {

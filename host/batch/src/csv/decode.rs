@@ -297,7 +297,7 @@ fn blank_line(buffer: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-fn new_columns(schema: &SchemaRef) -> Result<Vec<Column>, DecodeError> {
+pub(crate) fn new_columns(schema: &SchemaRef) -> Result<Vec<Column>, DecodeError> {
     if schema.fields().is_empty() {
         return Err(DecodeError::Schema { reason: "it has no columns".to_owned() });
     }

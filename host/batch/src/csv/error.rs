@@ -4,7 +4,7 @@ use arrow_schema::ArrowError;
 
 /// Bytes of one record; more means that a quote was never closed. A Salesforce record has at most about
 /// 1.6 million characters of long text, an object and its parents a few times that.
-pub(super) const MAX_RECORD_BYTES: usize = 64 << 20;
+pub(crate) const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// A page that cannot be read on. Rows count from 0, the header not counted.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,50 @@ pub enum DecodeError {
     RecordTooLong {
         /// Row within the page.
         row: u64,
+    },
+    /// A record names a field that was not asked for.
+    #[error("row {row} has the field `{field}`, which the schema does not have")]
+    UnknownField {
+        /// Row within the page.
+        row: u64,
+        /// Its name, with the parents'.
+        field: String,
+    },
+    /// A record lacks a field that was asked for.
+    #[error("row {row} lacks the field `{field}`")]
+    MissingField {
+        /// Row within the page.
+        row: u64,
+        /// The name in the schema.
+        field: String,
+    },
+    /// A record names a field twice.
+    #[error("row {row} has the field `{field}` twice")]
+    RepeatedField {
+        /// Row within the page.
+        row: u64,
+        /// The name in the schema.
+        field: String,
+    },
+    /// The text is no list of records.
+    #[error("row {row} cannot be read as {format}: {reason}")]
+    Syntax {
+        /// Row within the page.
+        row: u64,
+        /// `json` or `xml`.
+        format: &'static str,
+        /// What stands there.
+        reason: String,
+    },
+    /// The list of records does not end.
+    #[error(
+        "the {format} ends within or after row {row}, before its own end: the result was truncated; fetch it again"
+    )]
+    Cut {
+        /// Row within the page.
+        row: u64,
+        /// `json` or `xml`.
+        format: &'static str,
     },
     /// The decoder was used after it had failed.
     #[error("this decoder has failed before; start the page again with a new one")]

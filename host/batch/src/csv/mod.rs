@@ -3,13 +3,13 @@
 //! Comma (or the job's delimiter), double quotes around any cell, a quote inside doubled, records ended by LF
 //! or CRLF, line ends inside quotes kept as they are, UTF-8. Null and empty are the same empty cell.
 
-mod column;
-mod decode;
+pub(crate) mod column;
+pub(crate) mod decode;
 mod encode;
-mod error;
+pub(crate) mod error;
 mod header;
-mod page;
-mod refuse;
+pub(crate) mod page;
+pub(crate) mod refuse;
 mod scan;
 
 pub use decode::CsvDecoder;

@@ -63,7 +63,7 @@ pub struct DecodeReject {
     pub values: Vec<Option<String>>,
 }
 
-pub(super) fn check_options(options: &DecodeOptions) -> Result<(), DecodeError> {
+pub(crate) fn check_options(options: &DecodeOptions) -> Result<(), DecodeError> {
     let delimiter = options.delimiter;
     let reason = if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\r' | b'\n') {
         format!("the delimiter must be an ascii character and no quote or line end, not byte {delimiter}")

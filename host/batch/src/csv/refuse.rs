@@ -63,7 +63,7 @@ pub(super) fn cell_text(record: &[u8], cell: Cell) -> Option<String> {
 }
 
 /// A cell as a reject shows it: in quotes, without control characters, cut.
-pub(super) fn shorten(cell: &str) -> String {
+pub(crate) fn shorten(cell: &str) -> String {
     let mut shown: String = cell.chars().take(SHOWN_CHARS).collect();
     if shown.len() < cell.len() {
         shown.push('…');

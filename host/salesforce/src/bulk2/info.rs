@@ -136,7 +136,7 @@ impl JobInfo {
     }
 }
 
-fn failure_hint(reason: &str) -> Option<&'static str> {
+pub(crate) fn failure_hint(reason: &str) -> Option<&'static str> {
     let text = reason.to_ascii_lowercase();
     let says = |part: &str| text.contains(part);
     if says("query_timeout") || says("running for too long") || says("retried more than") || says("tried more than") {
@@ -150,7 +150,7 @@ fn failure_hint(reason: &str) -> Option<&'static str> {
 }
 
 /// A number, a number as text, or nothing.
-fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let value = Option::<serde_json::Value>::deserialize(deserializer)?;
     Ok(match value {
         Some(serde_json::Value::Number(number)) => number.as_u64(),

@@ -219,7 +219,12 @@ mod tests {
                 "InvalidJob",
                 "no & no",
             ),
-            (400, r#"{"exceptionCode":"InvalidBatch","exceptionMessage":"Records not processed"}"#, "InvalidBatch", "Records not processed"),
+            (
+                400,
+                r#"{"exceptionCode":"InvalidBatch","exceptionMessage":"Records not processed"}"#,
+                "InvalidBatch",
+                "Records not processed",
+            ),
             (
                 401,
                 "<Errors><Error><errorCode>INVALID_SESSION_ID</errorCode><message>dead</message></Error></Errors>",

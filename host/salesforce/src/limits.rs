@@ -32,7 +32,29 @@ pub struct Limit {
 /// Limits by name, for example `DailyApiRequests`, `DailyBulkV2QueryJobs`.
 pub type Limits = BTreeMap<String, Limit>;
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordCounts {
+    #[serde(default, rename = "sObjects")]
+    objects: Vec<RecordCount>,
+}
+
+#[derive(Deserialize)]
+struct RecordCount {
+    name: String,
+    count: u64,
+}
+
 impl Client {
+    /// Live rows of an object, roughly and perhaps some hours old (`limits/recordCount`); none where Salesforce does not
+    /// count. Cheap, whatever the size of the object.
+    pub async fn record_count(&self, object: &str) -> Result<Option<u64>> {
+        let mut call = Call::get(format!("number of rows of {object}"), self.path("/limits/recordCount"));
+        call.query.push(("sObjects", object.to_owned()));
+        let counts: RecordCounts = self.json(&call).await?;
+        Ok(counts.objects.into_iter().find(|one| one.name.eq_ignore_ascii_case(object)).map(|one| one.count))
+    }
+
     /// API versions, oldest first.
     pub async fn versions(&self) -> Result<Vec<ApiVersion>> {
         let mut versions: Vec<ApiVersion> =

@@ -9,7 +9,7 @@ use crate::client::{Call, Client};
 use crate::error::{Error, Result};
 
 /// Where every path of the API begins: a next page elsewhere would carry the token to a stranger.
-const DATA_ROOT: &str = "/services/data/";
+pub(crate) const DATA_ROOT: &str = "/services/data/";
 
 /// One page of a query's answer.
 #[derive(Debug, Clone, Deserialize)]

@@ -41,7 +41,10 @@ impl PkChunking {
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         if self.chunk_size.is_some_and(|size| size == 0 || size > MAX_CHUNK_SIZE) {
-            faults.push(("chunk_size", format!("must be 1 to {MAX_CHUNK_SIZE} (Salesforce's limit; its default is 100000)")));
+            faults.push((
+                "chunk_size",
+                format!("must be 1 to {MAX_CHUNK_SIZE} (Salesforce's limit; its default is 100000)"),
+            ));
         }
         if self.parent.as_deref().is_some_and(|name| crate::describe::check_name(name).is_err()) {
             faults.push(("parent", "must be the API name of an object, for example \"Account\"".to_owned()));
@@ -79,7 +82,9 @@ pub fn check_chunking(select: &Select, chunking: &PkChunking) -> Result<(PkChunk
 
 /// `AccountShare` → `Account`, `CaseHistory` → `Case`, `X__History` → `X__c`.
 fn parent_of(object: &str) -> Option<String> {
-    for (ending, custom) in [("__Share", true), ("__History", true), ("FieldHistory", false), ("Share", false), ("History", false)] {
+    for (ending, custom) in
+        [("__Share", true), ("__History", true), ("FieldHistory", false), ("Share", false), ("History", false)]
+    {
         let Some(parent) = object.strip_suffix(ending) else { continue };
         if custom {
             return Some(format!("{parent}__c"));
@@ -115,7 +120,9 @@ fn clauses(rest: &str, notes: &mut Vec<String>) -> Result<(), String> {
             return Err(format!("a filter on {path} switches PK chunking off, as any on an id does\n{without}"));
         }
         if field.to_ascii_lowercase().contains("id") {
-            notes.push(format!("Salesforce may not split the query, because the filter has a field with \"id\" in its name: {path}"));
+            notes.push(format!(
+                "Salesforce may not split the query, because the filter has a field with \"id\" in its name: {path}"
+            ));
         }
     }
     Ok(())

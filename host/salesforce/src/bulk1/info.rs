@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn result_lists_in_both_forms() {
-        let two = "<result-list xmlns=\"u\"><result>752x00000000F1</result><result>752x00000000F2</result></result-list>";
+        let two =
+            "<result-list xmlns=\"u\"><result>752x00000000F1</result><result>752x00000000F2</result></result-list>";
         assert_eq!(result_ids(xml_to_json(two).unwrap()).unwrap(), ["752x00000000F1", "752x00000000F2"]);
         assert_eq!(result_ids(json!(["7529H000000xO6L"])).unwrap(), ["7529H000000xO6L"]);
         assert!(result_ids(json!([])).unwrap().is_empty());
@@ -170,7 +171,8 @@ mod tests {
 
     #[test]
     fn jobs_in_both_forms() {
-        let xml = "<jobInfo xmlns=\"u\"><id>750a</id><state>Open</state><numberBatchesTotal>4</numberBatchesTotal></jobInfo>";
+        let xml =
+            "<jobInfo xmlns=\"u\"><id>750a</id><state>Open</state><numberBatchesTotal>4</numberBatchesTotal></jobInfo>";
         let from_xml: JobInfo = serde_json::from_value(xml_to_json(xml).unwrap()).unwrap();
         let from_json: JobInfo =
             serde_json::from_value(json!({"id": "750a", "state": "Open", "numberBatchesTotal": 4})).unwrap();

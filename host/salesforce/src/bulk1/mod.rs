@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub(crate) use batches::{Batches, FileRef};
+pub(crate) use batches::{Batches, FileRef, NextFile, Probe};
 pub use chunking::{ChunkingFault, PkChunking, check_chunking};
 pub(crate) use info::{BatchInfo, BatchState, JobInfo};
 

@@ -125,6 +125,25 @@ impl Select {
         soql
     }
 
+    /// A query that has a row if this one has.
+    pub(crate) fn probe(&self) -> String {
+        self.counted("Id", 1)
+    }
+
+    /// A query that counts the rows of this one, but no further than `most`.
+    pub fn count_up_to(&self, most: u64) -> String {
+        self.counted("COUNT()", most)
+    }
+
+    fn counted(&self, what: &str, most: u64) -> String {
+        let alias = self.alias.as_ref().map(|alias| format!(" {alias}")).unwrap_or_default();
+        let rest = match self.rest.is_empty() {
+            true => String::new(),
+            false => format!(" {}", self.rest),
+        };
+        format!("SELECT {what} FROM {}{alias}{rest} LIMIT {most}", self.object)
+    }
+
     /// Keeps the columns of these numbers, in the order of the SELECT list. Numbers that do not exist are ignored.
     /// With none left, the first column stays: a query selects something.
     pub fn keep_columns(&mut self, columns: &[usize]) {

@@ -6,7 +6,7 @@
 //!
 //! [Apps, users and policies](access) decide who may log in; [`Emulators`] serves several orgs behind one login address.
 //!
-//! Deliberately absent so far: ingest jobs, composite, dynamic client registration, SAML.
+//! Deliberately absent so far: ingest jobs, composite writes, dynamic client registration, SAML.
 
 pub mod access;
 mod auth;

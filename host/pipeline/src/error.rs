@@ -59,6 +59,14 @@ pub enum Error {
     /// Salesforce, or the way to it.
     #[error("{0}")]
     Source(Box<forcepump_salesforce::Error>),
+    /// An API refused what another one may give.
+    #[error("{text}")]
+    Refused {
+        /// what Salesforce said
+        error: Box<forcepump_salesforce::Error>,
+        /// the same with the way out
+        text: String,
+    },
     /// The source's data contradicts itself: counts, headers, a truncated page.
     #[error("{0}")]
     SourceData(String),
@@ -125,8 +133,10 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) | Self::Busy { .. } => ErrorClass::Input,
-            Self::Source(error) if crate::source::is_input_fault(error) => ErrorClass::Input,
-            Self::Source(_) | Self::SourceData(_) => ErrorClass::Source,
+            Self::Source(error) | Self::Refused { error, .. } if crate::source::is_input_fault(error) => {
+                ErrorClass::Input
+            }
+            Self::Source(_) | Self::Refused { .. } | Self::SourceData(_) => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,
             Self::Plugin { .. } => ErrorClass::Plugin,
             Self::TooManyRejects { class, .. } => *class,

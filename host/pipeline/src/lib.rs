@@ -3,6 +3,7 @@
 mod cancel;
 mod capability;
 mod chain;
+mod choice;
 mod connections;
 mod dead_letter;
 mod error;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
+use forcepump_salesforce::{Api, ExtractOptions};
 use forcepump_sandbox::Source;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::capability;
+use crate::choice::{self, Choice};
 use crate::error::Error;
 use crate::file::{Action, Mode, PluginLimits};
 use crate::firewall::Gate;
@@ -32,6 +34,9 @@ pub struct Plan {
     pub org: String,
     /// which API moves the rows
     pub api: &'static str,
+    /// why this one, when the pipeline file leaves the choice to us
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub api_why: String,
     /// its version
     pub api_version: String,
     /// API name of the object
@@ -128,12 +133,14 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let all: Vec<u32> = (0..).take(settled.gate.input.fields().len()).collect();
     let kept = settled.kept_columns(&all, &full, session.window());
     query.keep_columns(&kept);
+    let choice = choice::choose(session, &query).await?;
     let source = &session.pipeline().file.source;
     Ok(Plan {
         pipeline: session.pipeline().file.name.clone(),
         connection: session.connection_name().to_owned(),
         org: session.org().to_owned(),
-        api: "Bulk API 2.0 query",
+        api: choice.options.api.words(),
+        api_why: choice.why.clone(),
         api_version: session.client().api_version().to_owned(),
         object: query.object.clone(),
         action: match source.action {
@@ -148,8 +155,12 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         window: session.window().map(Window::shown),
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
-        expected_calls: expected_calls(source.max_records),
-        notes: notes(session, &parts).into_iter().chain(unpinned.iter().cloned()).collect(),
+        expected_calls: expected_calls(&choice.options),
+        notes: notes(session, &parts)
+            .into_iter()
+            .chain(choice_notes(&choice))
+            .chain(unpinned.iter().cloned())
+            .collect(),
         unpinned,
     })
 }
@@ -165,12 +176,34 @@ fn variables(session: &Session) -> Result<Vec<ShownVariable>, Error> {
     Ok(session.variables()?.shown().to_vec())
 }
 
-fn expected_calls(max_records: Option<u32>) -> String {
-    let pages = match max_records {
-        Some(rows) => format!("1 a page of up to {rows} rows"),
-        None => "1 for every 5 pages listed and 1 a page, whose size Salesforce chooses".to_owned(),
-    };
-    format!("1 login, 1 to create the job, 1 a poll (0.2 s apart at first, 5 s at most), {pages}, 1 to delete the job")
+fn expected_calls(options: &ExtractOptions) -> String {
+    let polls = "1 a poll (0.2 s apart at first, 5 s at most)";
+    match options.api {
+        Api::Rest => "1 login, 1 for every 2000 rows, more where records are wide".to_owned(),
+        Api::Bulk1 => {
+            format!(
+                "1 login, 2 to create the job, {polls}, 2 a batch and 1 for every further file of it, 1 to close the job"
+            )
+        }
+        Api::Bulk2 => {
+            let pages = match options.max_records {
+                Some(rows) => format!("1 a page of up to {rows} rows"),
+                None => "1 for every 5 pages listed and 1 a page, whose size Salesforce chooses".to_owned(),
+            };
+            format!("1 login, 1 to create the job, {polls}, {pages}, 1 to delete the job")
+        }
+    }
+}
+
+fn choice_notes(choice: &Choice) -> Vec<String> {
+    let mut notes = choice.notes.clone();
+    if let Some(parent) = choice.options.pk_chunking.as_ref().and_then(|chunking| chunking.parent.as_ref()) {
+        notes.push(format!("pk_chunking splits by the ids of {parent}"));
+    }
+    if choice.options.pk_chunking.is_some() {
+        notes.push("each chunk counts as one of the org's Bulk API batches of 24 hours".to_owned());
+    }
+    notes
 }
 
 fn notes(session: &Session, parts: &Parts) -> Vec<String> {

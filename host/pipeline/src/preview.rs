@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions};
+use forcepump_salesforce::{Extract, ResolvedQuery};
 use forcepump_sandbox::Processed;
 
 use crate::cancel::Cancel;
 use crate::chain::{self, Way};
+use crate::choice;
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase};
-use crate::file::Action;
 use crate::run::{self, Columns, PageQueue, Piece, Reading, start};
 use crate::session::Session;
 
@@ -104,51 +104,39 @@ fn take(stage: &mut PreviewStage, done: Processed, first_row: u64) {
     }));
 }
 
-/// The first rows of the query, through a small job of its own that is deleted afterwards.
+/// The first rows of the query, through an extract of its own.
 async fn fetch(
     session: &Session,
     rows: usize,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
 ) -> Result<PreviewStage, Error> {
-    let query = cancel.race(session.resolve()).await.ok_or(Error::Interrupted)??;
-    let soql = limited(&query.soql, &query.select.rest, rows);
+    let mut query = cancel.race(session.resolve()).await.ok_or(Error::Interrupted)??;
+    query.soql = limited(&query.soql, &query.select.rest, rows);
     let source = &session.pipeline().file.source;
-    let options = QueryOptions {
-        action: match source.action {
-            Action::Query => QueryAction::Query,
-            Action::QueryAll => QueryAction::QueryAll,
-        },
-        max_records: None,
-        api_version: source.api_version.clone(),
-    };
+    choice::check(source, &query.select)?;
+    let choice = choice::for_preview(session);
     observer.event(Event::Phase(Phase::Querying));
-    let job = QueryJob::create(session.client(), &soql, options).await?;
-    let taken = rows_of(&job, &query.schema, rows, cancel).await;
-    if taken.is_err() {
-        let _ = job.abort().await;
-    }
-    if let Err(error) = job.delete().await {
-        observer.event(Event::Warning(format!("the job {} stays in the org until it expires: {error}", job.id())));
-    }
+    let created = Extract::create(session.client(), &query, &choice).await;
+    let extract = created.map_err(|error| choice::with_hint(error, source))?;
+    let taken = rows_of(&extract, &query, rows, cancel).await;
+    run::leave(&extract, taken.is_err(), observer).await;
     taken.map(|(batches, rejected)| PreviewStage { label: query.object, batches, filtered: 0, rejected })
 }
 
 async fn rows_of(
-    job: &QueryJob,
-    schema: &arrow_schema::SchemaRef,
+    extract: &Extract,
+    query: &ResolvedQuery,
     rows: usize,
     cancel: &Cancel,
 ) -> Result<(Vec<RecordBatch>, Vec<PreviewReject>), Error> {
-    job.wait(|_| (), cancel.cancelled()).await.map_err(|error| match error {
-        forcepump_salesforce::Error::Cancelled { .. } => Error::Interrupted,
-        other => other.into(),
-    })?;
+    let schema = &query.schema;
+    extract.wait(|_| (), cancel.cancelled()).await.map_err(run::interrupted_or_source)?;
     let all: Vec<usize> = (0..schema.fields().len()).collect();
     let decode = forcepump_batch::DecodeOptions { batch_rows: rows.max(1), ..Default::default() };
     let reading = Arc::new(Reading {
-        job: job.clone(),
-        pages: PageQueue::new(job.pages()),
+        extract: extract.clone(),
+        pages: PageQueue::new(extract.clone(), 0),
         decode,
         columns: Columns::new(schema, &all, rows),
     });

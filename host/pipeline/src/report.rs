@@ -143,6 +143,9 @@ pub struct RunReport {
     pub pipeline: String,
     /// how the run ended
     pub state: RunState,
+    /// the API that the rows came by: `bulk2`, `bulk1` or `rest`
+    #[serde(default)]
+    pub api: Option<String>,
     /// the Salesforce job's id, when one was made
     pub job_id: Option<String>,
     /// rows at each station

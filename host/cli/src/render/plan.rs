@@ -14,6 +14,9 @@ pub fn plan(plan: &Plan) -> String {
     text.heading(&format!("source: {} by connection `{}`", plan.object, plan.connection));
     text.line("org", &plan.org);
     text.line("api", &format!("{}, version {}, {}", plan.api, plan.api_version, plan.action));
+    if !plan.api_why.is_empty() {
+        text.line("why", &plan.api_why);
+    }
     text.line("soql", &plan.soql);
     if let Some(window) = &plan.window {
         text.line("window", &window_text(window));

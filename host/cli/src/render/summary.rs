@@ -18,8 +18,11 @@ pub fn summary(report: &RunReport) -> String {
     let rate = rate(report.rows.read, report.seconds);
     line("read", format!("{} in {}, {rate}", bytes(report.bytes_read), seconds(report.seconds)));
     line("calls", calls(report));
-    if let Some(job) = &report.job_id {
-        line("job", format!("{job}, {} committed{}", several(report.units, "unit"), retries(report.retries)));
+    let units = format!("{} committed{}", several(report.units, "unit"), retries(report.retries));
+    match (&report.job_id, &report.api) {
+        (Some(job), _) => line("job", format!("{job}, {units}")),
+        (None, Some(_)) => line("rest", units),
+        (None, None) => {}
     }
     if let Some(window) = &report.window {
         line("window", super::plan::window_text(window));
@@ -174,6 +177,7 @@ mod tests {
             run_id: "r".to_owned(),
             pipeline: "accounts".to_owned(),
             state: RunState::CompleteWithRejects,
+            api: Some("bulk2".to_owned()),
             job_id: Some("750x".to_owned()),
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },
             bytes_read: 2048,

@@ -15,7 +15,7 @@ const POISON: &str = "Account, 7";
 
 fn source(keys: &str) -> String {
     format!(
-        "name = \"bad\"\n[source]\nconnection = \"org\"\nquery = \"SELECT Id, Name FROM Account ORDER BY Ext_Id__c\"\n{keys}\n"
+        "name = \"bad\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nquery = \"SELECT Id, Name FROM Account ORDER BY Ext_Id__c\"\n{keys}\n"
     )
 }
 

@@ -18,7 +18,7 @@ fn sent(org: &Org, bench: &Bench) -> String {
 fn only_what_is_used_is_asked_for() {
     let org = Org::demo();
     let bench = Bench::on(&org);
-    let text = "name = \"few\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\n\
+    let text = "name = \"few\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\n\
         [[transform]]\nplugin = \"filter\"\nconfig = { where = 'Industry is not null' }\n\
         [[transform]]\nplugin = \"shape\"\nconfig = { columns = [\"Name\", { from = \"BillingCity\", as = \"city\" }, \"Website\"] }\n\
         [destination]\nplugin = \"csv\"\nmode = \"overwrite\"\ngrant = { files = { out = \"out\" } }\n";
@@ -42,7 +42,7 @@ fn a_destination_that_takes_only_keys_gets_only_keys() {
     let bench = Bench::on(&org);
     bench.write(
         "p.toml",
-        "name = \"keys\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nmax_records = 100000\n\
+        "name = \"keys\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nmax_records = 100000\n\
          [destination]\nplugin = \"sqlite\"\nmode = \"delete\"\nkeys = [\"Id\"]\ngrant = { sql = { db = \"sqlite:a.db\" } }\n",
     );
     let db = rusqlite::Connection::open(bench.path("a.db")).expect("a database");
@@ -79,7 +79,7 @@ fn rows_that_cannot_be_held_exactly_are_rejects_in_every_format() {
         bench.write(
             "p.toml",
             &format!(
-                "name = \"odd\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n\
+                "name = \"odd\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n\
                  [destination]\nplugin = \"{format}\"\nmode = \"overwrite\"\ngrant = {{ {grant} }}\n"
             ),
         );

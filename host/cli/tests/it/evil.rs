@@ -7,8 +7,7 @@ use crate::harness::{Bench, Org};
 use crate::orgs;
 use crate::tables;
 
-const SOURCE: &str =
-    "name = \"evil\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
+const SOURCE: &str = "name = \"evil\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
 const CSV: &str =
     "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";

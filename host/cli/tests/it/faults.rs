@@ -13,7 +13,7 @@ use crate::tables::{self, Table};
 
 fn pipeline(destination: &str) -> String {
     format!(
-        "name = \"faulty\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n{destination}"
+        "name = \"faulty\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n{destination}"
     )
 }
 

@@ -7,7 +7,7 @@ use crate::guests;
 use crate::harness::{Bench, Org};
 use crate::orgs;
 
-const SOURCE: &str = "name = \"walls\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"Ext_Id__c\"]\n";
+const SOURCE: &str = "name = \"walls\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"Ext_Id__c\"]\n";
 const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\ngrant = { files = { out = \"out\" } }\n";
 /// A mask that needs no salt.
 const MASK_NAME: &str = "[[transform]]\nplugin = \"mask\"\nconfig = { columns = { Name = \"redact\" } }\n";
@@ -146,7 +146,7 @@ fn preview_holds_the_same_walls() {
 fn one_switch_withholds_what_the_org_classifies() {
     let org = Org::demo();
     let bench = Bench::on(&org);
-    let source = "name = \"contacts\"\n[source]\nconnection = \"org\"\nobject = \"Contact\"\nfields = [\"Id\", \"LastName\", \"Email\", \"Birthdate\"]\n";
+    let source = "name = \"contacts\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Contact\"\nfields = [\"Id\", \"LastName\", \"Email\", \"Birthdate\"]\n";
     let masked = "[[transform]]\nplugin = \"mask\"\nwithhold_classified = true\nconfig = { columns = { Email = { keep_last = 2 } } }\n";
     let reads = "plugin mask reads the column `Email`, which is withheld from it";
     refused(&bench, &format!("{source}{masked}{CSV}"), &["transform[0].withhold_classified", reads]);

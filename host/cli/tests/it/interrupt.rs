@@ -10,7 +10,7 @@ use crate::harness::{Bench, Org, Ran};
 use crate::orgs::{self, SMALL_ROWS, script_of, wait_until};
 use crate::tables;
 
-const SOURCE: &str = "name = \"stopped\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
+const SOURCE: &str = "name = \"stopped\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
 const CSV: &str =
     "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";

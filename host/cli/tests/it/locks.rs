@@ -6,7 +6,7 @@ use forcepump_plugin_bundle::test_guest;
 use crate::harness::{Bench, Org, Ran};
 use crate::orgs;
 
-const SOURCE: &str = "name = \"locked\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
+const SOURCE: &str = "name = \"locked\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
 const GUEST: &str = "[[transform]]\nplugin = \"./guest.wasm\"\ncolumns = [\"Id\", \"Name\", \"AnnualRevenue\"]\ngrant = { clock = true, random = true, files = { evil = \"evil\" }, sql = { evil = \"sqlite:evil.db\" } }\n";
 const CSV: &str = "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\", spare = \"spare\" }\n";
 

@@ -1,5 +1,7 @@
 //! End-to-end tests: the real binary, against an emulator on loopback.
 
+mod api_faults;
+mod apis;
 mod bad_batches;
 mod columns;
 mod demo;

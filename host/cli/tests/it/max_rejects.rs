@@ -11,7 +11,7 @@ use crate::orgs;
 fn pipeline(limit: &str, bad: &[u32]) -> String {
     let pairs: Vec<String> = bad.iter().map(|row| format!("\"Account, {row}\" = \"data\"")).collect();
     format!(
-        "name = \"limit\"\nmax_rejects = {limit}\n[source]\nconnection = \"org\"\nquery = \"SELECT Id, Name FROM Account ORDER BY Ext_Id__c\"\n\
+        "name = \"limit\"\nmax_rejects = {limit}\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nquery = \"SELECT Id, Name FROM Account ORDER BY Ext_Id__c\"\n\
          [[transform]]\nplugin = \"./fickle.wasm\"\nconfig = {{ column = \"Name\", breaks = {{ {} }} }}\n{}\
          [destination]\nplugin = \"csv\"\nmode = \"overwrite\"\ngrant = {{ files = {{ out = \"out\" }} }}\n",
         pairs.join(", "),

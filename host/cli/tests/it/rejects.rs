@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::harness::{Bench, Org};
 use crate::{orgs, tables};
 
-const PIPELINE: &str = "name = \"refusing\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n\
+const PIPELINE: &str = "name = \"refusing\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n\
     [destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";
 /// Names of the small org with a 1 in them.
 const REFUSED: usize = 13;

@@ -13,7 +13,7 @@ const REPEATABLE: &str = "[repeatable]\nas_of = \"2024-06-30T00:00:00Z\"\nseed =
 
 fn pipeline(repeatable: &str, destination: &str, keys: &str) -> String {
     format!(
-        "name = \"again\"\n{repeatable}[source]\nconnection = \"org\"\nquery = \"SELECT Id, Name, AnnualRevenue FROM Account ORDER BY Ext_Id__c\"\n\
+        "name = \"again\"\n{repeatable}[source]\nconnection = \"org\"\napi = \"bulk2\"\nquery = \"SELECT Id, Name, AnnualRevenue FROM Account ORDER BY Ext_Id__c\"\n\
          [[transform]]\nplugin = \"./fickle.wasm\"\nconfig = {{ column = \"Name\", ambient = true, breaks = {{ \"Account, 7\" = \"trap\" }} }}\n{}{keys}\n\
          [destination]\nplugin = \"{destination}\"\ngrant = {{ files = {{ out = \"{destination}\" }} }}\n",
         guests::GRANTED

@@ -55,7 +55,7 @@ fn bench() -> (Org, Bench) {
 
 fn pipeline(fetch: &str, http: &str) -> String {
     format!(
-        "name = \"asking\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n\
+        "name = \"asking\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n\
          [[transform]]\nplugin = \"./fickle.wasm\"\nconfig = {{ column = \"Name\", fetch = {{ {fetch} }} }}\n\
          grant = {{ clock = true, random = true, files = {{ out = \"out\" }}{http} }}\n\
          [destination]\nplugin = \"csv\"\nmode = \"overwrite\"\ngrant = {{ files = {{ out = \"out\" }} }}\n"

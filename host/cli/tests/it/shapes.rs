@@ -19,7 +19,7 @@ fn pipeline(source: &str, format: &str) -> String {
         _ => "files = { out = \"out\" }",
     };
     format!(
-        "name = \"shapes\"\n[source]\nconnection = \"org\"\n{source}\n[destination]\nplugin = \"{format}\"\nmode = \"overwrite\"\ngrant = {{ {grant} }}\n"
+        "name = \"shapes\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\n{source}\n[destination]\nplugin = \"{format}\"\nmode = \"overwrite\"\ngrant = {{ {grant} }}\n"
     )
 }
 

@@ -6,7 +6,7 @@ use crate::harness::{Bench, Org};
 use crate::tables;
 
 const ROWS: usize = 40;
-const SOURCE: &str = "name = \"state\"\n[source]\nconnection = \"org\"\nquery = \"SELECT Id, Name, AnnualRevenue FROM Account ORDER BY Ext_Id__c\"\n";
+const SOURCE: &str = "name = \"state\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nquery = \"SELECT Id, Name, AnnualRevenue FROM Account ORDER BY Ext_Id__c\"\n";
 const CSV: &str =
     "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 

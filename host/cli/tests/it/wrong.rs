@@ -8,8 +8,7 @@ use crate::harness::{Bench, Org};
 use crate::orgs;
 use crate::tables;
 
-const HEAD: &str =
-    "name = \"wrong\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
+const HEAD: &str = "name = \"wrong\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\"]\n";
 const CSV: &str =
     "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 const SQLITE: &str = "[destination]\nplugin = \"sqlite\"\nmode = \"append\"\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n";
@@ -163,7 +162,7 @@ fn what_salesforce_does_not_know_is_answered_with_the_nearest() {
 #[test]
 fn queries_that_bulk_cannot_serve_are_refused_before_a_job() {
     let (org, bench) = bench();
-    let source = "name = \"q\"\n[source]\nconnection = \"org\"\nquery = ";
+    let source = "name = \"q\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nquery = ";
     for query in [
         "SELECT count() FROM Account",
         "SELECT Id, (SELECT Id FROM Contacts) FROM Account",

@@ -125,6 +125,7 @@ pub enum RouteName {
     Query,
     QueryMore,
     ToolingQuery,
+    Composite,
     Bulk1Create,
     Bulk1Job,
     Bulk1Close,

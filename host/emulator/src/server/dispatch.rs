@@ -62,7 +62,13 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
     if state.count_call() > state.options.daily_api_requests {
         return Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
     }
+    self::resource(state, call, version, resource)
+}
+
+/// Answers a request that is let in.
+pub(crate) fn resource(state: &State, call: &Call, version: ApiVersion, resource: &Resource) -> Reply {
     match resource {
+        Resource::Composite => rest::composite(state, call),
         Resource::Root => rest::resources(state, version),
         Resource::Limits => rest::limits(state),
         Resource::RecordCount => rest::record_count(state, call),

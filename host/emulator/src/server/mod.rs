@@ -16,8 +16,9 @@ pub use state::RequestRecord;
 
 pub(crate) use body::{Blocks, Content, CsvRows};
 pub(crate) use call::{Call, pairs};
+pub(crate) use dispatch::resource;
 pub(crate) use reply::{Reply, html_page};
-pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION};
+pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Resource, Route};
 pub(crate) use state::{State, lock};
 
 /// `Cache-Control` of every answer that was recorded.

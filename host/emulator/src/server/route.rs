@@ -77,6 +77,7 @@ pub(crate) enum Resource {
     Query { all: bool },
     QueryMore { locator: String },
     ToolingQuery,
+    Composite,
     Jobs,
     Ingest,
     Job(String),
@@ -182,6 +183,7 @@ impl Resource {
         let own = |text: &str| text.to_owned();
         match parts {
             [] => Resource::Root,
+            ["composite"] => Resource::Composite,
             ["limits"] => Resource::Limits,
             ["limits", "recordCount"] => Resource::RecordCount,
             ["sobjects"] => Resource::Sobjects,
@@ -218,6 +220,7 @@ impl Resource {
             Resource::Record { .. } | Resource::RecordByKey { .. } => RouteName::Record,
             Resource::Query { .. } => RouteName::Query,
             Resource::ToolingQuery => RouteName::ToolingQuery,
+            Resource::Composite => RouteName::Composite,
             Resource::QueryMore { .. } => RouteName::QueryMore,
             Resource::Jobs if *method == Method::POST => RouteName::Bulk2Create,
             Resource::Jobs | Resource::Ingest => RouteName::Bulk2List,
@@ -234,6 +237,7 @@ impl Resource {
         match self {
             Resource::Jobs | Resource::Ingest => &["HEAD", "GET", "POST"],
             Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
+            Resource::Composite => &["POST"],
             Resource::Unknown => &[],
             _ => &["HEAD", "GET"],
         }

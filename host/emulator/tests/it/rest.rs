@@ -2,7 +2,7 @@
 
 use forcepump_emulator::Options;
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Org, keys, recording, refused};
 
@@ -136,6 +136,28 @@ async fn long_requests_are_refused() {
     assert_eq!(answer.status(), StatusCode::URI_TOO_LONG);
     let answer = org.call(Method::GET, "/limits").header("x-long", "x".repeat(16_384)).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_composite_request_takes_a_query_that_no_address_holds() {
+    let org = Org::demo().await;
+    let soql = format!("SELECT+Id+FROM+Account+WHERE+Name+!=+'{}'", "x".repeat(3_900));
+    let long = format!("{soql}{}", format!("+AND+Name+!=+'{}'", "y".repeat(3_900)).repeat(4));
+    let part = |url: &str| json!({"method": "GET", "url": url, "referenceId": "rows"});
+    let before = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
+    let body = json!({"allOrNone": false, "compositeRequest": [
+        part(&format!("/services/data/v62.0/query?q={long}")),
+        part("/services/data/v62.0/query?q=SELECT+Nope+FROM+Account"),
+        part("/services/data/v62.0/composite"),
+    ]});
+    let answer: Value = org.post("/composite", &body).await.json().await.unwrap();
+    let parts = answer["compositeResponse"].as_array().unwrap();
+    let status: Vec<u64> = parts.iter().map(|part| part["httpStatusCode"].as_u64().unwrap()).collect();
+    assert_eq!(status, [200, 400, 405]);
+    assert_eq!(parts[0]["body"]["totalSize"].as_u64(), Some(org.rows("Account")));
+    assert_eq!(parts[1]["body"][0]["errorCode"], "INVALID_FIELD");
+    let after = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
+    assert_eq!(before - after, 2, "one call, and the look at the limits");
 }
 
 #[tokio::test]

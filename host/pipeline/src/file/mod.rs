@@ -3,6 +3,7 @@
 mod connections;
 mod incremental;
 mod parse;
+mod reading;
 mod secrets;
 mod validate;
 
@@ -81,11 +82,22 @@ pub struct Source {
     /// `query` reads live rows; `query-all` reads deleted and archived rows too.
     #[serde(default)]
     pub action: Action,
+    /// By which API rows are read. `auto` chooses by object and number of rows, remembers what an org refused, and
+    /// falls back; `plan` says which and why.
+    #[serde(default)]
+    pub api: ApiChoice,
+    /// Splits the query by ranges of ids, for very large objects: `true`, or `{ chunk_size, parent, start_row }`. Goes
+    /// with `api = "bulk1"`, which `auto` chooses then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pk_chunking: Option<ChunkingChoice>,
+    /// Format in which Bulk API 1.0 gives its results; the rows are the same. Default: `csv`, the smallest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bulk1_format: Option<Bulk1Format>,
     /// Salesforce API version, for example `62.0`. Default: the connection's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
-    /// Upper bound of rows per result page (`maxRecords`); a page is a unit of commit. Default: Salesforce's choice,
-    /// seen at about 200,000, which also lets it list the pages at once.
+    /// Upper bound of rows per result page of Bulk API 2.0 (`maxRecords`); a page is a unit of commit. Default:
+    /// Salesforce's choice, seen at about 200,000, which also lets it list the pages at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_records: Option<u32>,
@@ -93,6 +105,60 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1048576))]
     pub batch_rows: Option<usize>,
+}
+
+/// By which API rows are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApiChoice {
+    /// The one that suits object and number of rows: REST for few rows, else Bulk API 2.0.
+    #[default]
+    Auto,
+    /// Bulk API 2.0.
+    Bulk2,
+    /// Bulk API 1.0.
+    Bulk1,
+    /// REST query, 2,000 rows a call.
+    Rest,
+}
+
+/// Whether and how a query is split by ranges of ids (PK chunking).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChunkingChoice {
+    /// As Salesforce does by default, or not at all.
+    On(bool),
+    /// With settings of its own.
+    With(ChunkingSettings),
+}
+
+/// How a query is split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkingSettings {
+    /// Ids in one chunk, at most 250,000. Default: Salesforce's 100,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 250000))]
+    pub chunk_size: Option<u32>,
+    /// The object that a share or history belongs to, for example `Account` for `AccountShare`. Default: as the name
+    /// tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The id to begin with. Default: the first there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_row: Option<String>,
+}
+
+/// Format of the results of Bulk API 1.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bulk1Format {
+    /// CSV.
+    Csv,
+    /// JSON.
+    Json,
+    /// XML.
+    Xml,
 }
 
 /// Which rows a query sees.

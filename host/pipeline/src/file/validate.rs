@@ -110,6 +110,7 @@ fn check_source(source: &Source, problems: &mut Vec<Problem>) {
     if source.batch_rows.is_some_and(|rows| rows == 0 || rows > MAX_BATCH_ROWS) {
         problems.push(Problem::new("source.batch_rows", format!("must be 1 to {MAX_BATCH_ROWS}")));
     }
+    super::reading::check(source, problems);
     if let Some(version) = &source.api_version {
         check_api_version(version, problems);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forcepump_salesforce::{PageRef, QueryJob};
+use forcepump_salesforce::{Extract, PartRef};
 use forcepump_sandbox::DestinationInstance;
 use tokio::task::JoinSet;
 
@@ -16,6 +16,7 @@ use super::start::Ready;
 use super::unit::{self, Unit};
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::event::Event;
 use crate::link::Link;
 
 /// The instances of one worker.
@@ -56,11 +57,11 @@ impl Lane {
     }
 }
 
-/// Moves every page of a complete job into the destination.
-pub(crate) async fn move_pages(ready: &Ready, job: &QueryJob, cancel: &Cancel) -> Result<(), Error> {
+/// Moves every part of an extract into the destination.
+pub(crate) async fn move_pages(ready: &Ready, extract: &Extract, cancel: &Cancel) -> Result<(), Error> {
     let reading = Arc::new(Reading {
-        job: job.clone(),
-        pages: PageQueue::new(job.pages()),
+        extract: extract.clone(),
+        pages: PageQueue::new(extract.clone(), extract.announced().await),
         decode: ready.decode.clone(),
         columns: ready.columns(),
     });
@@ -92,6 +93,9 @@ async fn work(mut lane: Lane, shared: Arc<Shared>, reading: Arc<Reading>, cancel
 async fn work_off(lane: &mut Lane, shared: &Shared, reading: &Arc<Reading>, cancel: &Cancel) -> Result<(), Error> {
     loop {
         let taken = cancel.race(reading.pages.take()).await;
+        if let Some(rows) = reading.pages.grown().await {
+            shared.observer.event(Event::Announced { rows });
+        }
         match taken.ok_or(Error::Interrupted)?? {
             None => break,
             Some(page) => move_page(lane, shared, reading, page, cancel).await?,
@@ -105,7 +109,7 @@ async fn move_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
-    page: PageRef,
+    page: PartRef,
     cancel: &Cancel,
 ) -> Result<(), Error> {
     let mut findings = Findings::new(lane.links.len());

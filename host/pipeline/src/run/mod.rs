@@ -1,4 +1,4 @@
-//! A run: job, workers, commits, the destination's last step, and the report of it all.
+//! A run: extract, workers, commits, the destination's last step, and the report of it all.
 
 mod broken;
 mod deliver;
@@ -8,6 +8,7 @@ mod findings;
 mod lane;
 mod limit;
 mod mend;
+mod opening;
 mod overlap;
 mod pages;
 mod reader;
@@ -22,9 +23,9 @@ mod unit;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use forcepump_salesforce::{Client, QueryJob};
+use forcepump_salesforce::{Api, Client, Extract};
 use forcepump_sandbox::Ending;
 
 use crate::cancel::Cancel;
@@ -39,13 +40,11 @@ use retry::patiently;
 use shared::Shared;
 use tally::UnitTally;
 
+pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;
 pub(crate) use reader::{Columns, Piece, Reading, read};
 pub(crate) use refuse::cell;
-
-/// How long an interrupted run waits for the answer to the creation of its job.
-const CREATION_GRACE: Duration = Duration::from_secs(10);
 
 /// Runs the pipeline once; whatever happens is in the report.
 pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
@@ -70,6 +69,7 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
 struct Progress {
     run_id: String,
     job_id: Option<String>,
+    api: Option<String>,
     announced: u64,
     skipped: Vec<SkippedField>,
     shared: Option<Arc<Shared>>,
@@ -86,8 +86,9 @@ async fn attempt(
     let ready = cancel.race(start::prepare(session, observer, record, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
-    let moved = match create_job(session, &ready, cancel).await {
-        Ok(job) => with_job(&ready, job, cancel, progress).await,
+    observer.event(Event::Phase(Phase::Querying));
+    let moved = match opening::open(session, &ready, cancel, progress).await {
+        Ok(extract) => with_extract(&ready, extract, cancel, progress).await,
         Err(error) => Err(error),
     };
     let concluded = conclude(&ready, &moved).await;
@@ -95,83 +96,48 @@ async fn attempt(
     moved.and(concluded)
 }
 
-/// Creates the job. A creation that is on its way when the operator interrupts is waited for: without its id the job
-/// could not be aborted and would stay in the org.
-async fn create_job(session: &Session, ready: &start::Ready, cancel: &Cancel) -> Result<QueryJob, Error> {
-    if cancel.is_cancelled() {
-        return Err(Error::Interrupted);
-    }
-    let creating = start::create_job(session, ready);
-    tokio::pin!(creating);
-    match cancel.race(&mut creating).await {
-        Some(created) => created,
-        None => tokio::time::timeout(CREATION_GRACE, creating).await.unwrap_or(Err(Error::Interrupted)),
-    }
-}
-
-/// Waits for the job, moves its rows, and leaves no job behind in the org.
-async fn with_job(ready: &start::Ready, job: QueryJob, cancel: &Cancel, progress: &mut Progress) -> Result<(), Error> {
-    progress.job_id = Some(job.id().to_owned());
-    let observer = &ready.shared.observer;
-    observer.event(Event::JobCreated { id: job.id().to_owned() });
-    let moved = wait_and_move(ready, &job, cancel, progress).await;
-    if moved.is_err() {
-        // What cannot be aborted has ended already; either way the results are of no use to anyone.
-        let _ = job.abort().await;
-    }
-    if let Err(error) = job.delete().await {
-        observer.event(Event::Warning(format!("the job {} stays in the org until it expires: {error}", job.id())));
-    }
-    moved
-}
-
-async fn wait_and_move(
+/// Moves the rows of an extract, and leaves no job behind in the org.
+async fn with_extract(
     ready: &start::Ready,
-    job: &QueryJob,
+    extract: Extract,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<(), Error> {
-    let observer = Arc::clone(&ready.shared.observer);
-    observer.event(Event::Phase(Phase::Querying));
-    let polled = |info: &forcepump_salesforce::JobInfo| {
-        let rows = info.number_records_processed.unwrap_or(0);
-        observer.event(Event::JobPolled { state: info.state.as_str().to_owned(), rows });
-    };
-    let info = job.wait(polled, cancel.cancelled()).await.map_err(interrupted_or_source)?;
-    let rows = info.number_records_processed.ok_or_else(|| no_total(job))?;
+    let moved = move_rows(ready, &extract, cancel, progress).await;
+    opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
+    moved
+}
+
+async fn move_rows(
+    ready: &start::Ready,
+    extract: &Extract,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let observer = &ready.shared.observer;
+    let rows = extract.announced().await;
     progress.announced = rows;
     observer.event(Event::Announced { rows });
     observer.event(Event::Phase(Phase::Moving));
-    lane::move_pages(ready, job, cancel).await?;
-    check_total(job, rows, &ready.shared)?;
+    let moved = lane::move_pages(ready, extract, cancel).await;
+    progress.announced = extract.announced().await;
+    moved?;
+    check_total(extract, progress.announced, &ready.shared)?;
     ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(), When::End)?;
     empty::write_columns(ready).await
 }
 
-fn interrupted_or_source(error: forcepump_salesforce::Error) -> Error {
-    match error {
-        forcepump_salesforce::Error::Cancelled { .. } => Error::Interrupted,
-        other => other.into(),
-    }
-}
-
-/// Without the job's own count a missing page could pass as the end (Bulk API 2.0 guide: every complete job has it).
-fn no_total(job: &QueryJob) -> Error {
-    Error::SourceData(format!(
-        "job {} is complete, but its numberRecordsProcessed is missing; without it a short result would pass as whole\nhint: run again; if it happens again, report the job id to Salesforce",
-        job.id()
-    ))
-}
-
-/// The job's own count against the rows parsed from all pages: a missing page cannot pass.
-fn check_total(job: &QueryJob, announced: u64, shared: &Shared) -> Result<(), Error> {
+/// The source's own count against the rows parsed from all parts: a missing page cannot pass.
+fn check_total(extract: &Extract, announced: u64, shared: &Shared) -> Result<(), Error> {
     let read = shared.ledger().rows.read;
     if announced == read {
         return Ok(());
     }
+    let counter = if extract.api() == Api::Rest { "totalSize" } else { "numberRecordsProcessed" };
+    let words = extract.words();
+    let report = extract.job_id().map_or("", |_| ", report the job id to Salesforce");
     Err(Error::SourceData(format!(
-        "job {} announced {announced} rows (numberRecordsProcessed), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again, report the job id to Salesforce",
-        job.id()
+        "{words} announced {announced} rows ({counter}), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again{report}"
     )))
 }
 
@@ -201,6 +167,7 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         run_id: progress.run_id,
         pipeline: session.pipeline().file.name.clone(),
         state,
+        api: progress.api,
         job_id: progress.job_id,
         rows: Default::default(),
         bytes_read: 0,

@@ -1,51 +1,49 @@
-//! The pages of a job, handed to workers: listed at once where the server offers that, else found one after the other.
+//! The parts of an extract, handed to workers until there are no more, or the run stops.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use forcepump_salesforce::{NextPage, PageRef, Pages};
-use tokio::sync::{Mutex, Notify};
+use forcepump_salesforce::{Extract, PartRef};
+use tokio::sync::Notify;
 
-/// Shared by the workers; wakes those who wait for a page that another one's answer names.
+/// Shared by the workers.
 pub(crate) struct PageQueue {
-    pages: Mutex<Pages>,
-    changed: Notify,
+    extract: Extract,
+    stop: Notify,
     stopped: AtomicBool,
+    /// rows announced when it was told last
+    told: AtomicU64,
 }
 
 impl PageQueue {
-    pub(crate) fn new(pages: Pages) -> Self {
-        Self { pages: Mutex::new(pages), changed: Notify::new(), stopped: AtomicBool::new(false) }
+    pub(crate) fn new(extract: Extract, told: u64) -> Self {
+        Self { extract, stop: Notify::new(), stopped: AtomicBool::new(false), told: AtomicU64::new(told) }
     }
 
-    /// The next page, or none when every page was handed out or the run stops.
-    pub(crate) async fn take(&self) -> Result<Option<PageRef>, forcepump_salesforce::Error> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            // Registered before looking, so that nothing told in between is missed.
-            changed.as_mut().enable();
-            if self.stopped.load(Ordering::Acquire) {
-                return Ok(None);
-            }
-            match self.pages.lock().await.next().await? {
-                NextPage::Page(page) => return Ok(Some(page)),
-                NextPage::End => return Ok(None),
-                NextPage::Waiting => {}
-            }
-            changed.await;
+    /// The next part, or none when every part was handed out or the run stops.
+    pub(crate) async fn take(&self) -> Result<Option<PartRef>, forcepump_salesforce::Error> {
+        let stop = self.stop.notified();
+        tokio::pin!(stop);
+        // Registered before looking, so that nothing told in between is missed.
+        stop.as_mut().enable();
+        if self.stopped.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            () = stop => Ok(None),
+            part = self.extract.next_part() => part,
         }
     }
 
-    /// Tells what the head of a page's answer said of the page after it.
-    pub(crate) async fn learned(&self, page: &PageRef, next: Option<&str>) -> Result<(), forcepump_salesforce::Error> {
-        self.pages.lock().await.learned(page, next)?;
-        self.changed.notify_waiters();
-        Ok(())
+    /// Rows announced by now, when they are more than were told before.
+    pub(crate) async fn grown(&self) -> Option<u64> {
+        let rows = self.extract.announced().await;
+        (self.told.swap(rows, Ordering::AcqRel) < rows).then_some(rows)
     }
 
-    /// Nobody takes another page.
+    /// Nobody takes another part.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.changed.notify_waiters();
+        self.stop.notify_waiters();
     }
 }

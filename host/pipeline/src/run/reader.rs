@@ -1,11 +1,11 @@
-//! A page of the result, fetched and decoded on a task of its own, so that the network and the plugins overlap.
+//! A part of the result, fetched and decoded on a task of its own, so that the network and the plugins overlap.
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::SchemaRef;
-use forcepump_batch::{CsvDecoder, DecodeOptions, DecodedBatch};
-use forcepump_salesforce::{PageRef, QueryJob};
+use forcepump_batch::{DecodeOptions, DecodedBatch, PageDecoder};
+use forcepump_salesforce::{Extract, PartRef};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
@@ -19,7 +19,7 @@ const BATCHES_AHEAD: usize = 1;
 pub(crate) enum Piece {
     /// The answer's headers: rows of this page as the server says; some servers leave it out.
     Head { announced: Option<u64> },
-    /// Rows, and the bytes of CSV they came from.
+    /// Rows, and the bytes they came from.
     Rows(DecodedBatch, u64),
     /// The page ended as it should, after so many records.
     End { records: u64 },
@@ -27,14 +27,14 @@ pub(crate) enum Piece {
 
 /// How pages are read; the same for all of a run.
 pub(crate) struct Reading {
-    pub job: QueryJob,
+    pub extract: Extract,
     pub pages: PageQueue,
     pub decode: DecodeOptions,
     pub columns: Columns,
 }
 
 /// Starts to read a page; the receiver ends early only after an error.
-pub(crate) fn read(reading: &Arc<Reading>, page: PageRef) -> mpsc::Receiver<Result<Piece, Failure>> {
+pub(crate) fn read(reading: &Arc<Reading>, page: PartRef) -> mpsc::Receiver<Result<Piece, Failure>> {
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     let reading = Arc::clone(reading);
     tokio::spawn(async move {
@@ -48,15 +48,14 @@ pub(crate) fn read(reading: &Arc<Reading>, page: PageRef) -> mpsc::Receiver<Resu
 
 async fn read_page(
     reading: &Reading,
-    page: &PageRef,
+    page: &PartRef,
     sender: &mpsc::Sender<Result<Piece, Failure>>,
 ) -> Result<(), Failure> {
-    let mut body = reading.job.fetch(page).await?;
-    reading.pages.learned(page, body.next_locator.as_deref()).await?;
+    let mut body = reading.extract.fetch(page).await?;
     if sender.send(Ok(Piece::Head { announced: body.announced_rows })).await.is_err() {
         return Ok(());
     }
-    let mut decoder = CsvDecoder::new(Arc::clone(&reading.columns.fetched), reading.decode.clone())
+    let mut decoder = PageDecoder::new(body.format, Arc::clone(&reading.columns.fetched), reading.decode.clone())
         .map_err(|error| Failure::source_data(error.to_string()))?;
     let mut ready = Vec::new();
     let mut bytes = 0_u64;
@@ -76,7 +75,7 @@ async fn read_page(
 }
 
 /// A page that cannot be parsed may have been cut on its way: the same page is asked for again.
-fn page_fault(page: &PageRef, error: &forcepump_batch::DecodeError) -> Failure {
+fn page_fault(page: &PartRef, error: &forcepump_batch::DecodeError) -> Failure {
     Failure::source_data(format!("page {}: {error}", page.index)).again()
 }
 

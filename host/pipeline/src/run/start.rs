@@ -1,11 +1,11 @@
-//! Everything before the first row: plugins opened, destination prepared, columns pruned, job created.
+//! Everything before the first row: plugins opened, destination prepared, columns pruned.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
-use forcepump_salesforce::{QueryAction, QueryJob, QueryOptions, ResolvedQuery};
+use forcepump_salesforce::ResolvedQuery;
 use forcepump_sandbox::{Opened, Settings, Target, WriteMode};
 
 use super::lane::Lane;
@@ -17,9 +17,10 @@ use super::shared::{Parts, Place, Shared};
 use crate::cancel::Cancel;
 use crate::capability;
 use crate::chain::{self, Chain, Opening, Use, Way};
+use crate::choice;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::file::{Action, Mode};
+use crate::file::Mode;
 use crate::firewall::Gate;
 use crate::incremental::Window;
 use crate::part::Part;
@@ -88,6 +89,7 @@ pub(crate) async fn prepare(
 ) -> Result<Ready, Error> {
     let run_id = session.run_id();
     let mut query = session.resolve().await?;
+    choice::check(&session.pipeline().file.source, &query.select)?;
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
     let full = Arc::clone(&query.schema);
@@ -194,20 +196,6 @@ fn key_number(key: &str, gate: &Gate) -> Result<u32, Error> {
             crate::file::nearest(key, names()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         Error::input("destination.keys", format!("no column `{key}` reaches the destination{meant}"))
     })
-}
-
-/// Creates the Salesforce job for the pruned query.
-pub(crate) async fn create_job(session: &Session, ready: &Ready) -> Result<QueryJob, Error> {
-    let source = &session.pipeline().file.source;
-    let options = QueryOptions {
-        action: match source.action {
-            Action::Query => QueryAction::Query,
-            Action::QueryAll => QueryAction::QueryAll,
-        },
-        max_records: source.max_records.map(u64::from),
-        api_version: source.api_version.clone(),
-    };
-    Ok(QueryJob::create(session.client(), &ready.query.soql, options).await?)
 }
 
 /// Unique per run, and sorts by time.

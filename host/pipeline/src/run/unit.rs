@@ -240,7 +240,7 @@ pub(crate) async fn run_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
-    page: forcepump_salesforce::PageRef,
+    page: forcepump_salesforce::PartRef,
     findings: &mut Findings,
     cancel: &Cancel,
 ) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 
 mod cursors;
 mod migrations;
+mod refusals;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use rusqlite::Connection;
 
 use crate::error::Error;
 use migrations::MIGRATIONS;
+pub(crate) use refusals::Refusal;
 
 pub(crate) use cursors::CursorKey;
 pub(crate) use runs::{RUNNING, RunRow, Turn};

@@ -1,0 +1,132 @@
+//! The extract of a run: made by the API of choice, or by another when that one refuses; left tidy at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forcepump_salesforce::{Api, Extract, Refused};
+
+use super::Progress;
+use super::start::Ready;
+use crate::cancel::Cancel;
+use crate::choice::{self, Choice};
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::session::Session;
+
+/// How long an interrupted run waits for the answer to the creation of its job.
+const CREATION_GRACE: Duration = Duration::from_secs(10);
+
+/// An extract whose first part can be fetched. Nothing has been written yet, so that another API may still be tried.
+pub(super) async fn open(
+    session: &Session,
+    ready: &Ready,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<Extract, Error> {
+    let observer = &ready.shared.observer;
+    let mut choice = cancel.race(choice::choose(session, &ready.query)).await.ok_or(Error::Interrupted)??;
+    for note in &choice.notes {
+        observer.event(Event::Warning(note.clone()));
+    }
+    let mut tried = Vec::new();
+    loop {
+        tried.push(choice.options.api);
+        progress.api = Some(choice.options.api.as_str().to_owned());
+        let error = match begin(session, ready, &choice, cancel, progress).await {
+            Ok(extract) => return Ok(extract),
+            Err(Error::Source(error)) => error,
+            Err(error) => return Err(error),
+        };
+        let Some((next, refused)) = choice.after(&error, &tried) else {
+            return Err(choice::with_hint(*error, &session.pipeline().file.source));
+        };
+        change(session, ready, &mut choice, next, refused, &error).await;
+    }
+}
+
+async fn begin(
+    session: &Session,
+    ready: &Ready,
+    choice: &Choice,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<Extract, Error> {
+    let observer = &ready.shared.observer;
+    let extract = create(session, ready, choice, cancel).await?;
+    progress.job_id = extract.job_id().map(str::to_owned);
+    if let Some(id) = extract.job_id() {
+        observer.event(Event::JobCreated { id: id.to_owned() });
+    }
+    let polled = |told: forcepump_salesforce::Progress| {
+        observer.event(Event::JobPolled { state: told.state, rows: told.rows });
+    };
+    match extract.wait(polled, cancel.cancelled()).await {
+        Ok(()) => Ok(extract),
+        Err(error) => {
+            leave(&extract, true, observer).await;
+            Err(interrupted_or_source(error))
+        }
+    }
+}
+
+/// Creates the job. A creation that is on its way when the operator interrupts is waited for: without its id the job
+/// could not be aborted and would stay in the org.
+async fn create(session: &Session, ready: &Ready, choice: &Choice, cancel: &Cancel) -> Result<Extract, Error> {
+    if cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
+    let creating = Extract::create(session.client(), &ready.query, &choice.options);
+    tokio::pin!(creating);
+    let created = match cancel.race(&mut creating).await {
+        Some(created) => created,
+        None => tokio::time::timeout(CREATION_GRACE, creating).await.map_err(|_| Error::Interrupted)?,
+    };
+    created.map_err(Error::from)
+}
+
+/// Says that another API is tried, and remembers why.
+async fn change(
+    session: &Session,
+    ready: &Ready,
+    choice: &mut Choice,
+    next: Api,
+    refused: Refused,
+    error: &forcepump_salesforce::Error,
+) {
+    let observer = &ready.shared.observer;
+    let (before, object) = (choice.options.api, &ready.query.object);
+    let reason = error.to_string();
+    let reason = reason.lines().next().unwrap_or_default();
+    observer.event(Event::Warning(format!(
+        "{object} is read by {} instead of {}: {reason}",
+        next.words(),
+        before.words()
+    )));
+    choice.options.api = next;
+    choice.options.pk_chunking = None;
+    if refused == Refused::Always
+        && before != Api::Rest
+        && let Err(error) = choice::remember(session, object, Api::Bulk2, reason).await
+    {
+        observer.event(Event::Warning(format!("the next run will ask in vain again: {error}")));
+    }
+}
+
+/// Leaves no job behind in the org.
+pub(crate) async fn leave(extract: &Extract, failed: bool, observer: &Arc<dyn Observer>) {
+    if failed {
+        // What cannot be aborted has ended already; either way the results are of no use to anyone.
+        let _ = extract.abort().await;
+    }
+    if let Err(error) = extract.dispose().await {
+        let words = extract.words();
+        observer.event(Event::Warning(format!("the {words} stays in the org until it expires: {error}")));
+    }
+}
+
+pub(crate) fn interrupted_or_source(error: forcepump_salesforce::Error) -> Error {
+    match error {
+        forcepump_salesforce::Error::Cancelled { .. } => Error::Interrupted,
+        other => other.into(),
+    }
+}

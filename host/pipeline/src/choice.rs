@@ -13,6 +13,8 @@ use crate::state::{Refusal, State};
 
 /// Rows that REST gives in one call: a Bulk job would cost more calls, and more time.
 const FEW_ROWS: u64 = 2_000;
+/// REST is given up for Bulk API when it announces more than this: Salesforce's counts may be old.
+const MANY_ROWS: u64 = 10 * FEW_ROWS;
 /// Counting is to save time: a count that takes longer is given up.
 const MOST_COUNTING: Duration = Duration::from_secs(10);
 /// Characters of a query that REST takes in an address whatever it holds; a longer one is Bulk's.
@@ -47,6 +49,8 @@ pub(crate) struct Choice {
     pub notes: Vec<String>,
     /// whether another API may be tried when this one refuses
     pub may_change: bool,
+    /// REST, because the rows are few: were they many, Bulk API would be the choice
+    pub for_few: bool,
 }
 
 /// Refuses what the source asks for and no API can do, before anything is made anywhere.
@@ -72,31 +76,33 @@ pub(crate) async fn choose(session: &Session, query: &ResolvedQuery) -> Result<C
     if chunking.is_some() {
         return Ok(choice(session, Api::Bulk1, "pk_chunking is asked for".to_owned(), chunking, true));
     }
-    let (api, why) = suits(session, query).await?;
-    Ok(choice(session, api, why, None, true))
+    let (api, why, for_few) = suits(session, query).await?;
+    Ok(Choice { for_few, ..choice(session, api, why, None, true) })
 }
 
-async fn suits(session: &Session, query: &ResolvedQuery) -> Result<(Api, String), Error> {
+async fn suits(session: &Session, query: &ResolvedQuery) -> Result<(Api, String, bool), Error> {
     let source = &session.pipeline().file.source;
     if NOT_IN_BULK.iter().any(|name| name.eq_ignore_ascii_case(&query.object)) {
-        return Ok((Api::Rest, format!("Bulk API does not offer {}", query.object)));
+        return Ok((Api::Rest, format!("Bulk API does not offer {}", query.object), false));
     }
     if let Some(refusal) = remembered(session, &query.object).await? {
         let day = chrono::DateTime::from_timestamp_micros(refusal.seen_at).unwrap_or_default().format("%Y-%m-%d");
-        return Ok((Api::Rest, format!("Bulk API refused {} on {day}: {}", query.object, refusal.reason)));
+        return Ok((Api::Rest, format!("Bulk API refused {} on {day}: {}", query.object, refusal.reason), false));
     }
     if source.max_records.is_some() {
-        return Ok((Api::Bulk2, "max_records bounds the rows of its pages".to_owned()));
+        return Ok((Api::Bulk2, "max_records bounds the rows of its pages".to_owned(), false));
     }
     if query.soql.len() > SHORT_QUERY_CHARS {
-        return Ok((Api::Bulk2, "the query is long".to_owned()));
+        return Ok((Api::Bulk2, "the query is long".to_owned(), false));
     }
     let all = source.action == Action::QueryAll;
     let counted = tokio::time::timeout(MOST_COUNTING, count(session.client(), &query.select, all)).await;
     Ok(match counted.ok().flatten() {
-        Some(rows) if rows <= FEW_ROWS => (Api::Rest, format!("{rows} rows, and up to {FEW_ROWS} come in one call")),
-        Some(_) => (Api::Bulk2, format!("more than {FEW_ROWS} rows")),
-        None => (Api::Bulk2, "the number of rows is not known".to_owned()),
+        Some(rows) if rows <= FEW_ROWS => {
+            (Api::Rest, format!("{rows} rows, and up to {FEW_ROWS} come in one call"), true)
+        }
+        Some(_) => (Api::Bulk2, format!("more than {FEW_ROWS} rows"), false),
+        None => (Api::Bulk2, "the number of rows is not known".to_owned(), false),
     })
 }
 
@@ -146,7 +152,7 @@ fn choice(
         in_order: session.is_repeatable(),
         ..ExtractOptions::of(api)
     };
-    Choice { options, why, notes: notes.unwrap_or_default(), may_change }
+    Choice { options, why, notes: notes.unwrap_or_default(), may_change, for_few: false }
 }
 
 /// How a few rows are read, when nothing has to be split: by one call, where the file leaves the choice to us.
@@ -156,6 +162,11 @@ pub(crate) fn for_preview(session: &Session) -> ExtractOptions {
 }
 
 impl Choice {
+    /// Whether REST was chosen for few rows and there are many.
+    pub(crate) fn is_too_slow_for(&self, rows: u64) -> bool {
+        self.for_few && self.options.api == Api::Rest && rows > MANY_ROWS
+    }
+
     /// What to try when the API refused with that error; none when that is the end.
     pub(crate) fn after(&self, error: &forcepump_salesforce::Error, tried: &[Api]) -> Option<(Api, Refused)> {
         let refused = error.refused().filter(|_| self.may_change)?;
@@ -218,8 +229,13 @@ mod tests {
 
     #[test]
     fn each_refusal_leads_to_another_api_once() {
-        let of =
-            |api| Choice { options: ExtractOptions::of(api), why: String::new(), notes: Vec::new(), may_change: true };
+        let of = |api| Choice {
+            options: ExtractOptions::of(api),
+            why: String::new(),
+            notes: Vec::new(),
+            may_change: true,
+            for_few: false,
+        };
         let never = refusal("INVALIDENTITY", "Entity 'X' is not supported by the Bulk API.");
         let limit = refusal("LIMIT_EXCEEDED", "Max bulk v2 query jobs (10000) per 24 hrs has been reached");
         let slow = refusal("QUERY_TIMEOUT", "Your query request was running for too long.");

@@ -177,6 +177,7 @@ mod tests {
             run_id: "r".to_owned(),
             pipeline: "accounts".to_owned(),
             state: RunState::CompleteWithRejects,
+            window: None,
             api: Some("bulk2".to_owned()),
             job_id: Some("750x".to_owned()),
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },

@@ -68,7 +68,10 @@ fn all_the_same(org: &Org, source: &str, ways: &[(&str, &str)]) {
 fn every_type_and_awkward_value_is_the_same_by_every_api() {
     for json_dates in [JsonDates::Text, JsonDates::Epoch] {
         let org = Org::with(Options { json_dates, ..Options::default() });
-        all_the_same(&org, "object = \"Awkward__c\"", &WAYS);
+        let without_xml: Vec<_> = WAYS.into_iter().filter(|(name, _)| *name != "bulk1 xml").collect();
+        all_the_same(&org, "object = \"Awkward__c\"", &without_xml);
+        // XML has no way to write this one
+        all_the_same(&org, "object = \"Awkward__c\"\nwhere = \"Text__c != 'nul\\\\u0000byte'\"", &WAYS);
     }
 }
 
@@ -235,7 +238,7 @@ fn a_preview_takes_one_call_or_the_api_that_is_asked_for() {
         bench.write("p.toml", &pipeline(&format!("object = \"Account\"\nfields = [\"Id\", \"Name\"]\n{way}"), CSV));
         let shown = bench.run(&["preview", "p.toml", "-n", "3"]).ends(0).stdout;
         assert!(shown.contains("Account, 0") && shown.contains("Account, 2"), "{way}: {shown}");
-        assert!(!shown.contains("Account, 3"), "{way}: {shown}");
+        assert!(!shown.contains("Account, 3 \n") && shown.contains("3 rows"), "{way}: {shown}");
     }
     org.is_tidy();
 }

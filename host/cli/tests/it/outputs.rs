@@ -14,6 +14,7 @@ const REFRESH: &str = "FORCEPUMP_REFRESH";
 const PIPELINE: &str = r#"name = "outputs"
 [source]
 connection = "org"
+api = "bulk2"
 query = "SELECT Id, FirstName, LastName, Email, Account.Name, CreatedDate FROM Contact ORDER BY Ext_Id__c"
 [[transform]]
 plugin = "filter"

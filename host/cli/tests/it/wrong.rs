@@ -40,8 +40,8 @@ fn refused(bench: &Bench, text: &str, says: &[&str]) {
 #[test]
 fn text_that_is_no_toml_is_refused_with_its_line() {
     let bench = Bench::new();
-    refused(&bench, &format!("{HEAD}where = \"Name != null\n{CSV}"), &["p.toml:6:"]);
-    refused(&bench, &format!("{HEAD}max_records = \"many\"\n{CSV}"), &["p.toml:6:15", "many"]);
+    refused(&bench, &format!("{HEAD}where = \"Name != null\n{CSV}"), &["p.toml:7:"]);
+    refused(&bench, &format!("{HEAD}max_records = \"many\"\n{CSV}"), &["p.toml:7:15", "many"]);
     refused(
         &bench,
         &format!("{HEAD}{CSV}").replace("overwrite", "overwriet"),

@@ -90,7 +90,8 @@ pub struct Source {
     /// with `api = "bulk1"`, which `auto` chooses then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pk_chunking: Option<ChunkingChoice>,
-    /// Format in which Bulk API 1.0 gives its results; the rows are the same. Default: `csv`, the smallest.
+    /// Format in which Bulk API 1.0 gives its results; the rows are the same, but for control characters, which XML
+    /// cannot hold. Default: `csv`, the smallest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bulk1_format: Option<Bulk1Format>,
     /// Salesforce API version, for example `62.0`. Default: the connection's.

@@ -33,7 +33,18 @@ pub(super) async fn open(
         tried.push(choice.options.api);
         progress.api = Some(choice.options.api.as_str().to_owned());
         let error = match begin(session, ready, &choice, cancel, progress).await {
-            Ok(extract) => return Ok(extract),
+            Ok(extract) => match extract.announced().await {
+                rows if choice.is_too_slow_for(rows) && !tried.contains(&Api::Bulk2) => {
+                    let text = format!(
+                        "{} has {rows} rows, more than were counted: Bulk API 2.0 reads them",
+                        ready.query.object
+                    );
+                    observer.event(Event::Warning(text));
+                    choice.options.api = Api::Bulk2;
+                    continue;
+                }
+                _ => return Ok(extract),
+            },
             Err(Error::Source(error)) => error,
             Err(error) => return Err(error),
         };

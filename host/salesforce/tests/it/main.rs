@@ -1,8 +1,10 @@
 //! The client against scripted servers and against the emulator, on loopback only.
 
 mod auth;
+mod bulk1;
 mod describe;
 mod emulator;
 mod jobs;
 mod pages;
+mod rest;
 mod server;

@@ -45,7 +45,7 @@ fn text_that_is_no_toml_is_refused_with_its_line() {
     refused(
         &bench,
         &format!("{HEAD}{CSV}").replace("overwrite", "overwriet"),
-        &["p.toml:8:", "overwriet", "overwrite"],
+        &["p.toml:9:", "overwriet", "overwrite"],
     );
 }
 

@@ -30,7 +30,7 @@ pub async fn emulator(context: &Context, args: &EmulatorArgs) -> Outcome {
 
 /// Several orgs behind one login address; a line for each.
 async fn several(context: &Context, port: u16, orgs: Vec<Options>) -> Outcome {
-    let started = Emulators::start(port, orgs).await;
+    let started = Emulators::start(Options { port, ..Options::default() }, orgs).await;
     let running = started.map_err(|error| Failure::input(error.to_string()))?;
     running.orgs().iter().try_for_each(|org| print(context, org.credentials()))?;
     context.output.note(&format!("users of all orgs log in at {}; serving until Ctrl-C", running.login_url()));

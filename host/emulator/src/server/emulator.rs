@@ -192,24 +192,24 @@ impl Emulator {
 }
 
 impl Emulators {
-    /// Serves several orgs, each on the port of its options, and on `login_port` the address at which the users of
-    /// all log in.
+    /// Serves several orgs, each on the port of its options, and the address at which the users of all log in: port,
+    /// seed, pauses and faults of that one are those of `login`.
     ///
     /// # Errors
     /// When a port cannot be had, rows cannot be read, or options do not fit together.
-    pub async fn start(login_port: u16, orgs: Vec<Options>) -> Result<Emulators, EmulatorError> {
-        let login = Address::bind(login_port).await?;
-        let seed = orgs.first().map_or(1, |options| options.seed);
+    pub async fn start(login: Options, orgs: Vec<Options>) -> Result<Emulators, EmulatorError> {
+        let options = Arc::new(login);
+        let login = Address::bind(options.port).await?;
         let mut addresses = Vec::new();
         for options in &orgs {
             addresses.push(Addresses::bind(options).await?);
         }
         let urls: Vec<Vec<String>> = addresses.iter().map(Addresses::urls).collect();
         let tenants = open(orgs.into_iter().zip(urls).collect()).await?;
-        let desk = Arc::new(Mutex::new(Desk::new(seed)));
+        let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
         let state = |org, base_url: &str| {
-            let options = Arc::new(Options { seed, ..Options::default() });
-            let place = Place { org, base_url: base_url.to_owned(), login_url: login.url.clone(), options };
+            let (login_url, options) = (login.url.clone(), options.clone());
+            let place = Place { org, base_url: base_url.to_owned(), login_url, options };
             State::new(tenants.clone(), place, desk.clone())
         };
         let places = tenants.iter().zip(addresses).enumerate();

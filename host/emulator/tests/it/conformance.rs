@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use forcepump_emulator::options::Account;
-use forcepump_emulator::{Credentials, Options};
-use serde_json::Value;
+use forcepump_emulator::{Credentials, Emulators, Options};
+use serde_json::{Value, json};
 
-use crate::support::Org;
+use crate::support::{Org, client};
 
 /// Where `conformance/install.sh` puts the clients; the same variable moves it.
 fn packages() -> PathBuf {
@@ -43,18 +43,54 @@ async fn compare(org: &Org, counts: Value) {
     assert_eq!(counts["describe_fields"], described["fields"].as_array().unwrap().len());
 }
 
-#[tokio::test]
-async fn jsforce_agrees() {
-    let org = Org::demo().await;
+/// A script of jsforce's, and the file by which it is known to be installed.
+fn node(script: &str) -> (Command, PathBuf) {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
     let modules = packages().join("node");
     let mut command = Command::new("node");
-    // Modules are found beside the script that imports them, so the installer puts a copy there.
-    command.arg(modules.join("jsforce.mjs"));
+    // Modules are found beside the script that imports them, so a copy is put there.
+    command.arg(modules.join(script));
     let installed = modules.join("node_modules/jsforce/package.json");
     if installed.exists() {
-        std::fs::copy(scripts.join("jsforce.mjs"), modules.join("jsforce.mjs")).unwrap();
+        std::fs::copy(scripts.join(script), modules.join(script)).unwrap();
     }
+    (command, installed)
+}
+
+#[tokio::test]
+async fn jsforce_logs_in_by_the_browser_to_the_org_of_its_user() {
+    client();
+    let sandbox = Options {
+        sandbox: Some("uat".to_owned()),
+        generate: vec![("Account".to_owned(), 7)],
+        rotation: true,
+        ..Options::default()
+    };
+    let emulators = Emulators::start(Options::default(), vec![Options::default(), sandbox]).await.unwrap();
+    let org = &emulators.orgs()[1];
+    let (command, installed) = node("jsforce_login.mjs");
+    if let Some(found) = run(command, installed, org.credentials().clone()).await {
+        let c = org.credentials();
+        let expected = json!({
+            "state": "ü=&",
+            "instance_url": c.instance_url,
+            "username": c.username,
+            "organization_id": c.organization_id,
+            "count": 7,
+            "count_after_refresh": 7,
+            "refreshed": 1,
+            "ended": "INVALID_SESSION_ID",
+            "refused": "invalid_grant: expired access/refresh token",
+            "again": "invalid_token",
+        });
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
+async fn jsforce_agrees() {
+    let org = Org::demo().await;
+    let (command, installed) = node("jsforce.mjs");
     let credentials = org.emulator.credentials().clone();
     if let Some(counts) = run(command, installed, credentials).await {
         let failure = counts["bulk1_failure"].as_str().unwrap();

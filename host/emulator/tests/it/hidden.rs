@@ -74,6 +74,36 @@ async fn hidden_fields_and_objects_are_not_there() {
 }
 
 #[tokio::test]
+async fn a_bulk_1_batch_fails_over_a_hidden_field() {
+    let users = vec![UserAccess { hidden: vec!["Account.AnnualRevenue".to_owned()], ..user(LUIS) }];
+    let org = Org::with(Options { apps: vec![app()], users, ..Options::default() }).await;
+    let (_, granted) = by_secret(&org).await;
+    let admin = org.emulator.credentials().access_token.clone();
+    for (token, state) in [(granted["access_token"].as_str().unwrap(), "Failed"), (&admin, "Completed")] {
+        let post = |path: String| {
+            let request = org.client.post(org.url(&format!("/services/async/62.0{path}")));
+            request.header("X-SFDC-Session", token)
+        };
+        let job = json!({"operation": "query", "object": "Account", "contentType": "JSON"});
+        let job: Value = post("/job".to_owned()).json(&job).send().await.unwrap().json().await.unwrap();
+        let path = format!("/job/{}/batch", job["id"].as_str().unwrap());
+        let soql = "SELECT Id, AnnualRevenue FROM Account LIMIT 1";
+        let batch = post(path.clone()).header("content-type", "application/json").body(soql).send().await.unwrap();
+        let batch: Value = batch.json().await.unwrap();
+        let url = org.url(&format!("/services/async/62.0{path}/{}", batch["id"].as_str().unwrap()));
+        let mut found = Value::Null;
+        while !matches!(found["state"].as_str(), Some("Failed" | "Completed")) {
+            let request = org.client.get(&url).header("X-SFDC-Session", token);
+            found = request.header("content-type", "application/json").send().await.unwrap().json().await.unwrap();
+        }
+        assert_eq!(found["state"], state, "{found}");
+        let message = found["stateMessage"].as_str().unwrap_or_default();
+        let hidden = message.contains("No such column 'AnnualRevenue' on entity 'Account'");
+        assert_eq!(hidden, state == "Failed", "{message}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_hidden_is_named_at_the_start() {
     for (name, named) in [
         ("Acount", "did you mean 'Account'?"),

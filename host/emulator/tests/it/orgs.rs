@@ -1,7 +1,7 @@
 //! Several orgs behind one login address.
 
 use forcepump_emulator::access::{App, AppKind, UserAccess};
-use forcepump_emulator::{Emulator, Emulators, Options};
+use forcepump_emulator::{Emulator, Emulators, FaultScript, Options};
 use reqwest::Client;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ impl Orgs {
             generate: vec![("Account".to_owned(), 7)],
             ..Options::default()
         };
-        let emulators = Emulators::start(0, vec![production, sandbox]).await.unwrap();
+        let emulators = Emulators::start(Options::default(), vec![production, sandbox]).await.unwrap();
         Orgs { emulators, client: client() }
     }
 
@@ -198,11 +198,28 @@ async fn client_credentials_belong_to_an_org_and_apps_of_other_orgs_are_not_inst
 }
 
 #[tokio::test]
+async fn the_login_address_has_faults_of_its_own() {
+    let script = "[[fault]]\non = { route = \"token\" }\ndo = { kind = \"html-503\" }";
+    let login = Options { faults: FaultScript::parse(script).unwrap(), ..Options::default() };
+    let emulators = Emulators::start(login, vec![Options::default()]).await.unwrap();
+    let orgs = Orgs { emulators, client: client() };
+    let ask = async |base: &str| {
+        let answer = orgs.client.post(format!("{base}/services/oauth2/token")).form(&[("grant_type", "x")]);
+        answer.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(orgs.org(0).url()).await, 400);
+    assert_eq!([ask(orgs.emulators.login_url()).await, ask(orgs.emulators.login_url()).await], [503, 400]);
+}
+
+#[tokio::test]
 async fn limits_and_jobs_are_each_orgs_own() {
     let small = Options { daily_api_requests: 1, ..Options::default() };
-    let emulators = Emulators::start(0, vec![small, Options { sandbox: Some("dev".to_owned()), ..Options::default() }])
-        .await
-        .unwrap();
+    let emulators = Emulators::start(
+        Options::default(),
+        vec![small, Options { sandbox: Some("dev".to_owned()), ..Options::default() }],
+    )
+    .await
+    .unwrap();
     let orgs = Orgs { emulators, client: client() };
     for (place, statuses) in [(0, [200, 403]), (1, [200, 200])] {
         let c = orgs.org(place).credentials();

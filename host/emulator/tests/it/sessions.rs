@@ -4,7 +4,7 @@ use forcepump_emulator::access::{App, Policy, UserAccess};
 use forcepump_emulator::{FaultScript, Options};
 
 use crate::browser::{Browser, CALLBACK};
-use crate::partner::{ADMIN, LUIS, app, authorized, by_secret, org, refresh, soap, soap_login, user};
+use crate::partner::{ADMIN, LUIS, app, authorized, by_secret, error, org, refresh, soap, soap_login, user};
 use crate::support::{Org, refused};
 
 #[tokio::test]
@@ -152,6 +152,72 @@ async fn the_fault_script_reaches_every_channel() {
     let org = Org::with(Options { faults, ..Options::default() }).await;
     let (status, text) = soap_login(&org, ADMIN).await;
     assert!(status == 500 && text.contains("<faultcode>sf:SERVER_UNAVAILABLE</faultcode>"), "{text}");
+}
+
+/// Values of `error` that the server knows (`OauthErrorCode`, as Salesforce's Mobile SDK mirrors it).
+const OAUTH_ERRORS: [&str; 41] = [
+    "access_denied",
+    "app_blocked",
+    "app_not_found",
+    "authorization_pending",
+    "bad_jti_claim",
+    "app_attest_failed",
+    "app_attest_failed_retry",
+    "ecapp_policy_not_found",
+    "exceeded_registration_limit",
+    "fail_close_app_blocked",
+    "failed_registration",
+    "immediate_unsuccessful",
+    "installation_error",
+    "invalid_app_access",
+    "invalid_assertion_type",
+    "invalid_basic_auth_header",
+    "invalid_dpop_proof",
+    "invalid_client",
+    "invalid_client_id",
+    "invalid_distribution_state",
+    "invalid_expid",
+    "invalid_grant",
+    "invalid_otp",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_session_level",
+    "invalid_token",
+    "login_error",
+    "oauth_flow_disabled",
+    "oauth_policy_not_found",
+    "otp_error",
+    "redirect_uri_missing",
+    "redirect_uri_mismatch",
+    "registration_error",
+    "server_error",
+    "service_unavailable",
+    "slow_down",
+    "system_down",
+    "unknown_error",
+    "unsupported_grant_type",
+    "use_dpop_nonce",
+];
+
+#[tokio::test]
+async fn every_oauth_error_of_the_server_can_be_scripted() {
+    let faults: String = OAUTH_ERRORS
+        .iter()
+        .zip(1..)
+        .map(|(error, nth)| {
+            format!(
+                "[[fault]]\non = {{ route = \"token\", nth = {nth} }}\n\
+                 do = {{ kind = \"oauth-error\", error = \"{error}\", description = \"words of {error}\" }}\n"
+            )
+        })
+        .collect();
+    let org =
+        Org::with(Options { apps: vec![app()], faults: FaultScript::parse(&faults).unwrap(), ..Options::default() })
+            .await;
+    for name in OAUTH_ERRORS {
+        assert_eq!(error(&by_secret(&org).await), (name, format!("words of {name}").as_str()));
+    }
+    assert_eq!(by_secret(&org).await.0, 200);
 }
 
 #[tokio::test]

@@ -163,14 +163,20 @@ fn check(state: &State, fields: &Fields, app: &App, ask: Ask) -> Result<Ask, Ref
     if !matches!(fields.get("code_challenge_method"), None | Some("" | "S256" | "plain")) {
         return to_callback(ask, "invalid_request", "code challenge method not supported");
     }
-    let required = app.pkce_required || state.tenants().iter().any(|tenant| tenant.options.policy.pkce_required);
-    if required && ask.challenge.is_none() && ask.answer == Answer::Code {
-        return Err(Refusal::Body(refused("invalid_request", "missing required code challenge")));
+    if app.pkce_required || state.own().is_some_and(|tenant| tenant.options.policy.pkce_required) {
+        check_challenge(&ask)?;
     }
     if scopes::granted(ask.scope.as_deref(), &app.scopes) == Err(ScopeError::Unknown) {
         return to_callback(ask, "invalid_scope", "the requested scope is invalid, unknown, or malformed");
     }
     Ok(ask)
+}
+
+fn check_challenge(ask: &Ask) -> Result<(), Refusal> {
+    if ask.challenge.is_none() && ask.answer == Answer::Code {
+        return Err(Refusal::Body(refused("invalid_request", "missing required code challenge")));
+    }
+    Ok(())
 }
 
 /// A refusal that the fault script puts here.
@@ -216,6 +222,10 @@ fn admit(state: &State, person: &Person, ask: &Ask) -> Result<(Arc<App>, Vec<Str
         Answer::Device(_) => Flow::Device,
     };
     let app = registry::app(state, &person.tenant, &ask.client_id).map_err(|denied| page(denied.at_authorize()))?;
+    // At the login address of several orgs, only now is it known whose rules apply.
+    if person.tenant.options.policy.pkce_required {
+        check_challenge(ask)?;
+    }
     person.tenant.admit(&person.user, &app, flow).map_err(|denied| match denied {
         Denied::NotInstalled | Denied::NotInThisOrg | Denied::ApiOnly => page(denied.at_authorize()),
         // A device has no callback; its user reads the page.

@@ -76,6 +76,9 @@ pub(super) fn poll(state: &State, call: &Call, fields: &Fields) -> Result<Grante
         Verdict::Pending if early => Err(refused("slow_down", "polling too frequently")),
         Verdict::Pending => Err(refused("authorization_pending", "authorization request is pending")),
         Verdict::Denied => Err(refused("access_denied", "end-user denied authorization")),
+        Verdict::Allowed { person, .. } if !state.serves(&person.tenant) => {
+            Err(refused("invalid_grant", "invalid device code"))
+        }
         Verdict::Allowed { person, scopes } => {
             let app = registry::app(state, &person.tenant, &client.id).map_err(Denied::at_token)?;
             person.tenant.admit(&person.user, &app, Flow::Device).map_err(Denied::at_token)?;

@@ -22,9 +22,8 @@ pub(super) fn redirect(url: &str) -> Reply {
 /// Who is logged in to this browser, if to an org behind this address.
 pub(super) fn person(state: &State, call: &Call) -> Option<Person> {
     let person = lock(&state.desk).browser(call.cookie(COOKIE)?)?;
-    let here = state.tenants().iter().any(|tenant| tenant.id == person.tenant.id);
     let access = person.tenant.access(&person.user);
-    (here && access.active && !access.locked && !access.password_expired).then_some(person)
+    (state.serves(&person.tenant) && access.active && !access.locked && !access.password_expired).then_some(person)
 }
 
 /// Sends the browser to the login page, from which it comes back to `start_url`.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::denied::{Denied, OauthError, refused};
-use super::desk::{Answer, Challenge, Person, is_over};
+use super::desk::{Answer, Challenge, Code, Person, is_over};
 use super::form::{self, Fields};
 use super::grants::{self, Granted};
 use super::wording::Format;
@@ -64,7 +64,8 @@ fn code(state: &State, call: &Call, fields: &Fields) -> Result<Granted, OauthErr
     let sent = fields.get("code").unwrap_or_default();
     let invalid = || refused("invalid_grant", "invalid authorization code");
     let mut desk = lock(&state.desk);
-    let code = desk.code(sent).filter(|code| code.ask.client_id == client.id).ok_or_else(invalid)?;
+    let here = |code: &&Code| code.ask.client_id == client.id && state.serves(&code.person.tenant);
+    let code = desk.code(sent).filter(here).ok_or_else(invalid)?;
     // Tokens of a confidential client need its secret; PKCE alone is enough where the app says so.
     client.check(state, &app, app.secret_required)?;
     let redirect_uri = fields.get("redirect_uri").unwrap_or_default();

@@ -117,6 +117,11 @@ impl State {
         }
     }
 
+    /// Whether an org may be entered here.
+    pub(crate) fn serves(&self, tenant: &Arc<Tenant>) -> bool {
+        self.tenants().iter().any(|own| Arc::ptr_eq(own, tenant))
+    }
+
     /// The org of this address; none at the login address of several.
     pub(crate) fn own(&self) -> Option<&Arc<Tenant>> {
         self.all.get(self.place?)

@@ -96,6 +96,8 @@ async fn the_login_address_sends_each_user_to_his_org() {
             ("client_secret", &c.client_secret),
             ("redirect_uri", CALLBACK),
         ];
+        let (_, other) = orgs.token(orgs.org(1 - place).url(), &fields).await;
+        assert_eq!(other["error_description"], "invalid authorization code");
         let (_, granted) = orgs.token(orgs.emulators.login_url(), &fields).await;
         assert_eq!(granted["instance_url"], orgs.org(place).url());
         let id = granted["id"].as_str().unwrap();

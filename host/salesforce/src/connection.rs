@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::options::HttpSettings;
 use crate::place::{environment_url, my_domain_url, parse_url};
 use crate::secret::SecretRef;
+use crate::store::{TokenStore, Vault};
 
 /// API version used when the connection names none (Summer '24; result pages need 58.0, see the Bulk API 2.0 guide).
 pub const DEFAULT_API_VERSION: &str = "62.0";
@@ -42,6 +43,17 @@ pub struct ConnectionConfig {
     /// consumer secret, by reference
     #[serde(default)]
     pub client_secret: Option<SecretRef>,
+    /// what the login asks for, with `auth = "authorization-code"` and `"device"`, default "api refresh_token"; empty: all
+    /// that the app has
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// callback URL of the app, with `auth = "authorization-code"`, default "http://localhost:1717/OauthRedirect"; port 0
+    /// takes a free one
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
+    /// proof key for the code exchange (PKCE, S256) with `auth = "authorization-code"`, default true
+    #[serde(default)]
+    pub pkce: Option<bool>,
     /// user name, for `auth = "jwt-bearer"` and `"soap"`
     #[serde(default)]
     pub username: Option<String>,
@@ -115,7 +127,15 @@ impl ConnectionConfig {
 
     /// What the login is given: key and value; of a secret its reference twice, to show and to resolve.
     pub fn settings(&self) -> Vec<(&'static str, String, Option<&SecretRef>)> {
-        let plain = [("client_id", &self.client_id), ("username", &self.username), ("audience", &self.audience)];
+        let pkce = self.pkce.map(|on| on.to_string());
+        let plain = [
+            ("client_id", &self.client_id),
+            ("scope", &self.scope),
+            ("redirect_uri", &self.redirect_uri),
+            ("pkce", &pkce),
+            ("username", &self.username),
+            ("audience", &self.audience),
+        ];
         let secrets = [
             ("client_secret", &self.client_secret),
             ("password", &self.password),
@@ -132,9 +152,27 @@ impl ConnectionConfig {
         plain.chain(secrets).collect()
     }
 
+    /// Keys in the token store that the connection refers to.
+    pub fn store_keys(&self) -> Vec<String> {
+        let settings = self.settings();
+        settings.iter().filter_map(|(.., secret)| secret.and_then(|s| s.store_key()).map(str::to_owned)).collect()
+    }
+
+    /// Whether something can be read where the secret lies.
+    pub fn finds(&self, key: &str, secret: &SecretRef, name: &str, folder: &Path, store: &TokenStore) -> bool {
+        let vault = Vault { store: store.clone(), name: name.to_owned() };
+        secret.resolve_with(key, folder, Some(&vault)).is_ok()
+    }
+
     /// Checks the settings and reads the secrets. `name` is the connection's name, `folder` that of its file.
     pub fn resolve(&self, name: &str, folder: &Path) -> Result<ResolvedConnection> {
-        self.resolve_inner(folder)
+        self.resolve_with(name, folder, &TokenStore::beside(folder))
+    }
+
+    /// As [`ConnectionConfig::resolve`], with a token store that is not the file's own.
+    pub fn resolve_with(&self, name: &str, folder: &Path, store: &TokenStore) -> Result<ResolvedConnection> {
+        let vault = Vault { store: store.clone(), name: name.to_owned() };
+        self.resolve_inner(folder, &vault)
             .map(|mut resolved| {
                 resolved.name = name.to_owned();
                 resolved
@@ -142,7 +180,15 @@ impl ConnectionConfig {
             .map_err(|error| in_connection(name, error))
     }
 
-    fn resolve_inner(&self, folder: &Path) -> Result<ResolvedConnection> {
+    fn resolve_inner(&self, folder: &Path, vault: &Vault) -> Result<ResolvedConnection> {
+        let (auth, login_url) = self.check()?;
+        let credentials = Credentials::read(self, auth, &login_url, folder, vault)?;
+        let api_version = check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
+        Ok(ResolvedConnection { name: String::new(), login_url, credentials, api_version })
+    }
+
+    /// Everything but the secrets: which login, and where.
+    pub(crate) fn check(&self) -> Result<(AuthMethod, Url)> {
         self.check_references()?;
         if self.is_demo() {
             return Err(Error::config(
@@ -154,10 +200,14 @@ impl ConnectionConfig {
             Error::config(format!("auth is missing: {}", known.join(", ")))
         })?;
         self.refuse_unused(auth)?;
-        let login_url = self.login_url(auth)?;
-        let credentials = Credentials::read(self, auth, &login_url, folder)?;
-        let api_version = check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
-        Ok(ResolvedConnection { name: String::new(), login_url, credentials, api_version })
+        if auth.is_interactive() && self.client_id.is_none() {
+            return Err(Error::config(format!(
+                "auth = \"{}\" needs client_id (the app's consumer key)",
+                auth.as_str()
+            )));
+        }
+        check_api_version(self.api_version.as_deref().unwrap_or(DEFAULT_API_VERSION))?;
+        Ok((auth, self.login_url(auth)?))
     }
 
     fn check_references(&self) -> Result<()> {
@@ -178,6 +228,9 @@ impl ConnectionConfig {
         let given = [
             ("client_id", self.client_id.is_some()),
             ("client_secret", self.client_secret.is_some()),
+            ("scope", self.scope.is_some()),
+            ("redirect_uri", self.redirect_uri.is_some()),
+            ("pkce", self.pkce.is_some()),
             ("username", self.username.is_some()),
             ("password", self.password.is_some()),
             ("security_token", self.security_token.is_some()),

@@ -11,11 +11,16 @@ use crate::connection::ConnectionConfig;
 use crate::error::{Error, Result};
 use crate::jwt;
 use crate::secret::SecretRef;
+use crate::store::Vault;
 
 /// Ways to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AuthMethod {
+    /// `client_id` (+ `client_secret`): a person logs in with the browser, the tokens are kept in the token store
+    AuthorizationCode,
+    /// `client_id` (+ `client_secret`): a person logs in with a browser on any machine and types a code there
+    Device,
     /// `client_id` + `client_secret`, as the app's run-as user; My Domain only
     ClientCredentials,
     /// `client_id` + `username` + `private_key`: an assertion signed by us, as that user
@@ -30,12 +35,21 @@ pub enum AuthMethod {
 
 impl AuthMethod {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::ClientCredentials, Self::JwtBearer, Self::RefreshToken, Self::AccessToken, Self::Soap];
+    pub const ALL: [Self; 7] = [
+        Self::AuthorizationCode,
+        Self::Device,
+        Self::ClientCredentials,
+        Self::JwtBearer,
+        Self::RefreshToken,
+        Self::AccessToken,
+        Self::Soap,
+    ];
 
     /// As written in the connections file.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization-code",
+            Self::Device => "device",
             Self::ClientCredentials => "client-credentials",
             Self::RefreshToken => "refresh-token",
             Self::AccessToken => "access-token",
@@ -45,8 +59,10 @@ impl AuthMethod {
     }
 
     /// The settings of a connection that this login uses, beside those that say where the org is.
-    pub(crate) fn settings(self) -> &'static [&'static str] {
+    pub fn settings(self) -> &'static [&'static str] {
         match self {
+            Self::AuthorizationCode => &["client_id", "client_secret", "scope", "redirect_uri", "pkce"],
+            Self::Device => &["client_id", "client_secret", "scope"],
             Self::ClientCredentials => &["client_id", "client_secret"],
             Self::JwtBearer => &["client_id", "username", "private_key", "audience"],
             Self::RefreshToken => &["client_id", "client_secret", "refresh_token"],
@@ -55,10 +71,15 @@ impl AuthMethod {
         }
     }
 
+    /// A person logs in, once; what the login gives is kept in the token store.
+    pub fn is_interactive(self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::Device)
+    }
+
     /// Whether login.salesforce.com and test.salesforce.com take it; client credentials are refused there with
     /// `request not supported on this domain`.
     pub(crate) fn works_on_login_hosts(self) -> bool {
-        matches!(self, Self::RefreshToken | Self::JwtBearer | Self::Soap)
+        !matches!(self, Self::ClientCredentials | Self::AccessToken)
     }
 }
 
@@ -70,11 +91,17 @@ pub(crate) enum Credentials {
         client_secret: SecretString,
     },
     RefreshToken {
-        client_id: String,
-        client_secret: Option<SecretString>,
+        app: App,
         refresh_token: SecretString,
-        /// A rotated token is written here.
-        store: Option<PathBuf>,
+        /// Where it was read, and a rotated one is written.
+        home: Home,
+    },
+    /// Tokens of the token store, of a login by a person.
+    Stored {
+        app: App,
+        vault: Vault,
+        /// A rotated token that could not be kept: the store's is dead.
+        unsaved: Option<SecretString>,
     },
     AccessToken {
         token: SecretString,
@@ -92,20 +119,52 @@ pub(crate) enum Credentials {
     },
 }
 
+/// The app that a person logs in through.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) client_id: String,
+    /// None: the app does not require it. One that is sent is checked, even so.
+    pub(crate) client_secret: Option<SecretString>,
+}
+
+/// Where a refresh token of the user's own lies.
+#[derive(Debug, Clone)]
+pub(crate) enum Home {
+    /// In the environment: a rotated one is lost with the process.
+    Environment,
+    File(PathBuf),
+    /// In the token store, under this key.
+    Vault(Vault, String),
+}
+
 impl Credentials {
     /// Reads what the login needs; `folder` is that of the connections file.
-    pub(crate) fn read(config: &ConnectionConfig, auth: AuthMethod, login_url: &Url, folder: &Path) -> Result<Self> {
+    pub(crate) fn read(
+        config: &ConnectionConfig,
+        auth: AuthMethod,
+        login_url: &Url,
+        folder: &Path,
+        vault: &Vault,
+    ) -> Result<Self> {
         let needs = |name: &str, form: &str| Error::config(format!("auth = \"{}\" needs {name}{form}", auth.as_str()));
         let need = |name: &str, secret: &Option<SecretRef>| -> Result<SecretString> {
-            secret.as_ref().ok_or_else(|| needs(name, " = \"env:NAME\""))?.resolve(name, folder)
+            secret.as_ref().ok_or_else(|| needs(name, " = \"env:NAME\""))?.resolve_with(name, folder, Some(vault))
         };
-        let may = |name: &str, secret: &Option<SecretRef>| secret.as_ref().map(|s| s.resolve(name, folder)).transpose();
+        let may = |name: &str, secret: &Option<SecretRef>| {
+            secret.as_ref().map(|s| s.resolve_with(name, folder, Some(vault))).transpose()
+        };
         let client_id = || {
             plain("client_id", &config.client_id, folder)?
                 .ok_or_else(|| needs("client_id", " (the app's consumer key)"))
         };
         let username = || plain("username", &config.username, folder)?.ok_or_else(|| needs("username", ""));
+        let app = || -> Result<App> {
+            Ok(App { client_id: client_id()?, client_secret: may("client_secret", &config.client_secret)? })
+        };
         Ok(match auth {
+            AuthMethod::AuthorizationCode | AuthMethod::Device => {
+                Self::Stored { app: app()?, vault: vault.clone(), unsaved: None }
+            }
             AuthMethod::ClientCredentials => Self::ClientPair {
                 client_id: client_id()?,
                 client_secret: need("client_secret", &config.client_secret)?,
@@ -117,10 +176,9 @@ impl Credentials {
                 private_key: need("private_key", &config.private_key)?,
             },
             AuthMethod::RefreshToken => Self::RefreshToken {
-                client_id: client_id()?,
-                client_secret: may("client_secret", &config.client_secret)?,
+                app: app()?,
                 refresh_token: need("refresh_token", &config.refresh_token)?,
-                store: config.refresh_token.as_ref().and_then(|secret| secret.file(folder)),
+                home: home(config.refresh_token.as_ref(), folder, vault),
             },
             AuthMethod::AccessToken => Self::AccessToken { token: need("access_token", &config.access_token)? },
             AuthMethod::Soap => Self::Soap {
@@ -129,6 +187,15 @@ impl Credentials {
                 security_token: may("security_token", &config.security_token)?,
             },
         })
+    }
+}
+
+fn home(refresh_token: Option<&SecretRef>, folder: &Path, vault: &Vault) -> Home {
+    let Some(reference) = refresh_token else { return Home::Environment };
+    match (reference.file(folder), reference.store_key()) {
+        (Some(path), _) => Home::File(path),
+        (None, Some(key)) => Home::Vault(vault.clone(), key.to_owned()),
+        (None, None) => Home::Environment,
     }
 }
 

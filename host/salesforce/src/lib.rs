@@ -10,7 +10,8 @@
 //!    kind [`ErrorKind::Interrupted`]: fetch the same [`PageRef`] again.
 //! 5. Rows parsed against rows announced, by page and in total: [`check_count`]. Then [`QueryJob::delete`].
 //!
-//! What is absent on purpose: no plugin, no CSV parsing, no state on disk (but for a rotated refresh token).
+//! What is absent on purpose: no plugin, no CSV parsing, no state on disk but tokens: [`TokenStore`], and a rotated refresh
+//! token that the user keeps in a file.
 
 mod answer;
 mod body;
@@ -27,10 +28,12 @@ mod http;
 mod identity;
 mod jwt;
 mod limits;
+mod login;
 mod oauth;
 mod oauth_words;
 mod options;
 mod place;
+mod renewal;
 mod rest_query;
 mod schema;
 mod secret;
@@ -38,6 +41,7 @@ mod session;
 mod soap_login;
 mod soap_words;
 mod soql;
+mod store;
 mod xml_json;
 
 pub use body::BodyStream;
@@ -54,8 +58,11 @@ pub use error::{Error, ErrorKind, Result};
 pub use extract::{Api, Extract, ExtractOptions, PartBody, PartRef, Progress, Refused};
 pub use identity::Identity;
 pub use limits::{ApiVersion, Limit, Limits};
+pub use login::{BrowserLogin, Code, DeviceLogin, Revoked, revoke};
 pub use options::{ClientOptions, HttpSettings};
 pub use rest_query::RecordPage;
 pub use schema::{ResolvedQuery, SkippedField, resolve};
 pub use secret::SecretRef;
+pub use session::logins_settled;
 pub use soql::{FieldPath, Select};
+pub use store::{TokenStatus, TokenStore};

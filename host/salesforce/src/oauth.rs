@@ -7,14 +7,15 @@ use oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken, RequestTokenError,
-    StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::credentials::Credentials;
+use crate::credentials::{App, Credentials};
 use crate::error::{Error, Result};
 use crate::jwt;
 use crate::oauth_words::explain;
@@ -50,6 +51,18 @@ type OAuthClient = oauth2::Client<
     StandardRevocableToken,
     BasicRevocationErrorResponse,
 >;
+type TokenClient = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 type Failure = RequestTokenError<TokenHttpError, BasicErrorResponse>;
 
 /// Asks for a token at `login_url`. One request, no retry: see [`crate::session`].
@@ -66,7 +79,8 @@ pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials
         Credentials::Soap { .. } => return Err(Error::config("the SOAP login has no token endpoint")),
         Credentials::JwtBearer { client_id, username, audience, private_key } => {
             let assertion = jwt::assertion(client_id, username, audience, private_key)?;
-            return jwt_grant(http, &token_url, host, &assertion).await;
+            let form = [("grant_type", JWT_BEARER), ("assertion", &assertion)];
+            return form_grant(http, login_url, &form).await;
         }
         Credentials::ClientPair { client_id, client_secret } => {
             let client = OAuthClient::new(ClientId::new(client_id.clone()))
@@ -75,25 +89,70 @@ pub(crate) async fn request_token(http: &TokenHttp, login_url: &Url, credentials
                 .set_token_uri(token_url);
             client.exchange_client_credentials().request_async(http).await
         }
-        Credentials::RefreshToken { client_id, client_secret, refresh_token, .. } => {
-            let mut client = OAuthClient::new(ClientId::new(client_id.clone())).set_auth_type(AuthType::RequestBody);
-            if let Some(secret) = client_secret {
-                client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
-            }
-            let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-            client.set_token_uri(token_url).exchange_refresh_token(&token).request_async(http).await
+        Credentials::RefreshToken { app, refresh_token, .. } => {
+            return refresh_grant(http, login_url, app, refresh_token).await;
         }
+        Credentials::Stored { .. } => return Err(Error::config("the tokens of this connection are in the store")),
     };
     answer.map(granted).map_err(|failure| auth_error(host, failure))
 }
 
-/// The one grant that the `oauth2` crate has no call for (RFC 7523).
-async fn jwt_grant(http: &TokenHttp, token_url: &TokenUrl, host: &str, assertion: &str) -> Result<Granted> {
-    let form = [("grant_type", JWT_BEARER), ("assertion", assertion)];
+/// A new access token, and with rotation a new refresh token. One request, never repeated here.
+pub(crate) async fn refresh_grant(
+    http: &TokenHttp,
+    login_url: &Url,
+    app: &App,
+    refresh_token: &SecretString,
+) -> Result<Granted> {
+    let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
+    let answer = client(login_url, app)?.exchange_refresh_token(&token).request_async(http).await;
+    answer.map(granted).map_err(|failure| auth_error(login_url.host_str().unwrap_or_default(), failure))
+}
+
+/// The tokens that an authorization code stands for; it is good for one exchange.
+pub(crate) async fn code_grant(
+    http: &TokenHttp,
+    login_url: &Url,
+    app: &App,
+    code: &SecretString,
+    redirect_uri: &RedirectUrl,
+    verifier: Option<PkceCodeVerifier>,
+) -> Result<Granted> {
+    let client = client(login_url, app)?.set_redirect_uri(redirect_uri.clone());
+    let mut exchange = client.exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()));
+    if let Some(verifier) = verifier {
+        exchange = exchange.set_pkce_verifier(verifier);
+    }
+    let answer = exchange.request_async(http).await;
+    answer.map(granted).map_err(|failure| auth_error(login_url.host_str().unwrap_or_default(), failure))
+}
+
+/// A secret that is sent is checked, also where the app does not require one: none is sent unless there is one.
+fn client(login_url: &Url, app: &App) -> Result<TokenClient> {
+    let mut client = OAuthClient::new(ClientId::new(app.client_id.clone())).set_auth_type(AuthType::RequestBody);
+    if let Some(secret) = &app.client_secret {
+        client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+    }
+    Ok(client.set_token_uri(token_url(login_url)?))
+}
+
+/// For the grants that the `oauth2` crate has no call for: JWT bearer (RFC 7523), and Salesforce's own device flow.
+pub(crate) async fn form_grant(http: &TokenHttp, login_url: &Url, form: &[(&str, &str)]) -> Result<Granted> {
+    form_answer::<TokenAnswer>(http, login_url, form).await.map(granted)
+}
+
+/// Posts a form to the token endpoint and reads its answer.
+pub(crate) async fn form_answer<T: serde::de::DeserializeOwned>(
+    http: &TokenHttp,
+    login_url: &Url,
+    form: &[(&str, &str)],
+) -> Result<T> {
+    let host = login_url.host_str().unwrap_or_default();
     let body = Url::parse_with_params("form:", form).ok().and_then(|url| url.query().map(str::to_owned));
     let mut request = HttpRequest::new(body.unwrap_or_default().into_bytes());
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = token_url.as_str().parse().map_err(|_| Error::config("the token address is no URI"))?;
+    *request.uri_mut() =
+        token_url(login_url)?.as_str().parse().map_err(|_| Error::config("the token address is no URI"))?;
     let headers = request.headers_mut();
     headers.insert(http::header::ACCEPT, http::HeaderValue::from_static("application/json"));
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -102,8 +161,7 @@ async fn jwt_grant(http: &TokenHttp, token_url: &TokenUrl, host: &str, assertion
         let description = refused.error_description().map(String::as_str).unwrap_or_default();
         return Err(explain(host, refused.error().as_ref(), description));
     }
-    let read = serde_json::from_slice::<TokenAnswer>(answer.body());
-    read.map(granted).map_err(|error| unreadable(host, &error.to_string(), answer.body()))
+    serde_json::from_slice(answer.body()).map_err(|error| unreadable(host, &error.to_string(), answer.body()))
 }
 
 fn token_url(login_url: &Url) -> Result<TokenUrl> {

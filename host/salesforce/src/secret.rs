@@ -8,11 +8,13 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
+use crate::store::Vault;
 
 /// A longer file is not a secret but a mistake in the path.
 const MAX_SECRET_FILE_BYTES: u64 = 64 * 1024;
 
-/// Where a secret lies: `env:NAME` (environment variable) or `file:PATH` (relative to the connections file).
+/// Where a secret lies: `env:NAME` (environment variable), `file:PATH` (relative to the connections file), or
+/// `store:KEY` (typed by the user and kept in the connection's own part of the token store).
 ///
 /// Plain text is not kept and not refused while parsing, because a parser's error message would show the line
 /// with the secret in it; [`SecretRef::resolve`] refuses it without showing it.
@@ -23,6 +25,7 @@ pub struct SecretRef(Place);
 enum Place {
     Env(String),
     File(PathBuf),
+    Store(String),
     PlainText,
 }
 
@@ -32,6 +35,7 @@ impl SecretRef {
         let place = match text.trim().split_once(':') {
             Some(("env", name)) if !name.is_empty() => Place::Env(name.to_owned()),
             Some(("file", path)) if !path.is_empty() => Place::File(PathBuf::from(path)),
+            Some(("store", key)) if !key.is_empty() => Place::Store(key.to_owned()),
             _ => Place::PlainText,
         };
         Self(place)
@@ -51,8 +55,19 @@ impl SecretRef {
 
     /// Reads the secret. Relative files are looked up in `folder`, the connections file's own.
     pub fn resolve(&self, setting: &str, folder: &Path) -> Result<SecretString, Error> {
+        self.resolve_with(setting, folder, None)
+    }
+
+    /// As [`SecretRef::resolve`]; with the connection's part of the token store, where `store:` leads to.
+    pub(crate) fn resolve_with(
+        &self,
+        setting: &str,
+        folder: &Path,
+        vault: Option<&Vault>,
+    ) -> Result<SecretString, Error> {
         self.check(setting)?;
         let text = match &self.0 {
+            Place::Store(key) => return from_store(setting, key, vault),
             Place::Env(name) => std::env::var(name).map_err(|_| {
                 Error::config(format!(
                     "{setting} refers to the environment variable {name}, which is not set (or is not UTF-8): \
@@ -69,6 +84,14 @@ impl SecretRef {
         Ok(SecretString::from(trimmed.to_owned()))
     }
 
+    /// The key in the token store, if it lies there.
+    pub fn store_key(&self) -> Option<&str> {
+        match &self.0 {
+            Place::Store(key) => Some(key),
+            _ => None,
+        }
+    }
+
     /// The file that holds the secret, if it is one: a rotated refresh token is written back there.
     pub fn file(&self, folder: &Path) -> Option<PathBuf> {
         match &self.0 {
@@ -76,6 +99,21 @@ impl SecretRef {
             _ => None,
         }
     }
+}
+
+fn from_store(setting: &str, key: &str, vault: Option<&Vault>) -> Result<SecretString, Error> {
+    let vault = vault.ok_or_else(|| {
+        Error::config(format!(
+            "{setting} = \"store:{key}\": store: is for connections only, write env:NAME or file:PATH"
+        ))
+    })?;
+    vault.store.secret(&vault.name, key)?.ok_or_else(|| {
+        let name = &vault.name;
+        Error::config(format!(
+            "{setting} refers to {key} in the token store, which has none for this connection\n\
+             hint: type it again with `forcepump connection reconnect {name}`"
+        ))
+    })
 }
 
 fn read_secret_file(setting: &str, path: &Path) -> Result<String, Error> {
@@ -92,6 +130,7 @@ impl fmt::Display for SecretRef {
         match &self.0 {
             Place::Env(name) => write!(f, "env:{name}"),
             Place::File(path) => write!(f, "file:{}", path.display()),
+            Place::Store(key) => write!(f, "store:{key}"),
             Place::PlainText => f.write_str("(plain text, refused)"),
         }
     }
@@ -117,8 +156,8 @@ impl JsonSchema for SecretRef {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(env|file):.+$",
-            "description": "a secret by reference: env:NAME or file:PATH"
+            "pattern": "^(env|file|store):.+$",
+            "description": "a secret by reference: env:NAME, file:PATH, or store:KEY for one that was typed"
         })
     }
 }
@@ -147,6 +186,21 @@ mod tests {
         assert_eq!(secret.expose_secret(), "abc");
         let missing = SecretRef::parse("file:nope").resolve("client_secret", folder.path()).unwrap_err();
         assert!(missing.to_string().contains("nope"), "{missing}");
+    }
+
+    #[tokio::test]
+    async fn what_was_typed_is_found_in_the_store_of_its_connection_only() {
+        let store = crate::store::TokenStore::in_memory();
+        store.keep_secret("prod", "password", SecretString::from("abc")).await.unwrap();
+        let secret = SecretRef::parse("store:password");
+        let resolve = |name: &str| {
+            let vault = Vault { store: store.clone(), name: name.to_owned() };
+            secret.resolve_with("password", Path::new("."), Some(&vault))
+        };
+        assert_eq!(resolve("prod").unwrap().expose_secret(), "abc");
+        assert!(resolve("other").unwrap_err().to_string().contains("reconnect other"));
+        let error = secret.resolve("token", Path::new(".")).unwrap_err().to_string();
+        assert!(error.contains("connections only"), "{error}");
     }
 
     #[test]

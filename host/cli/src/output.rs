@@ -50,6 +50,12 @@ impl Output {
         }
     }
 
+    /// What a person has to do for the command to go on, on standard error in every mode.
+    pub fn ask(self, text: &str) {
+        let lines: Vec<String> = text.lines().map(clean).collect();
+        write_line(&mut std::io::stderr().lock(), &lines.join("\n"));
+    }
+
     /// Something the operator should know, on standard error.
     pub fn warning(self, text: &str) {
         self.note(&format!("{} {}", style("warning:").for_stderr().yellow().bold(), paragraph(text)));

@@ -132,6 +132,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
+            Self::File(FileError::Write { .. }) => ErrorClass::Host,
             Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) | Self::Busy { .. } => ErrorClass::Input,
             Self::Source(error) | Self::Refused { error, .. } if crate::source::is_input_fault(error) => {
                 ErrorClass::Input

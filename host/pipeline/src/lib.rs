@@ -31,13 +31,17 @@ mod state;
 mod variables;
 
 pub use cancel::Cancel;
-pub use connections::{ConnectionSetting, ConnectionSummary, ConnectionTest, list_connections, show_connection};
+pub use connections::{
+    ConnectionDraft, ConnectionForgotten, ConnectionSaved, ConnectionSetting, ConnectionSummary, ConnectionTest,
+    ConnectionTokens, RevokedTokens, list_connections, remove_connection, reset_connection, show_connection,
+};
 pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
 pub use error::{Error, ErrorClass};
 pub use event::{Event, Observer, Phase, Silent};
 pub use file::{
     Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
 };
+pub use forcepump_salesforce::{AuthMethod, BrowserLogin, Code, DeviceLogin, TokenStatus, logins_settled};
 pub use head::{Head, head};
 pub use history::{PastRun, past_run_of, past_runs};
 pub use host::{Builtin, Host};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forcepump_salesforce::{Client, Limits, RecordPage, Select};
+use forcepump_salesforce::{Client, ConnectionConfig, Limits, RecordPage, Select, TokenStore};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::session::{DemoAccess, demo_connection};
 /// A connection, opened by its name. Opening it sends nothing.
 pub struct Org {
     client: Client,
+    auth: &'static str,
 }
 
 /// One object that the user can see.
@@ -108,12 +109,28 @@ impl Org {
     pub fn open(connections: Option<&Path>, name: Option<&str>, demo: Option<&DemoAccess>) -> Result<Self, Error> {
         let known = Connections::load(&find_connections_file(connections, Path::new("."))?)?;
         let name = known.choose(name)?;
-        let config = known.get(name)?;
+        Self::of(known.get(name)?, name, known.folder(), &TokenStore::beside(known.folder()), demo)
+    }
+
+    /// Opens a connection that need not be in a file.
+    pub(crate) fn of(
+        config: &ConnectionConfig,
+        name: &str,
+        folder: &Path,
+        store: &TokenStore,
+        demo: Option<&DemoAccess>,
+    ) -> Result<Self, Error> {
         let resolved = match demo {
             Some(access) if config.is_demo() => demo_connection(access, name, config.api_version.as_deref())?,
-            _ => config.resolve(name, known.folder())?,
+            _ => config.resolve_with(name, folder, store)?,
         };
-        Ok(Self { client: Client::new(resolved, config.http.options())? })
+        let auth = config.auth.map_or("demo", forcepump_salesforce::AuthMethod::as_str);
+        Ok(Self { client: Client::new(resolved, config.http.options())?, auth })
+    }
+
+    /// How it logs in.
+    pub(crate) fn auth(&self) -> &'static str {
+        self.auth
     }
 
     pub(crate) fn client(&self) -> &Client {

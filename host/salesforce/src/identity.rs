@@ -15,7 +15,7 @@ struct Resources {
 }
 
 /// The logged-in user, from the identity URL. Unknown keys are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Identity {
     /// Login name.
     pub username: String,

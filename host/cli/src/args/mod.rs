@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use connection::ConnectionCommand;
+pub use connection::{AddArgs, ConnectionCommand, EditArgs, LoginArgs, ReconnectArgs};
 pub use emulator::{EmulatorArgs, PagesShape};
 pub use history::{RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
@@ -83,7 +83,7 @@ pub enum Command {
     Preview(PreviewArgs),
     /// Run a pipeline
     Run(PipelineArgs),
-    /// List, show and try the ways into orgs
+    /// Make, list, show, try, change and remove the ways into orgs
     #[command(subcommand)]
     Connection(ConnectionCommand),
     /// Look at an org: its objects, fields, limits, and the rows of a query

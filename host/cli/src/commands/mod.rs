@@ -51,7 +51,11 @@ fn execute(cli: Cli) -> Code {
     let context = Context { global: cli.global, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(&context, cli.command)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(dispatch(&context, cli.command));
+            runtime.block_on(settled());
+            outcome
+        }
         Err(error) => Err(Failure::host(format!("cannot start the runtime: {error}"))),
     };
     outcome.unwrap_or_else(|failure| {
@@ -77,6 +81,15 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),
         Command::Completions(args) => schema::completions(context, &args),
+    }
+}
+
+/// A login that is under way is left to its end, which its time-out bounds: a refresh token that rotates is lost when
+/// its answer is not waited for. A further signal ends the process all the same.
+async fn settled() {
+    tokio::select! {
+        () = forcepump_pipeline::logins_settled() => {}
+        () = interrupt::signal() => {}
     }
 }
 

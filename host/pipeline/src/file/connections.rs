@@ -64,11 +64,22 @@ impl Connections {
     /// The folder that `file:` references start from.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
+        folder_of(&self.path)
     }
+}
+
+/// The folder of a connections file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The connections file to add to: the one that would be read, else a new one in the current folder.
+#[must_use]
+pub fn connections_file_to_write(given: Option<&Path>) -> PathBuf {
+    find_connections_file(given, Path::new(".")).unwrap_or_else(|_| PathBuf::from(FILE_NAME))
 }
 
 /// The connections file to use: the one given, else `connections.toml` beside the pipeline, else the user's.

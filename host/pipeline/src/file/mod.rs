@@ -1,6 +1,7 @@
 //! The pipeline file: what the operator writes, parsed, checked and published as a JSON Schema.
 
 mod connections;
+mod edit;
 mod incremental;
 mod parse;
 mod reading;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use connections::{Connections, connections_schema, find_connections_file};
+pub use connections::{Connections, connections_file_to_write, connections_schema, find_connections_file};
+pub(crate) use edit::{ConnectionsEdit, Setting};
 pub use incremental::Incremental;
 pub(crate) use parse::parse_toml;
 pub use parse::{FileError, nearest, parse_pipeline};

@@ -17,6 +17,14 @@ pub enum FileError {
         /// what the operating system said
         error: std::io::Error,
     },
+    /// The file could not be written.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// the file
+        path: PathBuf,
+        /// what the operating system said
+        error: std::io::Error,
+    },
     /// The text is not TOML of the expected form.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Syntax {
@@ -52,6 +60,14 @@ pub enum FileError {
         path: PathBuf,
         /// the names it has
         known: String,
+    },
+    /// A connection cannot be written like that.
+    #[error("connection `{name}`: {message}")]
+    Connection {
+        /// its name
+        name: String,
+        /// what is wrong, and the way out
+        message: String,
     },
     /// No connection is named, and the file does not have exactly one.
     #[error(

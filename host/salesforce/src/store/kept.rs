@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::Secrets;
+
 /// Tokens and typed secrets of one connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
@@ -14,11 +16,11 @@ pub(crate) struct Kept {
     pub(crate) instance_url: Option<String>,
     pub(crate) refresh_token: Option<SecretString>,
     /// Seconds since 1970 when the access token came.
-    access_since: u64,
+    pub(super) access_since: u64,
     /// Seconds since 1970 when the refresh token came.
-    refresh_since: u64,
+    pub(super) refresh_since: u64,
     /// Secrets that the user typed, by the key of the connection that refers to them.
-    pub(crate) secrets: BTreeMap<String, SecretString>,
+    pub(crate) secrets: Secrets,
 }
 
 /// What is kept for a connection, without what it is.

@@ -7,21 +7,21 @@
 pub(crate) mod disk;
 mod kept;
 mod key;
+mod locked;
 mod seal;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use secrecy::SecretString;
-use secrecy::zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use disk::{Aside, Lock};
 pub(crate) use kept::Kept;
 pub use kept::TokenStatus;
 use key::Origin;
+use locked::Locked;
 use seal::{Damage, Key};
 
 /// The store's folder, beside the connections file.
@@ -29,7 +29,14 @@ const FOLDER: &str = ".forcepump/tokens";
 
 /// The tokens of all connections of one connections file. Clones share it.
 #[derive(Clone)]
-pub struct TokenStore(Arc<Place>);
+pub struct TokenStore {
+    place: Arc<Place>,
+    /// Secrets that are tried instead of those that are kept.
+    typed: Option<Arc<Mutex<Secrets>>>,
+}
+
+/// Secrets that the user typed, by the key of the connection that refers to them.
+pub(crate) type Secrets = BTreeMap<String, SecretString>;
 
 enum Place {
     Folder {
@@ -45,13 +52,23 @@ impl TokenStore {
     /// The store beside a connections file, of which this is the folder. Nothing is made or read yet.
     #[must_use]
     pub fn beside(connections_folder: &Path) -> Self {
-        Self(Arc::new(Place::Folder { folder: connections_folder.join(FOLDER), key: OnceLock::new() }))
+        Self::at(Place::Folder { folder: connections_folder.join(FOLDER), key: OnceLock::new() })
     }
 
     /// A store that is gone with the process, for connections that are tried before they are saved.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self(Arc::new(Place::Memory(Mutex::default())))
+        Self::at(Place::Memory(Mutex::default()))
+    }
+
+    fn at(place: Place) -> Self {
+        Self { place: Arc::new(place), typed: None }
+    }
+
+    /// This store, but with secrets that are not written to it; tokens are, as logins change them.
+    #[must_use]
+    pub fn trying(&self) -> Self {
+        Self { place: self.place.clone(), typed: Some(Arc::default()) }
     }
 
     /// Finds the key, or makes it: says where it lies, before anything depends on it.
@@ -59,7 +76,7 @@ impl TokenStore {
     /// # Errors
     /// [`Error::Config`] when there is none, with the way to one.
     pub fn ready(&self) -> Result<String> {
-        match &*self.0 {
+        match &*self.place {
             Place::Folder { folder, .. } => {
                 disk::make_private(folder).map_err(|error| cannot("make", folder, &error))?;
                 self.key().map(|(_, origin)| origin.to_string())
@@ -86,18 +103,26 @@ impl TokenStore {
     /// # Errors
     /// [`Error::Config`] when it cannot be written, or what is there cannot be read.
     pub async fn keep_secret(&self, name: &str, key: &str, secret: SecretString) -> Result<()> {
+        if let Some(typed) = &self.typed {
+            entry(typed).insert(key.to_owned(), secret);
+            return Ok(());
+        }
         let mut locked = self.lock(name).await?;
         let mut kept = locked.kept()?;
         kept.secrets.insert(key.to_owned(), secret);
         locked.save(&kept)
     }
 
-    /// Takes over all that another store keeps for a connection: tokens replace tokens, secrets are added.
+    /// Takes over all that another store keeps for a connection: tokens replace tokens, secrets are added. Of a store
+    /// that is [`TokenStore::trying`] only what is tried.
     ///
     /// # Errors
     /// As [`TokenStore::keep_secret`].
     pub async fn take_over(&self, name: &str, from: &TokenStore) -> Result<()> {
-        let new = from.read(name)?;
+        let new = match &from.typed {
+            Some(typed) => Kept { secrets: entry(typed).clone(), ..Kept::default() },
+            None => from.read(name)?,
+        };
         if new.is_empty() {
             return Ok(());
         }
@@ -121,6 +146,17 @@ impl TokenStore {
         if left.is_empty() { locked.remove() } else { locked.save(&left).map(|()| true) }
     }
 
+    /// Takes over the secrets that another store keeps for a connection, and no tokens.
+    ///
+    /// # Errors
+    /// As [`TokenStore::keep_secret`].
+    pub async fn take_secrets(&self, name: &str, from: &TokenStore) -> Result<()> {
+        for (key, secret) in from.read(name)?.secrets {
+            self.keep_secret(name, &key, secret).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets all but the secrets of these keys.
     ///
     /// # Errors
@@ -142,7 +178,7 @@ impl TokenStore {
     /// # Errors
     /// [`Error::Config`] when the file cannot be removed.
     pub async fn remove(&self, name: &str) -> Result<bool> {
-        match &*self.0 {
+        match &*self.place {
             Place::Folder { folder, .. } if !folder.join(file_name(name)).exists() => Ok(false),
             _ => self.lock(name).await?.remove(),
         }
@@ -150,10 +186,17 @@ impl TokenStore {
 
     /// What is kept for a connection; empty when nothing is.
     pub(crate) fn read(&self, name: &str) -> Result<Kept> {
-        match &*self.0 {
-            Place::Memory(kept) => {
-                Ok(kept.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default())
-            }
+        let mut kept = self.read_kept(name)?;
+        if let Some(typed) = &self.typed {
+            kept.secrets.extend(entry(typed).clone());
+        }
+        Ok(kept)
+    }
+
+    /// Without what is only tried.
+    fn read_kept(&self, name: &str) -> Result<Kept> {
+        match &*self.place {
+            Place::Memory(kept) => Ok(entry(kept).get(name).cloned().unwrap_or_default()),
             Place::Folder { folder, .. } => {
                 let path = folder.join(file_name(name));
                 let file = disk::read(&path).map_err(|error| cannot("read", &path, &error))?;
@@ -169,7 +212,7 @@ impl TokenStore {
     }
 
     fn key(&self) -> Result<&(Key, Origin)> {
-        let Place::Folder { key, .. } = &*self.0 else {
+        let Place::Folder { key, .. } = &*self.place else {
             return Err(Error::config("a store in memory has no key"));
         };
         match key.get() {
@@ -183,7 +226,7 @@ impl TokenStore {
 
     /// Waits until nobody else changes what is kept for this connection.
     pub(crate) async fn lock(&self, name: &str) -> Result<Locked> {
-        let lock = match &*self.0 {
+        let lock = match &*self.place {
             Place::Memory(_) => None,
             Place::Folder { folder, .. } => {
                 disk::make_private(folder).map_err(|error| cannot("make", folder, &error))?;
@@ -191,71 +234,15 @@ impl TokenStore {
                 Some(disk::lock(&path).await.map_err(|error| cannot("lock", &path, &error))?)
             }
         };
-        Ok(Locked { store: self.clone(), name: name.to_owned(), aside: None, _lock: lock })
+        Ok(Locked::new(self.clone(), name, lock))
     }
 }
 
 impl fmt::Debug for TokenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &*self.place {
             Place::Folder { folder, .. } => write!(f, "TokenStore({})", folder.display()),
             Place::Memory(_) => f.write_str("TokenStore(memory)"),
-        }
-    }
-}
-
-/// One connection's entry, changed by nobody else until this is dropped.
-pub(crate) struct Locked {
-    store: TokenStore,
-    name: String,
-    aside: Option<Aside>,
-    _lock: Option<Lock>,
-}
-
-impl Locked {
-    pub(crate) fn kept(&self) -> Result<Kept> {
-        self.store.read(&self.name)
-    }
-
-    /// Finds the key and opens the new file: called before a token is at stake that could not be kept.
-    pub(crate) fn prepare(&mut self) -> Result<()> {
-        if let Place::Folder { folder, .. } = &*self.store.0 {
-            self.store.key()?;
-            let path = folder.join(file_name(&self.name));
-            self.aside = Some(Aside::open(&path).map_err(|error| cannot("write", &path, &error))?);
-        }
-        Ok(())
-    }
-
-    /// Replaces what is kept; it is on the disk when this returns.
-    pub(crate) fn save(&mut self, kept: &Kept) -> Result<()> {
-        match &*self.store.0 {
-            Place::Memory(all) => {
-                all.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name.clone(), kept.clone());
-                Ok(())
-            }
-            Place::Folder { folder, .. } => {
-                let path = folder.join(file_name(&self.name));
-                if self.aside.is_none() {
-                    self.prepare()?;
-                }
-                let (key, _) = self.store.key()?;
-                let content = Zeroizing::new(kept.to_bytes());
-                let sealed = seal::seal(key, &self.name, &content)
-                    .ok_or_else(|| Error::config("this system has no random bytes to seal a token with"))?;
-                let aside = self.aside.take().ok_or_else(|| Error::config("the token file is not open"))?;
-                aside.replace(&sealed).map_err(|error| cannot("write", &path, &error))
-            }
-        }
-    }
-
-    pub(crate) fn remove(&mut self) -> Result<bool> {
-        match &*self.store.0 {
-            Place::Memory(all) => Ok(all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name).is_some()),
-            Place::Folder { folder, .. } => {
-                let path = folder.join(file_name(&self.name));
-                disk::remove(&path).map_err(|error| cannot("remove", &path, &error))
-            }
         }
     }
 }
@@ -265,6 +252,11 @@ impl Locked {
 pub(crate) struct Vault {
     pub(crate) store: TokenStore,
     pub(crate) name: String,
+}
+
+/// A panic elsewhere leaves a map of secrets as good as it was.
+fn entry<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Letters, digits, `_` and `-` as they are, everything else as `%XX`: no name leads out of the folder.
@@ -300,7 +292,7 @@ impl TokenStore {
     /// A store with a key of the test's own.
     pub(crate) fn with_key(connections_folder: &Path, byte: u8) -> Self {
         let key = OnceLock::from((Key::new([byte; seal::KEY_BYTES]), Origin::Variable));
-        Self(Arc::new(Place::Folder { folder: connections_folder.join(FOLDER), key }))
+        Self::at(Place::Folder { folder: connections_folder.join(FOLDER), key })
     }
 }
 
@@ -369,6 +361,29 @@ mod tests {
         assert!(!folder.path().join(FOLDER).join("prod").exists());
         keep(&store, "prod", &tokens("a", "r")).await;
         assert!(store.remove("prod").await.unwrap() && !store.remove("prod").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_tried_is_not_written_and_tokens_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = TokenStore::with_key(folder.path(), 1);
+        keep(&store, "prod", &tokens("a", "r")).await;
+        store.keep_secret("prod", "client_secret", SecretString::from("old")).await.unwrap();
+        let trying = store.trying();
+        trying.keep_secret("prod", "client_secret", SecretString::from("new")).await.unwrap();
+        let read = |store: &TokenStore| {
+            let kept = store.read("prod").unwrap();
+            [&kept.secrets["client_secret"], kept.refresh_token.as_ref().unwrap()].map(|s| s.expose_secret().to_owned())
+        };
+        assert_eq!(read(&trying), ["new", "r"]);
+        let mut locked = trying.lock("prod").await.unwrap();
+        let mut kept = locked.kept().unwrap();
+        kept.grant(SecretString::from("a2"), None, Some(SecretString::from("r2")));
+        locked.save(&kept).unwrap();
+        drop(locked);
+        assert_eq!(read(&store), ["old", "r2"]);
+        store.take_over("prod", &trying).await.unwrap();
+        assert_eq!(read(&store), ["new", "r2"]);
     }
 
     #[test]

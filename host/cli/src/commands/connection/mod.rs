@@ -1,6 +1,13 @@
-//! `connection`: the ways into orgs, listed, shown and tried.
+//! `connection`: the ways into orgs: made, listed, shown, tried, changed and removed.
 
-use forcepump_pipeline::{Org, list_connections, show_connection};
+mod login;
+mod make;
+mod prompts;
+mod secrets;
+
+use forcepump_pipeline::{
+    ConnectionForgotten, Org, RevokedTokens, list_connections, remove_connection, reset_connection, show_connection,
+};
 use serde_json::json;
 
 use super::{Context, Outcome};
@@ -14,6 +21,16 @@ pub async fn connection(context: &Context, command: &ConnectionCommand) -> Outco
     let connections = context.global.connections.as_deref();
     let output = context.output;
     match command {
+        ConnectionCommand::Add(args) => return make::add(context, args).await,
+        ConnectionCommand::Edit(args) => return make::edit(context, args).await,
+        ConnectionCommand::Reconnect(args) => return make::reconnect(context, args).await,
+        ConnectionCommand::Reset { name } => {
+            let forgotten = reset_connection(connections, name.as_deref()).await?;
+            return Ok(told(context, &forgotten));
+        }
+        ConnectionCommand::Remove { name } => {
+            told(context, &remove_connection(connections, name).await?);
+        }
         ConnectionCommand::List => {
             let (file, found) = list_connections(connections)?;
             output.document(&json!({ "file": file, "connections": found }));
@@ -34,4 +51,14 @@ pub async fn connection(context: &Context, command: &ConnectionCommand) -> Outco
         }
     }
     Ok(Code::Ok)
+}
+
+/// Tokens that may still be valid at the org are no success of a reset.
+fn told(context: &Context, forgotten: &ConnectionForgotten) -> Code {
+    context.output.document(forgotten);
+    context.output.words(&words::forgotten(forgotten));
+    if let Some(problem) = &forgotten.problem {
+        context.output.warning(&format!("the tokens may still be valid at the org: {problem}"));
+    }
+    if forgotten.revoked == RevokedTokens::Failed { Code::Source } else { Code::Ok }
 }

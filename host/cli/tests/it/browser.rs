@@ -37,7 +37,7 @@ fn a_person_types_allows_and_the_connection_is_saved() {
     log_in(&desk, &driver, &url);
     assert!(driver.text("#scopes").contains("Manage user data via APIs"));
     driver.press("#oaapprove");
-    assert!(driver.text("h1").contains("Salesforce has answered"));
+    assert!(driver.text("#done h1").contains("Salesforce has answered"));
     assert!(driver.address().starts_with("http://localhost:"), "{}", driver.address());
     let added = talk.end().ends(0);
     assert!(added.stdout.contains("saved in"), "{}", added.stdout);
@@ -48,7 +48,7 @@ fn a_person_types_allows_and_the_connection_is_saved() {
     let mut talk = Talk::start(desk.command(&["connection", "reconnect", "web", "--no-browser"]));
     let url = talk.line_with("/services/oauth2/authorize");
     driver.open(&url);
-    assert!(driver.text("h1").contains("Salesforce has answered"));
+    assert!(driver.text("#done h1").contains("Salesforce has answered"));
     talk.end().ends(0);
 }
 
@@ -59,7 +59,7 @@ fn a_person_denies() {
     let (talk, url) = begin(&desk, &desk.app());
     log_in(&desk, &driver, &url);
     driver.press("#oadeny");
-    assert!(driver.text("h1").contains("Salesforce has refused"));
+    assert!(driver.text("#refused h1").contains("Salesforce has refused"));
     let denied = talk.end().ends(4);
     assert!(
         denied.stderr.contains("access_denied") && denied.stderr.contains("nothing was saved"),

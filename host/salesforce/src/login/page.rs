@@ -22,16 +22,18 @@ impl Page {
     }
 
     pub(super) fn html(self) -> String {
-        let (title, text) = match self {
-            Self::Done => ("Salesforce has answered", "Go back to Forcepump; this window can be closed."),
-            Self::Refused => ("Salesforce has refused", "Forcepump says why; this window can be closed."),
-            Self::Stray => ("Not of this login", "Open the page again that Forcepump has shown last."),
-            Self::NotFound => ("Nothing here", "Forcepump waits for Salesforce's answer at another address."),
+        let (id, title, text) = match self {
+            Self::Done => ("done", "Salesforce has answered", "Go back to Forcepump; this window can be closed."),
+            Self::Refused => ("refused", "Salesforce has refused", "Forcepump says why; this window can be closed."),
+            Self::Stray => ("stray", "Not of this login", "Open the page again that Forcepump has shown last."),
+            Self::NotFound => {
+                ("nothing", "Nothing here", "Forcepump waits for Salesforce's answer at another address.")
+            }
         };
         format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
              <style>body{{font:1.1em sans-serif;margin:15vh auto;max-width:30em;padding:0 1em}}</style></head>\
-             <body><h1>{title}</h1><p>{text}</p></body></html>\n"
+             <body id=\"{id}\"><h1>{title}</h1><p>{text}</p></body></html>\n"
         )
     }
 }

@@ -26,11 +26,19 @@ pub(super) fn read_query(query: &str, state: &str) -> Option<Answer> {
     if given.as_deref().is_some_and(|given| given != state) {
         return None;
     }
-    if let Some(error) = value("error").filter(|error| !error.is_empty()) {
-        return Some(Answer::Refused { error, description: value("error_description").unwrap_or_default() });
+    if let Some(refused) = refused(query) {
+        return Some(refused);
     }
     let code = value("code").filter(|code| !code.is_empty() && given.is_some())?;
     Some(Answer::Code(SecretString::from(code)))
+}
+
+/// An error, of whatever login: a person who pastes it wants it explained.
+fn refused(query: &str) -> Option<Answer> {
+    let url = Url::parse(&format!("http://localhost/?{query}")).ok()?;
+    let value = |key: &str| url.query_pairs().find(|(k, _)| k == key).map(|(_, value)| value.into_owned());
+    let error = value("error").filter(|error| !error.is_empty())?;
+    Some(Answer::Refused { error, description: value("error_description").unwrap_or_default() })
 }
 
 /// Reads what a person pasted.
@@ -48,7 +56,7 @@ pub(super) fn read_pasted(text: &str, state: &str) -> Result<Answer> {
         None => return bare_code(text),
     };
     let query = query.split('#').next().unwrap_or_default();
-    if let Some(answer) = read_query(query, state) {
+    if let Some(answer) = read_query(query, state).or_else(|| refused(query)) {
         return Ok(answer);
     }
     // the code alone, cut out of the address together with its name
@@ -157,7 +165,7 @@ mod tests {
         for (text, expected) in [
             ("error=invalid_client_id&error_description=client%20identifier%20invalid", "invalid_client_id"),
             (
-                "https://a.my.salesforce.com/setup/secur/RemoteAccessErrorPage.apexp?error=invalid_client&error_description=app+must+be+installed+into+org",
+                "https://a.my.salesforce.com/setup/secur/RemoteAccessErrorPage.apexp?error=invalid_client&error_description=app+must+be+installed+into+org&state=other",
                 "invalid_client",
             ),
             ("OAUTH_APPROVAL_ERROR_GENERIC : An unexpected error has occurred", "OAUTH_APPROVAL_ERROR_GENERIC"),

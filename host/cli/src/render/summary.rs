@@ -183,7 +183,6 @@ mod tests {
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },
             bytes_read: 2048,
             units: 1,
-            window: None,
             retries: 2,
             seconds: 2.0,
             calls_used: 9,

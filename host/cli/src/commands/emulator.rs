@@ -28,12 +28,13 @@ pub async fn emulator(context: &Context, args: &EmulatorArgs) -> Outcome {
     Ok(Code::Ok)
 }
 
-/// Several orgs behind one login address; a line for each.
+/// Several orgs behind their login addresses; a line for each.
 async fn several(context: &Context, port: u16, orgs: Vec<Options>) -> Outcome {
     let started = Emulators::start(Options { port, ..Options::default() }, orgs).await;
     let running = started.map_err(|error| Failure::input(error.to_string()))?;
     running.orgs().iter().try_for_each(|org| print(context, org.credentials()))?;
-    context.output.note(&format!("users of all orgs log in at {}; serving until Ctrl-C", running.login_url()));
+    let test = running.test_login_url().map(|url| format!(", those of sandboxes at {url}")).unwrap_or_default();
+    context.output.note(&format!("users log in at {}{test}; serving until Ctrl-C", running.login_url()));
     interrupt::signal().await;
     running.stop().await;
     Ok(Code::Ok)

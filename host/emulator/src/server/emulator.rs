@@ -87,6 +87,7 @@ pub struct Emulator {
 #[derive(Debug)]
 pub struct Emulators {
     login: Arc<State>,
+    test: Option<Arc<State>>,
     orgs: Vec<Emulator>,
     serving: Serving,
 }
@@ -103,14 +104,15 @@ impl Emulator {
         let login_url = addresses.main.url.clone();
         let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
         let tenants = open(vec![(options, addresses.urls())]).await?;
-        let place = |tenant: &Tenant| Place {
-            org: Some(0),
+        let tenant = tenants[0].clone();
+        let place = Place {
+            org: Some(tenant.clone()),
+            reach: vec![tenant.clone()],
             base_url: login_url.clone(),
-            login_url: login_url.clone(),
+            login_url,
             options: tenant.options.clone(),
         };
-        let tenant = tenants[0].clone();
-        let state = State::new(tenants, place(&tenant), desk);
+        let state = State::new(tenants, place, desk);
         Ok(Emulator::serve(state, tenant, addresses))
     }
 
@@ -192,36 +194,44 @@ impl Emulator {
 }
 
 impl Emulators {
-    /// Serves several orgs, each on the port of its options, and the address at which the users of all log in: port,
-    /// seed, pauses and faults of that one are those of `login`.
+    /// Serves several orgs, each on the port of its options, and the address at which their users log in: port, seed,
+    /// pauses and faults of that one are those of `login`. Where there are both production orgs and sandboxes, the users
+    /// of sandboxes have an address of their own, as test.salesforce.com is one.
     ///
     /// # Errors
     /// When a port cannot be had, rows cannot be read, or options do not fit together.
     pub async fn start(login: Options, orgs: Vec<Options>) -> Result<Emulators, EmulatorError> {
-        let options = Arc::new(login);
-        let login = Address::bind(options.port).await?;
+        let login = Arc::new(login);
         let mut addresses = Vec::new();
         for options in &orgs {
             addresses.push(Addresses::bind(options).await?);
         }
+        let main = Address::bind(login.port).await?;
+        let test = Address::bind(0).await?;
         let urls: Vec<Vec<String>> = addresses.iter().map(Addresses::urls).collect();
         let tenants = open(orgs.into_iter().zip(urls).collect()).await?;
-        let desk = Arc::new(Mutex::new(Desk::new(options.seed)));
-        let state = |org, base_url: &str| {
-            let (login_url, options) = (login.url.clone(), options.clone());
-            let place = Place { org, base_url: base_url.to_owned(), login_url, options };
+        let desk = Arc::new(Mutex::new(Desk::new(login.seed)));
+        let (sandboxes, production): (Vec<_>, Vec<_>) = tenants.iter().cloned().partition(|t| t.is_sandbox());
+        let both = !sandboxes.is_empty() && !production.is_empty();
+        let state = |org: Option<Arc<Tenant>>, reach: Vec<Arc<Tenant>>, base_url: &str| {
+            let aside = both && reach.iter().all(|tenant| tenant.is_sandbox());
+            let login_url = if aside { test.url.clone() } else { main.url.clone() };
+            let place = Place { org, reach, base_url: base_url.to_owned(), login_url, options: login.clone() };
             State::new(tenants.clone(), place, desk.clone())
         };
-        let places = tenants.iter().zip(addresses).enumerate();
-        let orgs = places
-            .map(|(place, (tenant, addresses))| {
-                Emulator::serve(state(Some(place), &addresses.main.url), tenant.clone(), addresses)
-            })
-            .collect();
-        let front = Arc::new(state(None, &login.url));
+        let serve = |(tenant, addresses): (&Arc<Tenant>, Addresses)| {
+            let state = state(Some(tenant.clone()), vec![tenant.clone()], &addresses.main.url);
+            Emulator::serve(state, tenant.clone(), addresses)
+        };
+        let orgs = tenants.iter().zip(addresses).map(serve).collect();
+        let front = Arc::new(state(None, if both { production } else { tenants.to_vec() }, &main.url));
+        let test_front = both.then(|| Arc::new(state(None, sandboxes, &test.url)));
         let mut serving = Serving::default();
-        serving.add(login.listener, front.clone());
-        Ok(Emulators { login: front, orgs, serving })
+        serving.add(main.listener, front.clone());
+        if let Some(state) = &test_front {
+            serving.add(test.listener, state.clone());
+        }
+        Ok(Emulators { login: front, test: test_front, orgs, serving })
     }
 
     /// The login address, without a slash at the end.
@@ -229,14 +239,20 @@ impl Emulators {
         &self.login.base_url
     }
 
+    /// The login address of sandboxes where they have one of their own.
+    pub fn test_login_url(&self) -> Option<&str> {
+        self.test.as_ref().map(|state| state.base_url.as_str())
+    }
+
     /// The orgs, in the order in which they were given.
     pub fn orgs(&self) -> &[Emulator] {
         &self.orgs
     }
 
-    /// The requests that the login address answered so far, oldest first.
+    /// The requests that the login addresses answered so far, oldest first at each.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.login.log()
+        let test = self.test.iter().flat_map(|state| state.log());
+        self.login.log().into_iter().chain(test).collect()
     }
 
     /// Stops serving and ends every connection.

@@ -19,6 +19,8 @@ pub(crate) use call::{Call, pairs};
 pub(crate) use dispatch::resource;
 pub(crate) use reply::{Reply, html_page};
 pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Resource, Route};
+#[cfg(test)]
+pub(crate) use state::Place;
 pub(crate) use state::{State, lock};
 
 /// `Cache-Control` of every answer that was recorded.

@@ -33,8 +33,10 @@ pub struct RequestRecord {
 /// Which address a state is for.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// The org; none: the login address of all.
-    pub(crate) org: Option<usize>,
+    /// The org; none: a login address of several.
+    pub(crate) org: Option<Arc<Tenant>>,
+    /// The orgs that may be entered there.
+    pub(crate) reach: Vec<Arc<Tenant>>,
     /// The address.
     pub(crate) base_url: String,
     /// The login address.
@@ -64,8 +66,8 @@ pub(crate) struct State {
     pub(crate) desk: Arc<Mutex<Desk>>,
     /// Every org of the emulator.
     pub(crate) all: Arc<Vec<Arc<Tenant>>>,
-    /// The org of this address; none: the login address of several.
-    place: Option<usize>,
+    own: Option<Arc<Tenant>>,
+    reach: Arc<Vec<Arc<Tenant>>>,
     log: Arc<Mutex<VecDeque<RequestRecord>>>,
     calls: Arc<AtomicU64>,
     requests: Arc<AtomicU64>,
@@ -74,7 +76,7 @@ pub(crate) struct State {
 impl State {
     /// The address of one org, or the login address of all of them.
     pub(crate) fn new(all: Arc<Vec<Arc<Tenant>>>, place: Place, desk: Arc<Mutex<Desk>>) -> State {
-        let tenant = place.org.and_then(|org| all.get(org));
+        let tenant = place.org.as_ref();
         let options = tenant.map_or_else(|| place.options.clone(), |tenant| tenant.options.clone());
         let user = tenant.map_or_else(|| Arc::new(User::nobody()), |tenant| tenant.default_user());
         let sessions = tenant.map(|tenant| tenant.sessions.clone());
@@ -94,7 +96,8 @@ impl State {
             login_url: place.login_url,
             user,
             desk,
-            place: place.org,
+            reach: Arc::new(place.reach),
+            own: place.org,
             all,
         }
     }
@@ -109,12 +112,9 @@ impl State {
         State { base_url, ..self.clone() }
     }
 
-    /// The orgs that may be entered here: one, or at the login address all.
+    /// The orgs that may be entered here: one, or at a login address several.
     pub(crate) fn tenants(&self) -> &[Arc<Tenant>] {
-        match self.place {
-            Some(place) => self.all.get(place..=place).unwrap_or_default(),
-            None => &self.all,
-        }
+        &self.reach
     }
 
     /// Whether an org may be entered here.
@@ -122,9 +122,9 @@ impl State {
         self.tenants().iter().any(|own| Arc::ptr_eq(own, tenant))
     }
 
-    /// The org of this address; none at the login address of several.
+    /// The org of this address; none at a login address of several.
     pub(crate) fn own(&self) -> Option<&Arc<Tenant>> {
-        self.all.get(self.place?)
+        self.own.as_ref()
     }
 
     /// The org whose My Domain this address is.

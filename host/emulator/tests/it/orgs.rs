@@ -1,4 +1,4 @@
-//! Several orgs behind one login address.
+//! Several orgs behind one login address, and sandboxes behind another.
 
 use forcepump_emulator::access::{App, AppKind, UserAccess};
 use forcepump_emulator::{Emulator, Emulators, FaultScript, Options};
@@ -14,7 +14,7 @@ struct Orgs {
 }
 
 impl Orgs {
-    /// A production org, and a sandbox of it that does not know the partner's app.
+    /// A production org, and two sandboxes of it that do not know the partner's app.
     async fn start() -> Orgs {
         let partner = App {
             client_id: "partner".to_owned(),
@@ -31,7 +31,8 @@ impl Orgs {
             generate: vec![("Account".to_owned(), 7)],
             ..Options::default()
         };
-        let emulators = Emulators::start(Options::default(), vec![production, sandbox]).await.unwrap();
+        let second = Options { sandbox: Some("dev".to_owned()), ..Options::default() };
+        let emulators = Emulators::start(Options::default(), vec![production, sandbox, second]).await.unwrap();
         Orgs { emulators, client: client() }
     }
 
@@ -56,7 +57,8 @@ async fn every_org_has_its_own_rows_users_and_sessions() {
     assert_ne!(one.organization_id, other.organization_id);
     assert_eq!(other.username, format!("{}.uat", one.username));
     assert_eq!(orgs.org(1).rows("Account"), Some(7));
-    assert_eq!([one.login_url.as_str(), &other.login_url], [orgs.emulators.login_url(); 2]);
+    assert_eq!(one.login_url, orgs.emulators.login_url());
+    assert_eq!(Some(other.login_url.as_str()), orgs.emulators.test_login_url());
 
     let limits = "/services/data/v62.0/limits";
     for (credentials, own) in [(one, 0), (other, 1)] {
@@ -70,7 +72,7 @@ async fn every_org_has_its_own_rows_users_and_sessions() {
             }
         }
         // Rows are not at the login address.
-        let front = orgs.get(orgs.emulators.login_url(), limits, &credentials.access_token).await;
+        let front = orgs.get(&credentials.login_url, limits, &credentials.access_token).await;
         refused(front, 401, "INVALID_SESSION_ID").await;
     }
     let soql = "/services/data/v62.0/query?q=SELECT+Id,Name,IsSandbox+FROM+Organization";
@@ -83,9 +85,9 @@ async fn every_org_has_its_own_rows_users_and_sessions() {
 #[tokio::test]
 async fn the_login_address_sends_each_user_to_his_org() {
     let orgs = Orgs::start().await;
-    for place in [0, 1] {
+    for place in [0, 1, 2] {
         let c = orgs.org(place).credentials();
-        let browser = Browser::at(orgs.emulators.login_url());
+        let browser = Browser::at(&c.login_url);
         let parameters = [("response_type", "code"), ("client_id", c.client_id.as_str()), ("redirect_uri", CALLBACK)];
         let page = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
         let code = browser.press(&page, "save").await.must("code");
@@ -96,12 +98,13 @@ async fn the_login_address_sends_each_user_to_his_org() {
             ("client_secret", &c.client_secret),
             ("redirect_uri", CALLBACK),
         ];
-        let (_, other) = orgs.token(orgs.org(1 - place).url(), &fields).await;
+        let elsewhere = orgs.org((place + 1) % 3).url();
+        let (_, other) = orgs.token(elsewhere, &fields).await;
         assert_eq!(other["error_description"], "invalid authorization code");
-        let (_, granted) = orgs.token(orgs.emulators.login_url(), &fields).await;
+        let (_, granted) = orgs.token(&c.login_url, &fields).await;
         assert_eq!(granted["instance_url"], orgs.org(place).url());
         let id = granted["id"].as_str().unwrap();
-        assert!(id.starts_with(&format!("{}/id/{}/", orgs.emulators.login_url(), c.organization_id)), "{id}");
+        assert!(id.starts_with(&format!("{}/id/{}/", c.login_url, c.organization_id)), "{id}");
         let access = granted["access_token"].as_str().unwrap();
         let who: Value = orgs.client.get(id).bearer_auth(access).send().await.unwrap().json().await.unwrap();
         assert_eq!(
@@ -118,9 +121,8 @@ async fn the_login_address_sends_each_user_to_his_org() {
             ("client_id", &c.client_id),
             ("client_secret", &c.client_secret),
         ];
-        for (base, status) in
-            [(orgs.emulators.login_url(), 200), (orgs.org(place).url(), 200), (orgs.org(1 - place).url(), 400)]
-        {
+        let login = c.login_url.as_str();
+        for (base, status) in [(login, 200), (orgs.org(place).url(), 200), (elsewhere, 400)] {
             assert_eq!(orgs.token(base, &refresh).await.0, status);
         }
 
@@ -135,10 +137,10 @@ async fn the_login_address_sends_each_user_to_his_org() {
             let request = orgs.client.post(format!("{base}/services/Soap/u/62.0")).header("content-type", "text/xml");
             request.body(body.clone()).send()
         };
-        let text = soap(orgs.emulators.login_url()).await.unwrap().text().await.unwrap();
+        let text = soap(&c.login_url).await.unwrap().text().await.unwrap();
         assert!(text.contains(&format!("<serverUrl>{}/services/Soap/u/62.0/", orgs.org(place).url())), "{text}");
-        assert!(text.contains(&format!("<sandbox>{}</sandbox>", place == 1)), "{text}");
-        let text = soap(orgs.org(1 - place).url()).await.unwrap().text().await.unwrap();
+        assert!(text.contains(&format!("<sandbox>{}</sandbox>", place > 0)), "{text}");
+        let text = soap(elsewhere).await.unwrap().text().await.unwrap();
         assert!(text.contains("INVALID_LOGIN"), "{text}");
     }
 }
@@ -147,7 +149,7 @@ async fn the_login_address_sends_each_user_to_his_org() {
 async fn a_revocation_is_sent_on_to_the_org_of_the_token() {
     let orgs = Orgs::start().await;
     let c = orgs.org(1).credentials();
-    let url = format!("{}/services/oauth2/revoke", orgs.emulators.login_url());
+    let url = format!("{}/services/oauth2/revoke", c.login_url);
     let revoked = orgs.client.post(&url).form(&[("token", &c.refresh_token)]).send().await.unwrap();
     assert!(revoked.status().as_u16() == 200 && revoked.url().as_str().starts_with(orgs.org(1).url()));
     let fields = [
@@ -156,7 +158,7 @@ async fn a_revocation_is_sent_on_to_the_org_of_the_token() {
         ("client_id", &c.client_id),
         ("client_secret", &c.client_secret),
     ];
-    assert_eq!(orgs.token(orgs.emulators.login_url(), &fields).await.1["error"], "invalid_grant");
+    assert_eq!(orgs.token(&c.login_url, &fields).await.1["error"], "invalid_grant");
     let unknown = orgs.client.post(&url).form(&[("token", "x")]).send().await.unwrap();
     assert_eq!(unknown.status().as_u16(), 400);
 }
@@ -184,8 +186,8 @@ async fn client_credentials_belong_to_an_org_and_apps_of_other_orgs_are_not_inst
         (Some("invalid_client"), Some("app must be installed into org"))
     );
 
-    let browser = Browser::at(orgs.emulators.login_url());
     let c = orgs.org(1).credentials();
+    let browser = Browser::at(&c.login_url);
     let parameters = [("response_type", "code"), ("client_id", "local"), ("redirect_uri", CALLBACK)];
     let end = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
     // The page is the org's own.
@@ -197,6 +199,28 @@ async fn client_credentials_belong_to_an_org_and_apps_of_other_orgs_are_not_inst
     assert!(page.text.contains("OAUTH_EC_APP_NOT_FOUND"), "{}", page.text);
     let (_, body) = ask(orgs.org(1).url(), "local").await;
     assert_eq!(body["error"], "app_not_found");
+}
+
+#[tokio::test]
+async fn a_user_of_a_sandbox_is_unknown_at_the_login_address_of_production() {
+    let orgs = Orgs::start().await;
+    for (of, at) in [(0, 1), (1, 0)] {
+        let (c, other) = (orgs.org(of).credentials(), orgs.org(at).credentials());
+        let browser = Browser::at(&other.login_url);
+        let parameters = [("response_type", "code"), ("client_id", c.client_id.as_str()), ("redirect_uri", CALLBACK)];
+        let page = browser.log_in(browser.authorize(&parameters).await, &c.username, &c.password).await;
+        assert!(page.text.contains("id=\"error\""), "{}", page.text);
+        let password = format!("{}{}", c.password, c.security_token);
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", c.client_id.as_str()),
+            ("client_secret", &c.client_secret),
+            ("username", &c.username),
+            ("password", &password),
+        ];
+        assert_eq!(orgs.token(&other.login_url, &fields).await.1["error_description"], "authentication failure");
+        assert_eq!(orgs.token(&c.login_url, &fields).await.0, 200);
+    }
 }
 
 #[tokio::test]

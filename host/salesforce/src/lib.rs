@@ -1,14 +1,17 @@
-//! Salesforce client: authentication, describe, SOQL, Bulk API 2.0.
+//! Salesforce client: authentication, describe, SOQL, queries over Bulk API 2.0, Bulk API 1.0 and REST.
 //!
 //! The flow of an extract:
 //!
 //! 1. [`ConnectionConfig::resolve`] checks a connection and reads its secrets; [`Client::new`] takes the result.
 //!    Nothing is sent yet: the first request logs in, and a session found dead is renewed once for all requests.
 //! 2. [`Select::parse`] or [`Select::from_fields`] gives a query, [`resolve`] its types, from describe alone.
-//! 3. [`QueryJob::create`] makes a job (its id belongs into the state store now), [`QueryJob::wait`] waits for it.
-//! 4. [`QueryJob::pages`] tells the pages, [`QueryJob::fetch`] streams one. A page that breaks off is an error of
-//!    kind [`ErrorKind::Interrupted`]: fetch the same [`PageRef`] again.
-//! 5. Rows parsed against rows announced, by page and in total: [`check_count`]. Then [`QueryJob::delete`].
+//! 3. [`Extract::create`] makes a job by Bulk API 2.0 or 1.0, or asks REST (its id belongs into the state store now),
+//!    [`Extract::wait`] waits until its first part can be fetched. [`Error::refused`] tells when another API may help.
+//! 4. [`Extract::next_part`] tells the parts, [`Extract::fetch`] streams one. A part that breaks off is an error of
+//!    kind [`ErrorKind::Interrupted`]: fetch the same [`PartRef`] again.
+//! 5. Rows parsed against rows announced, by part and in total ([`Extract::announced`]). Then [`Extract::dispose`].
+//!
+//! [`QueryJob`] is Bulk API 2.0 by itself.
 //!
 //! What is absent on purpose: no plugin, no CSV parsing, no state on disk but tokens: [`TokenStore`], and a rotated refresh
 //! token that the user keeps in a file.

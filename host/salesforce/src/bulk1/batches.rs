@@ -255,7 +255,8 @@ impl Batches {
             (false, true) => "a chunk failed",
             (false, false) => "its batch failed",
         };
-        let hint = failure_hint(reason).map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+        let split = if self.job.chunked { "" } else { "; or split it by ids with pk_chunking" };
+        let hint = failure_hint(reason).map(|hint| format!("\n  hint: {hint}{split}")).unwrap_or_default();
         self.error("Failed", format!("{which} (batch {}): {reason}{hint}", batch.id))
     }
 

@@ -144,7 +144,10 @@ impl Job {
         call.idempotent = true;
         match self.client.whole(&call).await {
             Ok(_) => Ok(true),
-            Err(Error::Api { code, .. }) if same_code(&code, "InvalidJobState") => Ok(false),
+            // ended by then, or gone
+            Err(Error::Api { code, .. }) if ["InvalidJobState", "InvalidJob"].iter().any(|c| same_code(c, &code)) => {
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

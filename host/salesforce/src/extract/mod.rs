@@ -23,6 +23,7 @@ use crate::body::BodyStream;
 use crate::bulk1::{self, Batches, FileRef, NextFile, Probe};
 use crate::bulk2::{NextPage, PageRef, Pages, QueryJob, QueryOptions};
 use crate::client::Client;
+use crate::connection::check_api_version;
 use crate::error::{Error, Result};
 use crate::schema::ResolvedQuery;
 use rest::{RestQuery, RestRef};
@@ -97,11 +98,15 @@ impl Extract {
                 Source::Bulk2 { pages: Mutex::new(job.pages()), job }
             }
             Api::Bulk1 => {
+                let api_version = match &options.api_version {
+                    Some(version) => check_api_version(version)?,
+                    None => client.api_version().to_owned(),
+                };
                 let wanted = bulk1::JobOptions {
                     action: options.action,
                     format: options.format,
                     chunking: options.pk_chunking.clone(),
-                    api_version: options.api_version.clone().unwrap_or_else(|| client.api_version().to_owned()),
+                    api_version,
                 };
                 let job = bulk1::Job::create(client, &query.object, &query.soql, &wanted).await?;
                 let probe = Probe { soql: query.select.probe(), all: options.sees_all() };

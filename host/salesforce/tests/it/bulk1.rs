@@ -178,6 +178,32 @@ async fn chunks_are_waited_for_until_two_looks_and_the_counters_agree() {
 }
 
 #[tokio::test]
+async fn chunks_come_in_the_order_of_their_list_where_that_is_asked_for() {
+    const CHUNK: [&str; 2] = ["751ak000009AVi6AAG", "751ak000009AVi7AAG"];
+    for (in_order, expected) in [(false, [2, 1]), (true, [1, 2])] {
+        let server = Server::start(|seen, before| {
+            common(seen).unwrap_or_else(|| match seen.path.rsplit('/').next().unwrap_or_default() {
+                "batch" => {
+                    let original = batch(BATCH, "NotProcessed", "");
+                    let first = match before > 2 {
+                        true => batch(CHUNK[0], "Completed", &rows(1)),
+                        false => batch(CHUNK[0], "InProgress", ""),
+                    };
+                    list(&[original, first, batch(CHUNK[1], "Completed", &rows(2))])
+                }
+                "result" => xml(200, "<result-list><result>752x00000000F1</result></result-list>"),
+                JOB => job("Open", 3),
+                _ => Answer::new(200, "text/csv", "\"Id\",\"Name\"\n"),
+            })
+        })
+        .await;
+        let (parts, _) = read(&server.client(), ExtractOptions { in_order, ..chunked() }).await.unwrap();
+        let rows: Vec<u64> = parts.iter().filter_map(|part| part.0).collect();
+        assert_eq!(rows, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_split_without_chunks_is_empty_only_if_the_object_is() {
     for (rows, ends_well) in [(0, true), (1, false)] {
         let server = Server::start(move |seen, _| {

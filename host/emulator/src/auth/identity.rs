@@ -112,24 +112,28 @@ fn living(state: &State, tenant: &Tenant, token: &str) -> Option<Reply> {
     }))
 }
 
-/// Whose token it is. Refusals are in the manner of userinfo and the identity URL: 403 and plain text.
-fn bearer(state: &State, call: &Call) -> Result<(Arc<Tenant>, Arc<Grant>), Reply> {
-    let refuse = |text: &str| Reply::text(StatusCode::FORBIDDEN, "text/plain", text).uncompressed();
+/// Whose token it is; else the text of the refusal.
+fn bearer(state: &State, call: &Call) -> Result<(Arc<Tenant>, Arc<Grant>), &'static str> {
     let fields = Fields::of(call);
     let sent = call.token().or_else(|| fields.get("access_token")).or_else(|| fields.get("oauth_token"));
-    let token = sent.ok_or_else(|| refuse("Missing_OAuth_Token"))?;
+    let token = sent.ok_or("Missing_OAuth_Token")?;
     let found = state.tenants().iter().find_map(|tenant| {
         let session = lock(&tenant.sessions).touch(token)?;
         Some((tenant.clone(), session.grant))
     });
-    found.filter(|(_, grant)| !grant.restricted).ok_or_else(|| refuse("Bad_OAuth_Token"))
+    found.filter(|(_, grant)| !grant.restricted).ok_or("Bad_OAuth_Token")
+}
+
+/// Refuses in the manner of userinfo and the identity URL: 403 and plain text.
+fn refuse(text: &str) -> Reply {
+    Reply::text(StatusCode::FORBIDDEN, "text/plain", text).uncompressed()
 }
 
 /// `/services/oauth2/userinfo`, the OpenID claims.
 pub(crate) fn userinfo(state: &State, call: &Call) -> Reply {
     let (tenant, grant) = match bearer(state, call) {
         Ok(found) => found,
-        Err(refused) => return refused,
+        Err(text) => return refuse(text),
     };
     let (user, base) = (&grant.user, tenant.instance_url());
     Reply::ok(&json!({
@@ -163,7 +167,7 @@ pub(crate) fn userinfo(state: &State, call: &Call) -> Reply {
 pub(crate) fn identity(state: &State, call: &Call, organization: &str, id: &str) -> Reply {
     let (tenant, grant) = match bearer(state, call) {
         Ok(found) => found,
-        Err(refused) => return refused,
+        Err(text) => return refuse(text),
     };
     let (user, base) = (&grant.user, tenant.instance_url());
     if short(organization) != short(&user.organization_id) || short(id) != short(&user.id) {

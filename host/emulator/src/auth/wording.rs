@@ -30,16 +30,15 @@ impl Format {
 
     /// The first media type of the header that is one of ours.
     fn accepted(header: &str) -> Format {
-        let types = header.split(',').map(|part| part.split(';').next().unwrap_or(part).trim().to_ascii_lowercase());
-        types
-            .filter_map(|name| match name.as_str() {
-                "application/json" | "*/*" | "text/json" => Some(Format::Json),
-                "application/x-www-form-urlencoded" => Some(Format::Urlencoded),
-                "application/xml" | "text/xml" => Some(Format::Xml),
-                _ => None,
-            })
-            .next()
-            .unwrap_or(Format::Json)
+        let mut types =
+            header.split(',').map(|part| part.split(';').next().unwrap_or(part).trim().to_ascii_lowercase());
+        let known = types.find_map(|name| match name.as_str() {
+            "application/json" | "*/*" | "text/json" => Some(Format::Json),
+            "application/x-www-form-urlencoded" => Some(Format::Urlencoded),
+            "application/xml" | "text/xml" => Some(Format::Xml),
+            _ => None,
+        });
+        known.unwrap_or(Format::Json)
     }
 
     pub(super) fn reply(self, status: StatusCode, value: &impl Serialize) -> Reply {

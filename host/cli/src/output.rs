@@ -1,8 +1,10 @@
 //! The only place that writes to standard output and standard error: data to one, talk to the other.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 
 use console::style;
+use forcepump_pipeline::Listener;
 use serde::Serialize;
 
 use crate::args::{ColorChoice, Global};
@@ -59,6 +61,11 @@ impl Output {
     /// Something the operator should know, on standard error.
     pub fn warning(self, text: &str) {
         self.note(&format!("{} {}", style("warning:").for_stderr().yellow().bold(), paragraph(text)));
+    }
+
+    /// Shows what happens on the way to Salesforce as warnings.
+    pub fn listener(self) -> Listener {
+        Arc::new(move |text| self.warning(text))
     }
 
     /// Whether progress and notes are shown.

@@ -38,6 +38,7 @@ pub use connections::{
 pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
 pub use error::{Error, ErrorClass};
 pub use event::{Event, Observer, Phase, Silent};
+pub use forcepump_salesforce::Listener;
 pub use file::{
     Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
 };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forcepump_salesforce::{Client, ConnectionConfig, Limits, RecordPage, Select, TokenStore};
+use forcepump_salesforce::{Client, ConnectionConfig, Limits, Listener, RecordPage, Select, TokenStore};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -125,12 +125,17 @@ impl Org {
             _ => config.resolve_with(name, folder, store)?,
         };
         let auth = config.auth.map_or("demo", forcepump_salesforce::AuthMethod::as_str);
-        Ok(Self { client: Client::new(resolved, config.http.options())?, auth })
+        Ok(Self { client: Client::new(resolved, config.options())?, auth })
     }
 
     /// How it logs in.
     pub(crate) fn auth(&self) -> &'static str {
         self.auth
+    }
+
+    /// Whom to tell what happens on the way to Salesforce.
+    pub fn listen(&self, listener: Listener) {
+        self.client.listen(listener);
     }
 
     pub(crate) fn client(&self) -> &Client {

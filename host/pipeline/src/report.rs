@@ -158,7 +158,7 @@ pub struct RunReport {
     pub retries: u64,
     /// wall time, seconds
     pub seconds: f64,
-    /// HTTP requests sent to Salesforce, polls and logins included
+    /// HTTP requests sent to Salesforce, retries and polls included; logins, which Salesforce does not count, are not
     pub calls_used: u64,
     /// the org's own count of API requests: used and allowed per day
     pub api_usage: Option<(u64, u64)>,

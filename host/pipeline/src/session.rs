@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use forcepump_salesforce::{Client, ResolvedConnection, ResolvedQuery, Select};
+use forcepump_salesforce::{Client, Listener, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
 
 use crate::cancel::Cancel;
 use crate::capability::{self, Ambient};
 use crate::chain::Opening;
 use crate::error::Error;
-use crate::event::Observer;
+use crate::event::{Event, Observer};
 use crate::file::{Connections, Incremental, Pipeline, find_connections_file, parse_moment};
 use crate::host::Host;
 use crate::incremental::{self, Window};
@@ -92,7 +92,7 @@ impl Session {
             None => resolved,
         };
         let org = resolved.host().to_owned();
-        let client = Client::new(resolved, config.http.options())?;
+        let client = Client::new(resolved, config.options())?;
         Ok(Self {
             host: host.clone(),
             pipeline,
@@ -154,12 +154,25 @@ impl Session {
     /// # Errors
     /// As [`Session::run`].
     pub async fn preview(&self, rows: usize, observer: &Arc<dyn Observer>, cancel: &Cancel) -> Result<Preview, Error> {
+        self.tell(observer);
         preview::preview(self, rows, observer, cancel).await
     }
 
     /// Moves the data. Never fails: the report holds the error.
     pub async fn run(&self, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
+        self.tell(&observer);
         run::run(self, observer, cancel).await
+    }
+
+    /// Whom to tell what happens on the way to Salesforce; a run and a preview tell their observer instead.
+    pub fn listen(&self, listener: Listener) {
+        self.client.listen(listener);
+    }
+
+    /// What happens on the way to Salesforce becomes a warning of the observer.
+    pub(crate) fn tell(&self, observer: &Arc<dyn Observer>) {
+        let observer = Arc::clone(observer);
+        self.client.listen(Arc::new(move |text| observer.event(Event::Warning(text.to_owned()))));
     }
 
     /// The pipeline.

@@ -1,9 +1,9 @@
 //! The client: every request goes through here and gets a token, time-outs, retries, and a readable error.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use backon::Retryable;
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, IF_MODIFIED_SINCE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -15,9 +15,12 @@ use crate::body::{WireBody, read_whole};
 use crate::connection::ResolvedConnection;
 use crate::describe::DescribeCache;
 use crate::error::{Error, Result};
+use crate::notices::{Listener, Notices};
 use crate::options::ClientOptions;
 use crate::place::is_loopback;
+use crate::retry::{Failed, RetryBudget};
 use crate::session::{Session, Sessions};
+use crate::throttle::{Asking, DailyShare, Permit, Throttle};
 
 /// The largest JSON answer that is taken (a describe of 800 wide fields is about 5 MB).
 const MAX_JSON_BYTES: usize = 64 * 1024 * 1024;
@@ -39,13 +42,15 @@ pub(crate) struct Inner {
     pub(crate) describes: DescribeCache,
     name: String,
     gzip: bool,
-    budget: AtomicU32,
+    pub(crate) budget: RetryBudget,
     calls: AtomicU64,
-    retries: AtomicU64,
+    pub(crate) notices: Notices,
+    /// The org's, known after the login.
+    throttle: Mutex<Option<Arc<Throttle>>>,
+    /// The operator has heard that the daily share runs short.
+    warned: AtomicBool,
     /// How far the server's clock is before ours, in seconds, as the last answer told it.
     clock_offset: AtomicI64,
-    /// Used and allowed API calls as last told, packed by two atomics; 0 allowed: not told yet.
-    usage: [AtomicU64; 2],
 }
 
 /// One request, as often as it has to be sent.
@@ -66,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) if_modified_since: Option<HeaderValue>,
     /// Sending it twice does no harm.
     pub(crate) idempotent: bool,
+    /// It leaves the org tidy, and is sent whatever the limits of the connection say.
+    pub(crate) tidies: bool,
 }
 
 impl Call {
@@ -83,7 +90,13 @@ impl Call {
             accept: "application/json",
             if_modified_since: None,
             idempotent,
+            tidies: false,
         }
+    }
+
+    /// The same as a call that tidies up.
+    pub(crate) fn tidying(self) -> Self {
+        Self { tidies: true, ..self }
     }
 
     pub(crate) fn get(what: impl Into<String>, path: String) -> Self {
@@ -103,18 +116,20 @@ impl Client {
     pub fn new(connection: ResolvedConnection, options: ClientOptions) -> Result<Self> {
         let http = crate::http::build(&connection.login_url, &options)?;
         let gzip = options.gzip.unwrap_or(!is_loopback(&connection.login_url));
+        let notices = Notices::default();
         let inner = Inner {
             gzip,
             api_version: connection.api_version.clone(),
             name: connection.name.clone(),
-            sessions: Sessions::new(connection, http.clone(), &options),
+            sessions: Sessions::new(connection, http.clone(), &options, notices.clone()),
             http,
             describes: DescribeCache::default(),
-            budget: AtomicU32::new(options.retry_budget),
+            budget: RetryBudget::new(options.retry_budget),
             calls: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            notices,
+            throttle: Mutex::new(None),
+            warned: AtomicBool::new(false),
             clock_offset: AtomicI64::new(0),
-            usage: [AtomicU64::new(0), AtomicU64::new(0)],
             options,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -135,8 +150,7 @@ impl Client {
     /// the instance. Logs in, if that has not happened.
     pub async fn organization(&self) -> Result<String> {
         let session = self.inner.sessions.current().await?;
-        let org = session.token.expose_secret().split_once('!').map(|(org, _)| org).filter(|org| org.len() == 15);
-        Ok(org.map_or_else(|| session.instance.host_str().unwrap_or_default().to_owned(), str::to_owned))
+        Ok(org_of(&session).map_or_else(|| session.instance.host_str().unwrap_or_default().to_owned(), str::to_owned))
     }
 
     /// Name of the connection.
@@ -155,20 +169,51 @@ impl Client {
     }
 
     /// HTTP requests sent to the API, retries and polls included; each counts against the org's daily limit.
-    /// Logins are not counted, by Salesforce neither.
+    /// Logins are not counted, by Salesforce neither, and what never reached the org is not.
     pub fn calls_used(&self) -> u64 {
         self.inner.calls.load(Ordering::Relaxed)
     }
 
     /// Requests that had to be sent again.
     pub fn retries(&self) -> u64 {
-        self.inner.retries.load(Ordering::Relaxed)
+        self.inner.budget.taken()
     }
 
-    /// API calls used and allowed in the org (`Sforce-Limit-Info`), as the last answer told them.
+    /// API calls used and allowed in the org (`Sforce-Limit-Info`, or `/limits`), as the last answer told them.
     pub fn api_usage(&self) -> Option<(u64, u64)> {
-        let [used, allowed] = [0, 1].map(|i| self.inner.usage[i].load(Ordering::Relaxed));
-        (allowed > 0).then_some((used, allowed))
+        self.known_throttle()?.told()
+    }
+
+    /// The org's API calls of 24 hours against the share that this connection may use; none before the org told.
+    pub fn daily_share(&self) -> Option<DailyShare> {
+        self.known_throttle()?.share(self.inner.options.daily_share)
+    }
+
+    /// The wait between two looks at a job: longer when the daily share runs short.
+    pub(crate) fn between_polls(&self, delay: Duration) -> Duration {
+        self.daily_share().map_or(delay, |share| share.between_polls(delay))
+    }
+
+    fn known_throttle(&self) -> Option<Arc<Throttle>> {
+        self.inner.throttle.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As `/limits` told it, for orgs whose answers do not.
+    pub(crate) fn prefill_usage(&self, allowed: i64, left: i64) {
+        let used = u64::try_from(allowed.saturating_sub(left)).ok();
+        if let (Some(throttle), Ok(allowed), Some(used)) = (self.known_throttle(), u64::try_from(allowed), used) {
+            throttle.prefill(used, allowed);
+        }
+    }
+
+    /// The limits of the org that the session belongs to.
+    pub(crate) fn throttle(&self, session: &Session) -> Arc<Throttle> {
+        let key = org_key(session);
+        let mut known = self.inner.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.as_ref().filter(|throttle| throttle.is_of(&key)) {
+            Some(throttle) => Arc::clone(throttle),
+            None => Arc::clone(known.insert(Throttle::of(&key, &self.inner.options))),
+        }
     }
 
     /// Salesforce's clock in microseconds since the epoch, as the `Date` of the last answer told it, to a second; before
@@ -179,7 +224,12 @@ impl Client {
 
     /// Things the user should hear of, for example a rotated refresh token that could not be stored.
     pub async fn notices(&self) -> Vec<String> {
-        self.inner.sessions.notices().await
+        self.inner.notices.kept()
+    }
+
+    /// Whom to tell what happens while a call is under way: a login that is tried again, a share that runs short.
+    pub fn listen(&self, listener: Listener) {
+        self.inner.notices.listen(listener);
     }
 
     /// `/services/data/vNN.N` + `rest`, in the connection's version.
@@ -210,72 +260,92 @@ impl Client {
         self.retrying(call, || self.attempt(call)).await
     }
 
-    async fn retrying<T, F, Fut>(&self, call: &Call, attempt: F) -> Result<T>
-    where
-        F: FnMut() -> Fut,
-        Fut: Future<Output = Result<T>>,
-    {
-        let may_repeat = |error: &Error| {
-            let worth_it = if call.idempotent { error.is_retryable() } else { error.surely_not_executed() };
-            // logins have their own retries
-            worth_it && !matches!(error, Error::Auth { .. }) && self.take_retry()
-        };
-        let outcome = attempt
-            .retry(self.inner.options.backoff())
-            .when(may_repeat)
-            // backon gives `None` once the attempts are used up: `Retry-After` must not add another
-            .adjust(|error, delay| delay.map(|delay| error.retry_after().unwrap_or(delay)))
-            .await;
-        if outcome.is_ok() {
-            self.give_back_retry();
-        }
-        outcome
-    }
-
-    fn take_retry(&self) -> bool {
-        let taken = self.inner.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        if taken.is_ok() {
-            self.inner.retries.fetch_add(1, Ordering::Relaxed);
-        }
-        taken.is_ok()
-    }
-
-    fn give_back_retry(&self) {
-        let most = self.inner.options.retry_budget;
-        let give = |left: u32| (left < most).then_some(left + 1);
-        // full already: nothing to give back
-        let _ = self.inner.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
-    }
-
     /// One attempt: with the session at hand, and once more with a new one if that was dead.
-    async fn attempt(&self, call: &Call) -> Result<reqwest::Response> {
-        let session = self.inner.sessions.current().await?;
-        let refusal = match self.send(call, &session).await? {
+    async fn attempt(&self, call: &Call) -> Result<reqwest::Response, Failed> {
+        let session = self.inner.sessions.current().await.map_err(Failed::Login)?;
+        match self.admitted(call, &session).await? {
             Ok(response) => return Ok(response),
-            Err(refusal) if refusal.is_dead_session() => refusal,
-            Err(refusal) => return Err(refusal.into_error(&call.what, self.api_usage())),
-        };
-        drop(refusal);
-        let renewed = self.inner.sessions.renew(&session).await?;
-        match self.send(call, &renewed).await? {
+            Err(refused) if refused.refusal.is_dead_session() => drop(refused),
+            Err(refused) => return Err(self.failed(call, refused)),
+        }
+        let renewed = self.inner.sessions.renew(&session).await.map_err(Failed::Login)?;
+        match self.admitted(call, &renewed).await? {
             Ok(response) => Ok(response),
-            Err(refusal) => Err(refusal.into_error(&call.what, self.api_usage())),
+            Err(refused) => Err(self.failed(call, refused)),
+        }
+    }
+
+    /// Sends when the limits let it. The response carries the permit: its body is part of the request.
+    async fn admitted(
+        &self,
+        call: &Call,
+        session: &Session,
+    ) -> Result<std::result::Result<reqwest::Response, Refused>> {
+        let inner = &self.inner;
+        let throttle = self.throttle(session);
+        let asking = Asking { what: &call.what, connection: &inner.name, options: &inner.options, tidies: call.tidies };
+        let permit = throttle.admit(&asking).await?;
+        let answer = self.send(call, session, &throttle).await?;
+        self.warn_of_share(&throttle);
+        Ok(match answer {
+            Ok(mut response) => {
+                response.extensions_mut().insert(Arc::new(permit));
+                Ok(response)
+            }
+            Err(refusal) => Err(Refused { refusal, throttle, permit }),
+        })
+    }
+
+    fn failed(&self, call: &Call, refused: Refused) -> Failed {
+        let Refused { refusal, throttle, permit } = refused;
+        let retry_after = refusal.retry_after;
+        let error = refusal.into_error(&call.what, throttle.told());
+        if error.is_too_many_at_once() {
+            throttle.too_many_at_once(&permit, retry_after);
+        }
+        let error = if error.is_day_used_up() { throttle.used_up(error) } else { error };
+        Failed::Call { error, retry_after }
+    }
+
+    fn warn_of_share(&self, throttle: &Throttle) {
+        let share = throttle.share(self.inner.options.daily_share).filter(DailyShare::is_short);
+        if let Some(share) = share
+            && !self.inner.warned.swap(true, Ordering::Relaxed)
+        {
+            self.inner.notices.keep(share.warning());
         }
     }
 
     /// Outer error: no answer. Inner error: an answer that is a refusal.
-    async fn send(&self, call: &Call, session: &Session) -> Result<Result<reqwest::Response, Refusal>> {
-        let request = self.request(call, session)?;
-        self.inner.calls.fetch_add(1, Ordering::Relaxed);
+    async fn send(
+        &self,
+        call: &Call,
+        session: &Session,
+        throttle: &Throttle,
+    ) -> Result<std::result::Result<reqwest::Response, Refusal>> {
+        let sent = Sent::now(self, throttle);
+        let request = match self.request(call, session) {
+            Ok(request) => request,
+            Err(error) => {
+                sent.never_arrived();
+                return Err(error);
+            }
+        };
         let limit = self.inner.options.first_byte_timeout;
         let response = match tokio::time::timeout(limit, request.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(transport_error(&call.what, error)),
+            Ok(Err(error)) => {
+                let error = transport_error(&call.what, error);
+                if error.surely_not_executed() {
+                    sent.never_arrived();
+                }
+                return Err(error);
+            }
             Err(_) => {
                 return Err(Error::Stalled { what: call.what.clone(), waited: limit });
             }
         };
-        self.note_usage(response.headers());
+        sent.answered(response.headers());
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(Ok(response));
@@ -320,17 +390,70 @@ impl Client {
         })
     }
 
-    fn note_usage(&self, headers: &HeaderMap) {
+    fn note_clock(&self, headers: &HeaderMap) {
         let date = headers.get(http::header::DATE).and_then(|v| v.to_str().ok());
         if let Some(date) = date.and_then(|text| chrono::DateTime::parse_from_rfc2822(text).ok()) {
             let offset = date.timestamp() - chrono::Utc::now().timestamp();
             self.inner.clock_offset.store(offset, Ordering::Relaxed);
         }
+    }
+}
+
+/// A refusal, with what it was sent under.
+struct Refused {
+    refusal: Refusal,
+    throttle: Arc<Throttle>,
+    permit: Permit,
+}
+
+/// A request on its way, counted once however it ends; also when its future is dropped.
+struct Sent<'a> {
+    client: &'a Client,
+    throttle: &'a Throttle,
+    is_counted: bool,
+}
+
+impl<'a> Sent<'a> {
+    fn now(client: &'a Client, throttle: &'a Throttle) -> Self {
+        client.inner.calls.fetch_add(1, Ordering::Relaxed);
+        Self { client, throttle, is_counted: false }
+    }
+
+    fn answered(mut self, headers: &HeaderMap) {
+        self.client.note_clock(headers);
         let told = headers.get("sforce-limit-info").and_then(|v| v.to_str().ok()).and_then(parse_api_usage);
-        if let Some((used, allowed)) = told {
-            self.inner.usage[0].store(used, Ordering::Relaxed);
-            self.inner.usage[1].store(allowed, Ordering::Relaxed);
+        self.throttle.answered(told);
+        self.is_counted = true;
+    }
+
+    fn never_arrived(mut self) {
+        self.client.inner.calls.fetch_sub(1, Ordering::Relaxed);
+        self.throttle.not_sent();
+        self.is_counted = true;
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if !self.is_counted {
+            // it may have been executed: then the org has counted it
+            self.throttle.answered(None);
         }
+    }
+}
+
+/// The org's id, which every opaque access token begins with.
+fn org_of(session: &Session) -> Option<&str> {
+    session.token.expose_secret().split_once('!').map(|(org, _)| org).filter(|org| org.len() == 15)
+}
+
+/// Sessions with the same key belong to one org. On loopback several emulators may give out the same id.
+fn org_key(session: &Session) -> String {
+    let origin = || session.instance.origin().ascii_serialization();
+    match org_of(session) {
+        Some(org) if is_loopback(&session.instance) => format!("{} {org}", origin()),
+        Some(org) => org.to_owned(),
+        None => origin(),
     }
 }
 

@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use crate::credentials::{AuthMethod, Credentials};
 use crate::error::{Error, Result};
-use crate::options::HttpSettings;
+use crate::options::{ClientOptions, HttpSettings};
 use crate::place::{environment_url, my_domain_url, parse_url};
 use crate::secret::SecretRef;
 use crate::store::{TokenStore, Vault};
+use crate::throttle::LimitSettings;
 
 /// API version used when the connection names none (Summer '24; result pages need 58.0, see the Bulk API 2.0 guide).
 pub const DEFAULT_API_VERSION: &str = "62.0";
@@ -84,6 +85,9 @@ pub struct ConnectionConfig {
     /// time-outs, retries and packing of the requests
     #[serde(default)]
     pub http: HttpSettings,
+    /// how hard the org is asked, and how much of its daily API calls runs may use
+    #[serde(default)]
+    pub limits: LimitSettings,
 }
 
 /// Well-known places of orgs.
@@ -108,6 +112,12 @@ pub struct ResolvedConnection {
 }
 
 impl ConnectionConfig {
+    /// The options of a client that follows these settings.
+    #[must_use]
+    pub fn options(&self) -> ClientOptions {
+        self.http.options().limited(&self.limits)
+    }
+
     /// The connection is served by the emulator inside the binary.
     pub fn is_demo(&self) -> bool {
         self.environment == Some(Environment::Demo)

@@ -64,6 +64,25 @@ pub enum Error {
         /// Which limit, how much is left, the way out.
         hint: String,
     },
+    /// Runs have used their share of the org's API calls; nothing was sent.
+    #[error(
+        "{what}: not sent: the org has used {used} of its {allowed} API calls of 24 hours ({} left), and runs may go on up to {share} (limits.daily_share = {fraction})\n  hint: {hint}",
+        allowed.saturating_sub(*used)
+    )]
+    DailyShare {
+        /// What was to be asked for.
+        what: String,
+        /// Calls of everybody in the last 24 hours.
+        used: u64,
+        /// Calls that the org has in 24 hours.
+        allowed: u64,
+        /// Calls at which runs stop.
+        share: u64,
+        /// The share as it is set.
+        fraction: f64,
+        /// The key to raise, and when calls are freed.
+        hint: String,
+    },
     /// A job ended without a result.
     #[error("query job {id} on {object} ended as {state}: {message}")]
     Job {
@@ -182,7 +201,7 @@ impl Error {
             Self::Auth { .. } => ErrorKind::Auth,
             Self::Api { code, .. } if is_query_code(code) => ErrorKind::Query,
             Self::Api { .. } => ErrorKind::Api,
-            Self::Limit { .. } => ErrorKind::Limit,
+            Self::Limit { .. } | Self::DailyShare { .. } => ErrorKind::Limit,
             Self::Job { .. } => ErrorKind::Job,
             Self::Truncated { .. } | Self::Stalled { .. } => ErrorKind::Interrupted,
             Self::CountMismatch { .. } => ErrorKind::CountMismatch,
@@ -198,8 +217,20 @@ impl Error {
             Self::Truncated { .. } | Self::Stalled { .. } | Self::Transport { .. } => true,
             Self::Api { status, code, .. } => is_retryable_answer(*status, code),
             Self::Auth { retryable, .. } => *retryable,
+            Self::Limit { .. } => self.is_too_many_at_once(),
             _ => false,
         }
+    }
+
+    /// The org refuses because so many long requests run; it does so at the door.
+    pub(crate) fn is_too_many_at_once(&self) -> bool {
+        matches!(self, Self::Limit { message, .. } if message.to_ascii_lowercase().contains("concurrent"))
+    }
+
+    /// The org's API calls of 24 hours are used up.
+    pub(crate) fn is_day_used_up(&self) -> bool {
+        matches!(self, Self::Limit { code, message, .. }
+            if same_code(code, "REQUEST_LIMIT_EXCEEDED") && message.to_ascii_lowercase().contains("totalrequests"))
     }
 
     /// The server surely did not execute the request: even a non-idempotent one may be sent again.
@@ -209,6 +240,7 @@ impl Error {
             // refused at the door: too many, starting up, not available (RFC 9110 section 15.6.4)
             Self::Api { status: 420 | 429 | 503, .. } => true,
             Self::Auth { retryable, .. } => *retryable,
+            Self::Limit { .. } => self.is_too_many_at_once(),
             _ => false,
         }
     }

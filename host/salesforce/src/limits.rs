@@ -65,7 +65,11 @@ impl Client {
 
     /// Limits of the org. Needs the permission "View Setup and Configuration".
     pub async fn limits(&self) -> Result<Limits> {
-        self.json(&Call::get("limits of the org", self.path("/limits"))).await
+        let limits: Limits = self.json(&Call::get("limits of the org", self.path("/limits"))).await?;
+        if let Some(calls) = limits.get("DailyApiRequests") {
+            self.prefill_usage(calls.max, calls.remaining);
+        }
+        Ok(limits)
     }
 }
 

@@ -7,6 +7,8 @@ use backon::ExponentialBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::throttle::{DEFAULT_CONCURRENCY, DEFAULT_REQUESTS_PER_SECOND, LimitSettings, Share};
+
 /// How the requests to one org are made, as written in the connections file; what is left out keeps its default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -65,6 +67,16 @@ pub struct ClientOptions {
     pub job_stuck_after: Option<Duration>,
     /// How long a describe is believed without asking again.
     pub describe_ttl: Duration,
+    /// How long a login goes on trying when the host cannot be reached or is not available.
+    pub login_budget: Duration,
+    /// Requests a second to one org.
+    pub requests_per_second: NonZeroU32,
+    /// Requests to one org at the same time.
+    pub concurrency: usize,
+    /// Part of the org's daily API calls up to which requests are sent.
+    pub daily_share: f64,
+    /// Longest wait before a request when the share is nearly used up.
+    pub quota_pause: Duration,
 }
 
 impl Default for ClientOptions {
@@ -82,11 +94,32 @@ impl Default for ClientOptions {
             poll_max_delay: Duration::from_secs(5),
             job_stuck_after: None,
             describe_ttl: Duration::from_secs(300),
+            login_budget: Duration::from_secs(20),
+            requests_per_second: DEFAULT_REQUESTS_PER_SECOND,
+            concurrency: DEFAULT_CONCURRENCY,
+            daily_share: Share::default().fraction(),
+            quota_pause: Duration::from_secs(2),
         }
     }
 }
 
 impl ClientOptions {
+    /// These, with the limits of the connection.
+    #[must_use]
+    pub fn limited(self, limits: &LimitSettings) -> Self {
+        Self {
+            requests_per_second: limits.requests_per_second.unwrap_or(self.requests_per_second),
+            concurrency: limits.concurrency.map_or(self.concurrency, |most| most.get() as usize),
+            daily_share: limits.daily_share.map_or(self.daily_share, Share::fraction),
+            ..self
+        }
+    }
+
+    /// Of requests that the org refuses because so many long ones run: those last, so that it takes more patience.
+    pub(crate) fn patient_backoff(&self) -> ExponentialBuilder {
+        self.backoff().with_max_times(self.max_attempts.saturating_sub(1) * 2)
+    }
+
     pub(crate) fn backoff(&self) -> ExponentialBuilder {
         ExponentialBuilder::new()
             .with_min_delay(self.retry_min_delay)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use backon::{ExponentialBuilder, Retryable};
 use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -11,9 +10,11 @@ use crate::connection::ResolvedConnection;
 use crate::credentials::{App, Credentials};
 use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp, refresh_grant, request_token};
+use crate::notices::Notices;
 use crate::options::ClientOptions;
 use crate::place::parse_url;
 use crate::renewal::{self, Renewed};
+use crate::retry::{self, Patience};
 
 /// A valid token, until a request finds otherwise.
 pub(crate) struct Session {
@@ -35,27 +36,33 @@ struct State {
     generation: u64,
     /// A refusal that no repetition cures; it answers every later request without a call.
     refused: Option<Error>,
-    notices: Vec<String>,
+    notices: Notices,
 }
 
 /// Where logins are asked for.
 pub(crate) struct Desk {
     http: TokenHttp,
     login_url: Url,
-    retry: ExponentialBuilder,
+    patience: Patience,
 }
 
 impl Sessions {
-    pub(crate) fn new(connection: ResolvedConnection, client: reqwest::Client, options: &ClientOptions) -> Self {
+    pub(crate) fn new(
+        connection: ResolvedConnection,
+        client: reqwest::Client,
+        options: &ClientOptions,
+        notices: Notices,
+    ) -> Self {
         let http = TokenHttp { client, timeout: options.first_byte_timeout };
+        let patience = Patience { backoff: options.backoff(), budget: options.login_budget, notices: notices.clone() };
         Self {
-            desk: Arc::new(Desk { http, login_url: connection.login_url, retry: options.backoff() }),
+            desk: Arc::new(Desk { http, login_url: connection.login_url, patience }),
             state: Arc::new(Mutex::new(State {
                 credentials: connection.credentials,
                 session: None,
                 generation: 0,
                 refused: None,
-                notices: Vec::new(),
+                notices,
             })),
         }
     }
@@ -87,11 +94,6 @@ impl Sessions {
         self.login(state, Some(stale.token.clone())).await
     }
 
-    /// Things the user should hear of, for example a rotated refresh token that could not be stored.
-    pub(crate) async fn notices(&self) -> Vec<String> {
-        self.state.lock().await.notices.clone()
-    }
-
     /// A task of its own: the caller may be dropped at any time, a refresh token that was sent must not be.
     async fn login(&self, mut state: OwnedMutexGuard<State>, stale: Option<SecretString>) -> Result<Arc<Session>> {
         let (desk, under_way) = (self.desk.clone(), UnderWay::begin());
@@ -108,7 +110,9 @@ impl State {
     async fn login(&mut self, desk: &Desk, stale: Option<&SecretString>) -> Result<Arc<Session>> {
         self.session = None;
         let Renewed { granted, notice } = self.grant(desk, stale).await?;
-        self.notices.extend(notice);
+        if let Some(notice) = notice {
+            self.notices.keep(notice);
+        }
         let instance = match &granted.instance_url {
             Some(url) => parse_url("instance_url of the token answer", url)?,
             None => desk.login_url.clone(),
@@ -141,13 +145,13 @@ impl State {
 
 impl Desk {
     async fn request(&self, credentials: &Credentials) -> Result<Granted> {
-        (|| request_token(&self.http, &self.login_url, credentials)).retry(self.retry).when(Error::is_retryable).await
+        self.patience.retrying(|| request_token(&self.http, &self.login_url, credentials), Error::is_retryable).await
     }
 
     /// A refresh that may have been executed is not repeated: with rotation on, using the old token again revokes the
     /// whole family (Salesforce knowledge article 005316711).
     pub(crate) async fn refresh(&self, app: &App, token: &SecretString) -> Result<Granted> {
-        (|| refresh_grant(&self.http, &self.login_url, app, token)).retry(self.retry).when(connect_failed).await
+        self.patience.retrying(|| refresh_grant(&self.http, &self.login_url, app, token), connect_failed).await
     }
 }
 
@@ -173,6 +177,8 @@ impl Drop for UnderWay {
 /// runtime: a refresh token that rotates is either not sent, or its successor is kept. Ends by itself: token requests
 /// have a time-out.
 pub async fn logins_settled() {
+    // one that waits for its next attempt has sent nothing that counts
+    retry::end_waiting();
     let mut count = UNDER_WAY.subscribe();
     // the sender is never dropped
     let _ = count.wait_for(|count| *count == 0).await;

@@ -149,6 +149,7 @@ impl Context {
         let session = Session::open(host, pipeline, connections, access.as_ref())?
             .locked(self.global.locked)
             .with_variables(set.values());
+        session.listen(self.output.listener());
         Ok(Opened { session, _org: org })
     }
 }

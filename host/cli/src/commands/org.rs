@@ -17,6 +17,7 @@ pub async fn org(context: &Context, args: &OrgArgs) -> Outcome {
     let demo = if Org::needs_demo(connections, name)? { Some(DemoOrg::start().await?) } else { None };
     let org = Org::open(connections, name, demo.as_ref().map(DemoOrg::access).as_ref())?;
     let output = context.output;
+    org.listen(output.listener());
     let width = table::terminal_width();
     match &args.command {
         OrgCommand::Objects { part } => {

@@ -157,7 +157,7 @@ impl QueryJob {
             if options.job_stuck_after.is_some_and(|limit| since.elapsed() > limit) {
                 return Err(info.stuck(since.elapsed()));
             }
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(self.client.between_polls(delay)).await;
             delay = (delay * 2).min(options.poll_max_delay);
         }
     }
@@ -184,7 +184,7 @@ impl QueryJob {
     pub async fn abort(&self) -> Result<bool> {
         let mut call = Call::new(Method::PATCH, format!("abort of {}", self.words()), self.path(""));
         call.json = Some(json!({ "state": "Aborted" }));
-        match self.client.whole(&call).await {
+        match self.client.whole(&call.tidying()).await {
             Ok(_) => Ok(true),
             Err(Error::Api { code, .. }) if same_code(&code, "INVALIDJOBSTATE") => Ok(false),
             Err(error) => Err(error),
@@ -194,7 +194,7 @@ impl QueryJob {
     /// Deletes the job and its results, which count against the org's storage limit. A job already gone is fine.
     pub async fn delete(&self) -> Result<()> {
         let call = Call::new(Method::DELETE, format!("deletion of {}", self.words()), self.path(""));
-        match self.client.whole(&call).await {
+        match self.client.whole(&call.tidying()).await {
             Ok(_) | Err(Error::Api { status: 404, .. }) => Ok(()),
             Err(error) => Err(error),
         }

@@ -5,6 +5,7 @@ mod bulk1;
 mod describe;
 mod emulator;
 mod jobs;
+mod limits;
 mod pages;
 mod rest;
 mod server;

@@ -45,6 +45,7 @@ pub async fn connection(context: &Context, command: &ConnectionCommand) -> Outco
             let name = name.as_deref();
             let demo = if Org::needs_demo(connections, name)? { Some(DemoOrg::start().await?) } else { None };
             let org = Org::open(connections, name, demo.as_ref().map(DemoOrg::access).as_ref())?;
+            org.listen(output.listener());
             let found = org.test().await?;
             output.document(&found);
             output.words(&words::test(&found));

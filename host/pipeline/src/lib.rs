@@ -6,7 +6,9 @@ mod chain;
 mod choice;
 mod connections;
 mod dead_letter;
+mod doctor;
 mod error;
+mod estimate;
 mod event;
 pub mod file;
 mod firewall;
@@ -36,13 +38,14 @@ pub use connections::{
     ConnectionTokens, RevokedTokens, list_connections, remove_connection, reset_connection, show_connection,
 };
 pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
+pub use doctor::{Check, CheckState, Diagnosis, diagnose};
 pub use error::{Error, ErrorClass};
+pub use estimate::{CallEstimate, CallQuota};
 pub use event::{Event, Observer, Phase, Silent};
-pub use forcepump_salesforce::Listener;
 pub use file::{
     Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
 };
-pub use forcepump_salesforce::{AuthMethod, BrowserLogin, Code, DeviceLogin, TokenStatus, logins_settled};
+pub use forcepump_salesforce::{AuthMethod, BrowserLogin, Code, DeviceLogin, Listener, TokenStatus, logins_settled};
 pub use head::{Head, head};
 pub use history::{PastRun, past_run_of, past_runs};
 pub use host::{Builtin, Host};

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::estimate::CallQuota;
 use crate::file::{Connections, find_connections_file};
 use crate::session::{DemoAccess, demo_connection};
 
@@ -203,6 +204,12 @@ impl Org {
             remaining: limit.remaining,
         };
         Ok(limits.into_iter().map(limit).collect())
+    }
+
+    /// The org's API calls of 24 hours against the share that runs may use; none before the org told of them.
+    #[must_use]
+    pub fn calls(&self) -> Option<CallQuota> {
+        self.client.daily_share().map(CallQuota::from)
     }
 
     /// The first `most` rows of a query over REST; `all` sees deleted and archived rows too.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::capability;
 use crate::choice::{self, Choice};
 use crate::error::Error;
+use crate::estimate::{self, CallEstimate};
 use crate::file::{Action, Mode, PluginLimits};
 use crate::firewall::Gate;
 use crate::incremental::{ShownWindow, Window};
@@ -63,6 +64,8 @@ pub struct Plan {
     pub destination: PlanStep,
     /// HTTP requests that a run needs
     pub expected_calls: String,
+    /// how many that may be, against what the org has left
+    pub calls: CallEstimate,
     /// what the operator should know
     pub notes: Vec<String>,
     /// of the notes, those about component files that no lock file pins
@@ -134,6 +137,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let kept = settled.kept_columns(&all, &full, session.window());
     query.keep_columns(&kept);
     let choice = choice::choose(session, &query).await?;
+    let calls = estimate(session, &choice, &query.object).await;
     let source = &session.pipeline().file.source;
     Ok(Plan {
         pipeline: session.pipeline().file.name.clone(),
@@ -159,10 +163,20 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         notes: notes(session, &parts)
             .into_iter()
             .chain(choice_notes(&choice))
+            .chain(calls.warning())
             .chain(unpinned.iter().cloned())
             .collect(),
+        calls,
         unpinned,
     })
+}
+
+/// After the choice, so that all calls up to it are those that the run needs too.
+async fn estimate(session: &Session, choice: &Choice, object: &str) -> CallEstimate {
+    let client = session.client();
+    let planning = client.calls_used();
+    let rows = estimate::rows(client, object).await;
+    CallEstimate::new(&choice.options, client.options(), rows, planning).against(client)
 }
 
 /// All of them with their values, for a pipeline that has variables of its own.

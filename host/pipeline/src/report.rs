@@ -160,6 +160,9 @@ pub struct RunReport {
     pub seconds: f64,
     /// HTTP requests sent to Salesforce, retries and polls included; logins, which Salesforce does not count, are not
     pub calls_used: u64,
+    /// requests that were to be expected for the rows announced
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_estimated: Option<u64>,
     /// the org's own count of API requests: used and allowed per day
     pub api_usage: Option<(u64, u64)>,
     /// where the results lie

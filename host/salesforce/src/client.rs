@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     warned: AtomicBool,
     /// How far the server's clock is before ours, in seconds, as the last answer told it.
     clock_offset: AtomicI64,
+    clock_known: AtomicBool,
 }
 
 /// One request, as often as it has to be sent.
@@ -130,6 +131,7 @@ impl Client {
             throttle: Mutex::new(None),
             warned: AtomicBool::new(false),
             clock_offset: AtomicI64::new(0),
+            clock_known: AtomicBool::new(false),
             options,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -220,6 +222,12 @@ impl Client {
     /// the first answer this machine's.
     pub fn server_now_micros(&self) -> i64 {
         chrono::Utc::now().timestamp_micros() + self.inner.clock_offset.load(Ordering::Relaxed) * 1_000_000
+    }
+
+    /// How far Salesforce's clock is before this machine's, in seconds, as the `Date` of the last answer told it; none
+    /// before the first answer.
+    pub fn clock_offset_seconds(&self) -> Option<i64> {
+        self.inner.clock_known.load(Ordering::Relaxed).then(|| self.inner.clock_offset.load(Ordering::Relaxed))
     }
 
     /// Things the user should hear of, for example a rotated refresh token that could not be stored.
@@ -395,6 +403,7 @@ impl Client {
         if let Some(date) = date.and_then(|text| chrono::DateTime::parse_from_rfc2822(text).ok()) {
             let offset = date.timestamp() - chrono::Utc::now().timestamp();
             self.inner.clock_offset.store(offset, Ordering::Relaxed);
+            self.inner.clock_known.store(true, Ordering::Relaxed);
         }
     }
 }

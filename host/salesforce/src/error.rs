@@ -245,6 +245,16 @@ impl Error {
         }
     }
 
+    /// The request was sent, and what became of it is not known.
+    pub(crate) fn may_have_been_executed(&self) -> bool {
+        match self {
+            Self::Transport { executed_for_sure_not, .. } => !executed_for_sure_not,
+            Self::Truncated { .. } | Self::Stalled { .. } => true,
+            Self::Api { status: 502 | 504, .. } => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api { retry_after, .. } => *retry_after,

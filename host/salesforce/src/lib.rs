@@ -37,6 +37,7 @@ mod oauth;
 mod oauth_words;
 mod options;
 mod place;
+mod probe;
 mod renewal;
 mod rest_query;
 mod retry;

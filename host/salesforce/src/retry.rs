@@ -1,9 +1,11 @@
 //! Sending again: only what does no harm, with growing waits, jitter, and a budget that all requests share.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
 
 use crate::client::{Call, Client};
 use crate::error::{Error, Result};
@@ -85,9 +87,26 @@ impl Patience {
             let left = self.budget.saturating_sub(started.elapsed());
             let Some(delay) = delays.next().filter(|delay| *delay < left) else { return Err(error) };
             self.notices.tell(&format!("{error}; trying again in {:.1} s", delay.as_secs_f64()));
-            tokio::time::sleep(delay).await;
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = ending() => return Err(error),
+            }
         }
     }
+}
+
+/// The program ends: nobody waits for another attempt.
+static ENDING: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// Logins that wait for their next attempt give up at once.
+pub(crate) fn end_waiting() {
+    ENDING.send_replace(true);
+}
+
+async fn ending() {
+    let mut seen = ENDING.subscribe();
+    // the sender is never dropped
+    let _ = seen.wait_for(|ending| *ending).await;
 }
 
 impl Client {

@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, and the words of `--help`.
 
 mod connection;
+mod doctor;
 mod emulator;
 mod history;
 mod org;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::{AddArgs, ConnectionCommand, EditArgs, LoginArgs, ReconnectArgs};
+pub use doctor::DoctorArgs;
 pub use emulator::{EmulatorArgs, PagesShape};
 pub use history::{RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
@@ -86,6 +88,8 @@ pub enum Command {
     /// Make, list, show, try, change and remove the ways into orgs
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Examine a connection from its file to its org; ends with exit code 4 when runs would fail
+    Doctor(DoctorArgs),
     /// Look at an org: its objects, fields, limits, and the rows of a query
     Org(OrgArgs),
     /// Pin the plugins of pipelines in forcepump.lock: digests, asks, grants and columns

@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments, does its work through the pipeline crate, and answers with a code.
 
 mod connection;
+mod doctor;
 mod emulator;
 mod explain;
 mod history;
@@ -73,6 +74,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Plan(args) => interruptible(explain::plan(context, &args)).await,
         Command::Preview(args) => explain::preview(context, &args).await,
         Command::Connection(command) => interruptible(connection::connection(context, &command)).await,
+        Command::Doctor(args) => interruptible(doctor::doctor(context, &args)).await,
         Command::Org(args) => interruptible(org::org(context, &args)).await,
         Command::Lock(args) => lock::lock(context, &args),
         Command::Runs(args) => history::runs(context, &args),

@@ -32,8 +32,9 @@ pub async fn org(context: &Context, args: &OrgArgs) -> Outcome {
         }
         OrgCommand::Limits => {
             let limits = org.limits().await?;
-            output.document(&json!({ "limits": limits }));
-            output.words(&words::limits(&limits));
+            let calls = org.calls();
+            output.document(&json!({ "limits": limits, "calls": calls }));
+            output.words(&words::limits(&limits, calls.as_ref()));
         }
         OrgCommand::Query { rows: 0, .. } => return Err(Failure::input("-n must be at least 1")),
         OrgCommand::Query { soql, all, rows } => {

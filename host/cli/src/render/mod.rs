@@ -1,6 +1,7 @@
 //! Results in words: tables, plans, previews, summaries. Nothing here prints.
 
 pub mod connection;
+pub mod doctor;
 pub mod history;
 pub mod lock;
 pub mod numbers;

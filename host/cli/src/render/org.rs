@@ -1,6 +1,6 @@
 //! An org's objects, fields, limits and rows, as tables.
 
-use forcepump_pipeline::{OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
+use forcepump_pipeline::{CallQuota, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
 
 use super::numbers::count;
 use super::table;
@@ -56,15 +56,16 @@ fn targets(names: &[String]) -> String {
     }
 }
 
-/// One row a limit.
-pub fn limits(limits: &[OrgLimit]) -> String {
+/// One row a limit, and below them what of the API calls runs may use.
+pub fn limits(limits: &[OrgLimit], calls: Option<&CallQuota>) -> String {
     let number = |value: i64| u64::try_from(value).map_or_else(|_| value.to_string(), count);
     let row = |limit: &OrgLimit| {
         let used = limit.max.saturating_sub(limit.remaining);
         vec![limit.name.clone(), number(limit.max), number(used), number(limit.remaining)]
     };
     let rows: Vec<Vec<String>> = limits.iter().map(row).collect();
-    table::whole(&["limit", "allowed", "used", "left"], &rows)
+    let share = calls.map_or_else(String::new, |calls| format!("\n{}", super::plan::quota_text(calls)));
+    format!("{}{share}", table::whole(&["limit", "allowed", "used", "left"], &rows))
 }
 
 /// The rows of a query, and how many there are in all.

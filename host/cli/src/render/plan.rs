@@ -2,9 +2,10 @@
 
 use console::style;
 use forcepump_pipeline::file::PluginLimits;
-use forcepump_pipeline::{Plan, PlanColumn, PlanStep, ShownWindow};
+use forcepump_pipeline::{CallEstimate, CallQuota, Plan, PlanColumn, PlanStep, ShownWindow};
 use serde::Serialize;
 
+use super::numbers::count;
 use super::table;
 use crate::output::clean;
 
@@ -26,6 +27,7 @@ pub fn plan(plan: &Plan) -> String {
         text.line("variable", &format!("${} = {value} ({})", variable.name, variable.origin));
     }
     text.line("calls", &plan.expected_calls);
+    text.line("estimate", &estimate(&plan.calls));
     text.line("columns", &plan.columns.len().to_string());
     text.block(&columns(&plan.columns));
     text.list("pruned", &plan.pruned);
@@ -44,6 +46,31 @@ pub fn plan(plan: &Plan) -> String {
         text.line("note", note);
     }
     text.0.join("\n")
+}
+
+/// How many calls, of which kinds, for how many rows, and what is left.
+fn estimate(calls: &CallEstimate) -> String {
+    let kinds = [(calls.planning, "to plan"), (calls.job, "job"), (calls.polls, "polls"), (calls.pages, "pages")];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, kind)| format!("{} {kind}", count(*number)))
+        .collect();
+    let rows = calls.rows.map_or_else(|| "rows not known".to_owned(), |rows| format!("about {} rows", count(rows)));
+    let left = calls.quota.map_or_else(String::new, |quota| format!("; {}", quota_text(&quota)));
+    format!("about {} calls ({}), {rows}{left}", count(calls.total), kinds.join(", "))
+}
+
+/// The org's calls, and the part of them that runs may use.
+pub fn quota_text(quota: &CallQuota) -> String {
+    format!(
+        "the org has used {} of {} in 24 hours, runs may go on to {} (daily_share = {}): {} left",
+        count(quota.used),
+        count(quota.allowed),
+        count(quota.share),
+        quota.daily_share,
+        count(quota.left)
+    )
 }
 
 /// What an incremental run reads.

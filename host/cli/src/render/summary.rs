@@ -79,12 +79,12 @@ fn row_counts(report: &RunReport) -> String {
 }
 
 fn calls(report: &RunReport) -> String {
-    match report.api_usage {
-        Some((used, allowed)) => {
-            format!("{} used; the org has used {} of {} today", report.calls_used, count(used), count(allowed))
-        }
-        None => format!("{} used", report.calls_used),
-    }
+    let estimated =
+        report.calls_estimated.map_or_else(String::new, |calls| format!(" of about {} expected", count(calls)));
+    let org = report.api_usage.map_or_else(String::new, |(used, allowed)| {
+        format!("; the org has used {} of {} today", count(used), count(allowed))
+    });
+    format!("{} used{estimated}{org}", report.calls_used)
 }
 
 fn retries(retries: u64) -> String {
@@ -186,6 +186,7 @@ mod tests {
             retries: 2,
             seconds: 2.0,
             calls_used: 9,
+            calls_estimated: Some(12),
             api_usage: Some((12, 100_000)),
             results: vec![ResultPlace::Sqlite { path: "results/accounts.db".to_owned() }],
             rejects_file: Some("rejects/r.jsonl".to_owned()),
@@ -204,6 +205,7 @@ mod tests {
         assert_eq!(first, "accounts: complete with 1 rejected row, 1,989 rows written");
         assert!(text.contains("announced 2,000, read 2,000, filtered 10, rejected 1, written 1,989"), "{text}");
         assert!(text.contains("rejects/r.jsonl (DECIMAL × 1)"), "{text}");
+        assert!(text.contains("9 used of about 12 expected"), "{text}");
         assert!(text.contains("1,000 rows/s") && text.contains("12 of 100,000"), "{text}");
         assert!(text.contains("1 unit committed, 2 retries"), "{text}");
         assert!(!text.contains('\u{1b}'));

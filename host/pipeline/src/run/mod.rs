@@ -30,6 +30,7 @@ use forcepump_sandbox::Ending;
 
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::estimate::CallEstimate;
 use crate::event::{Event, Observer, Phase};
 use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
 use crate::session::Session;
@@ -70,6 +71,8 @@ struct Progress {
     run_id: String,
     job_id: Option<String>,
     api: Option<String>,
+    /// How the rows are read, and the calls sent before that.
+    begun: Option<(forcepump_salesforce::ExtractOptions, u64)>,
     announced: u64,
     skipped: Vec<SkippedField>,
     shared: Option<Arc<Shared>>,
@@ -175,6 +178,9 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         retries: client.retries(),
         seconds: started.elapsed().as_secs_f64(),
         calls_used: client.calls_used(),
+        calls_estimated: progress.begun.as_ref().map(|(options, planning)| {
+            CallEstimate::new(options, client.options(), Some(progress.announced), *planning).total
+        }),
         api_usage: client.api_usage(),
         results: session.places(),
         rejects_file: None,

@@ -32,6 +32,7 @@ pub(super) async fn open(
     loop {
         tried.push(choice.options.api);
         progress.api = Some(choice.options.api.as_str().to_owned());
+        progress.begun = Some((choice.options.clone(), session.client().calls_used()));
         let error = match begin(session, ready, &choice, cancel, progress).await {
             Ok(extract) => match extract.announced().await {
                 rows if choice.is_too_slow_for(rows) && !tried.contains(&Api::Bulk2) => {
@@ -90,7 +91,11 @@ async fn create(session: &Session, ready: &Ready, choice: &Choice, cancel: &Canc
     tokio::pin!(creating);
     let created = match cancel.race(&mut creating).await {
         Some(created) => created,
-        None => tokio::time::timeout(CREATION_GRACE, creating).await.map_err(|_| Error::Interrupted)?,
+        None => tokio::time::timeout(CREATION_GRACE, creating).await.map_err(|_| {
+            let text = "the creation of the job was not answered; one may be left in the org";
+            ready.shared.observer.event(Event::Warning(text.to_owned()));
+            Error::Interrupted
+        })?,
     };
     created.map_err(Error::from)
 }

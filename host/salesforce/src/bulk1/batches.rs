@@ -146,7 +146,7 @@ impl Batches {
         self.state = if look.under_way { "InProgress" } else { "Completed" }.to_owned();
         self.end(&look).await?;
         self.check_progress()?;
-        self.next_look = now + self.pause;
+        self.next_look = now + self.job.client().between_polls(self.pause);
         self.pause = (self.pause * 2).min(longest);
         Ok(())
     }

@@ -142,7 +142,7 @@ impl Job {
         call.json = Some(json!({ "state": state }));
         // a state that is set twice is the same state
         call.idempotent = true;
-        match self.client.whole(&call).await {
+        match self.client.whole(&call.tidying()).await {
             Ok(_) => Ok(true),
             // ended by then, or gone
             Err(Error::Api { code, .. }) if ["InvalidJobState", "InvalidJob"].iter().any(|c| same_code(c, &code)) => {

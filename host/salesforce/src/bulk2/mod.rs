@@ -2,6 +2,7 @@
 
 mod info;
 mod links;
+mod orphan;
 mod page;
 mod pages;
 
@@ -72,8 +73,19 @@ impl QueryJob {
             "columnDelimiter": "COMMA",
             "lineEnding": "LF",
         }));
-        let info: JobInfo = client.json(&call).await?;
+        let since_micros = client.server_now_micros();
+        let info = match client.json::<JobInfo>(&call).await {
+            Ok(info) => info,
+            Err(error) => {
+                if error.may_have_been_executed() {
+                    let (action, api_version) = (options.action, api_version.as_str());
+                    orphan::end(client, &orphan::Missing { soql, action, api_version, since_micros }).await;
+                }
+                return Err(error);
+            }
+        };
         info.check_id()?;
+        orphan::made(&info.id);
         Ok(Self {
             client: client.clone(),
             id: info.id,

@@ -57,7 +57,7 @@ impl DailyShare {
 
     /// Time for the operator to hear of it.
     pub(crate) fn is_short(&self) -> bool {
-        self.pressure() >= WARN_FROM
+        self.is_used_up() || self.pressure() >= WARN_FROM
     }
 
     /// Nothing more may be sent.

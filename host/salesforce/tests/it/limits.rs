@@ -9,9 +9,12 @@ use forcepump_salesforce::{Client, ClientOptions, ErrorKind, QueryJob, QueryOpti
 use futures_util::future::join_all;
 use secrecy::SecretString;
 
-use crate::server::{Answer, Seen, Server, options};
+use crate::server::{Answer, End, Seen, Server, options};
 
-const VERSIONS: &str = "/services/data/v62.0/limits/recordCount";
+const COUNTING: &str = "/services/data/v62.0/limits/recordCount";
+const USER: &str = "005000000000001AAA";
+/// After the request, whatever the time is.
+const LATER: &str = "2999-01-01T00:00:00.000+0000";
 const COUNTS: &str = r#"{"sObjects":[]}"#;
 
 fn usage(used: u64, allowed: u64) -> Answer {
@@ -83,11 +86,9 @@ async fn a_job_is_left_tidy_beyond_the_share() {
 #[tokio::test]
 async fn too_many_at_once_halves_and_goes_on() {
     let server = Server::start(|_, before| match before {
-        0..4 => Answer::error(
-            403,
-            "REQUEST_LIMIT_EXCEEDED",
-            "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
-        ),
+        0..4 => {
+            Answer::error(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
+        }
         _ => Answer::json(200, COUNTS),
     })
     .await;
@@ -130,7 +131,9 @@ async fn half_of_all_requests_failing_costs_at_most_twice_the_calls() {
     let script: String = (1..=400)
         .step_by(2)
         .map(|nth| {
-            format!("[[fault]]\non = {{ path = \"{VERSIONS}\", nth = {nth} }}\ndo = {{ kind = \"status\", code = 503 }}\n")
+            format!(
+                "[[fault]]\non = {{ path = \"{COUNTING}\", nth = {nth} }}\ndo = {{ kind = \"status\", code = 503 }}\n"
+            )
         })
         .collect();
     let org = org(&script).await;
@@ -143,7 +146,8 @@ async fn half_of_all_requests_failing_costs_at_most_twice_the_calls() {
 
 #[tokio::test]
 async fn all_requests_failing_ends_with_the_budget() {
-    let script = "[[fault]]\non = { path = \"/services/data/*\", times = \"always\" }\ndo = { kind = \"status\", code = 503 }\n";
+    let script =
+        "[[fault]]\non = { path = \"/services/data/*\", times = \"always\" }\ndo = { kind = \"status\", code = 503 }\n";
     let org = org(script).await;
     let client = client(&org, ClientOptions { max_attempts: 6, retry_budget: 20, ..options() });
     for _ in 0..50 {
@@ -188,4 +192,53 @@ fn client(org: &Emulator, options: ClientOptions) -> Client {
 
 async fn counts(client: &Client) -> forcepump_salesforce::Result<()> {
     client.record_count("Account").await.map(|_| ())
+}
+
+/// A server that never answers the creation of a job, and lists these jobs.
+async fn silent_about_jobs(jobs: &'static [(&'static str, &'static str)]) -> Server {
+    Server::start(move |seen: &Seen, _| match (seen.method.as_str(), seen.path.as_str()) {
+        ("POST", _) => Answer::json(200, "{").ending(End::Stall),
+        ("GET", path) if path.ends_with("/jobs/query") => {
+            let job = |(id, user): &(&str, &str)| {
+                format!(
+                    r#"{{"id":"{id}","operation":"query","object":"Account","createdById":"{user}","createdDate":"{LATER}"}}"#
+                )
+            };
+            let records: Vec<String> = jobs.iter().map(job).collect();
+            Answer::json(200, format!(r#"{{"done":true,"records":[{}],"nextRecordsUrl":null}}"#, records.join(",")))
+        }
+        ("GET", path) if path.starts_with("/id/") => Answer::json(
+            200,
+            r#"{"username":"a@b","user_id":"005000000000001AAA","organization_id":"00D000000000001AAA"}"#,
+        ),
+        ("GET", _) => Answer::json(200, r#"{"identity":"https://login.salesforce.com/id/00D/005"}"#),
+        _ => Answer::new(204, "text/plain", ""),
+    })
+    .await
+}
+
+async fn told_of_silence(server: &Server) -> String {
+    let client = server.client_with(ClientOptions { stall_timeout: Duration::from_millis(60), ..options() });
+    let created = QueryJob::create(&client, "SELECT Id FROM Account", QueryOptions::default()).await;
+    assert_eq!(created.map(|job| job.id().to_owned()).unwrap_err().kind(), ErrorKind::Interrupted);
+    client.notices().await.join("\n")
+}
+
+#[tokio::test]
+async fn a_job_that_was_made_without_an_answer_is_found_and_ended() {
+    let server = silent_about_jobs(&[("750000000000007AAA", USER), ("750000000000008AAA", "005000000000002AAA")]).await;
+    let told = told_of_silence(&server).await;
+    assert!(told.contains("750000000000007AAA was made, and is aborted and deleted"), "{told}");
+    assert_eq!(server.count(|s| s.is("PATCH", "007AAA") || s.is("DELETE", "007AAA")), 2);
+    assert_eq!(server.count(|s| s.path.ends_with("008AAA")), 0, "another user's job is not touched");
+}
+
+#[tokio::test]
+async fn jobs_that_may_be_the_missing_one_are_named_and_left_alone() {
+    let none = silent_about_jobs(&[]).await;
+    assert!(told_of_silence(&none).await.contains("no such job is in the org now"));
+    let server = silent_about_jobs(&[("750000000000009AAA", USER), ("750000000000010AAA", USER)]).await;
+    let told = told_of_silence(&server).await;
+    assert!(told.contains("left alone: 750000000000009AAA, 750000000000010AAA"), "{told}");
+    assert_eq!(server.count(|s| s.method == "DELETE"), 0);
 }

@@ -43,6 +43,7 @@ mod rest_query;
 mod retry;
 mod schema;
 mod secret;
+mod send;
 mod session;
 mod soap_login;
 mod soap_words;

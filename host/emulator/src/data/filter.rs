@@ -11,7 +11,7 @@ use super::compare::{Operand, fold, like};
 use super::ids::{self, Id};
 use super::moments;
 use super::number::Decimal;
-use super::resolve::{FieldPath, Resolver};
+use super::resolve::{FieldPath, Resolver, place};
 use super::schema::{FieldDef, FieldType};
 use super::tables::Tables;
 use super::value;
@@ -46,7 +46,7 @@ impl Test {
             rows.dedup();
             rows
         };
-        let is_id = |path: &FieldPath| path.hops.is_empty() && path.kind == FieldType::Id;
+        let is_id = |path: &FieldPath| path.local().is_some() && path.kind == FieldType::Id;
         match self {
             Test::All(parts) => parts.iter().find_map(|part| part.named_rows(tables, object)),
             Test::Field { path, negated: false, operands } if is_id(path) => {
@@ -128,16 +128,8 @@ impl Checker<'_> {
     }
 
     fn filterable<'e>(&self, expression: &'e Expression) -> Result<(&'e Path, FieldPath), SoqlError> {
-        let Expression::Field(name) = expression else {
-            let Expression::Call { name, .. } = expression else {
-                return Err(SoqlError::malformed("unexpected expression"));
-            };
-            return Err(SoqlError::malformed(format!(
-                "the emulator does not evaluate {}() in conditions",
-                name.dotted()
-            )));
-        };
-        let path = self.resolver.field(name)?;
+        let name = place(expression);
+        let path = self.resolver.expression(expression)?;
         if path.field(self.resolver.schema).is_some_and(|field| !field.filterable) || path.kind.is_compound() {
             let field = path.names.last().map_or("", String::as_str);
             return Err(self.error(
@@ -185,7 +177,11 @@ impl Checker<'_> {
         )
     }
 
-    fn operand(
+    /// The right side of a comparison with a field.
+    ///
+    /// # Errors
+    /// When the value does not go with the field's type.
+    pub fn operand(
         &self,
         name: &Path,
         path: &FieldPath,
@@ -284,7 +280,7 @@ impl Checker<'_> {
         literal: &Literal,
     ) -> Result<Operand, SoqlError> {
         let exact = |field: &FieldDef| field.case_sensitive;
-        let sensitive = path.field(self.resolver.schema).is_some_and(exact);
+        let sensitive = path.function.is_none() && path.field(self.resolver.schema).is_some_and(exact);
         match literal {
             Literal::Text(text) => {
                 Ok(Operand::Text { ordering, folded: fold(text), exact: sensitive.then(|| text.clone()) })

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::resolve::FieldPath;
 use super::schema::{FieldDef, FieldType};
 use super::tables::Tables;
+use super::type_of::Choice;
 
 /// What differs between the resources that show records.
 #[derive(Debug, Clone, Copy)]
@@ -62,14 +63,24 @@ pub struct Shape {
 enum Entry {
     Value { key: String, column: usize },
     Parent { key: String, way: FieldPath, shape: Shape },
+    Choice(Choice),
 }
 
 impl Shape {
     /// The shape of these columns.
     pub fn of(columns: &[FieldPath]) -> Shape {
+        Shape::with_choices(columns, &[])
+    }
+
+    /// The shape of these columns with each TYPEOF after as many columns as its number says.
+    pub fn with_choices(columns: &[FieldPath], choices: &[(usize, Choice)]) -> Shape {
         let mut shape = Shape::default();
-        for (index, column) in columns.iter().enumerate() {
-            shape.add(column, index, 0);
+        for index in 0..=columns.len() {
+            let here = choices.iter().filter(|(after, _)| *after == index);
+            shape.entries.extend(here.map(|(_, choice)| Entry::Choice(choice.clone())));
+            if let Some(column) = columns.get(index) {
+                shape.add(column, index, 0);
+            }
         }
         shape
     }
@@ -111,6 +122,7 @@ impl Shape {
                     let value = columns.get(*column).map_or(Value::Null, |path| value(tables, path, row, style));
                     out.insert(key.clone(), value);
                 }
+                Entry::Choice(choice) => _ = out.insert(choice.key.clone(), choice.value(tables, row, style)),
                 Entry::Parent { key, way, shape } => {
                     let parent = way
                         .record(tables, row)

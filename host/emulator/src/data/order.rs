@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use crate::soql::SoqlError;
-use crate::soql::ast::{Expression, Order};
+use crate::soql::ast::Order;
 
 use super::compare::fold;
 use super::number::Decimal;
-use super::resolve::{FieldPath, Resolver};
+use super::resolve::{FieldPath, Resolver, place};
 use super::schema::FieldType;
 use super::tables::Tables;
 
@@ -59,20 +59,15 @@ pub fn sorts(resolver: &Resolver<'_>, orders: &[Order]) -> Result<Vec<Sort>, Soq
 }
 
 fn sort(resolver: &Resolver<'_>, order: &Order) -> Result<Sort, SoqlError> {
-    let name = match &order.by {
-        Expression::Field(name) => name,
-        Expression::Call { name, .. } => {
-            return Err(SoqlError::malformed(format!("the emulator does not sort by {}()", name.dotted())));
-        }
-    };
-    let path = resolver.field(name)?;
+    let name = place(&order.by);
+    let path = resolver.expression(&order.by)?;
     let field = path.field(resolver.schema);
     if field.is_some_and(|field| !field.sortable) {
         let reason =
             format!("field '{}' can not be sorted in a query call", path.names.last().map_or("", String::as_str));
         return Err(resolver.error("MALFORMED_QUERY", name, &reason));
     }
-    let picks = field.map(|field| field.picklist.iter().map(|pick| pick.value.clone()).collect()).unwrap_or_default();
+    let picks = path.picks(resolver.schema);
     // Nulls come first in both directions unless the statement says otherwise (SOQL reference, "ORDER BY").
     Ok(Sort { path, descending: order.descending, nulls_first: order.nulls_first.unwrap_or(true), picks })
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::NaiveDateTime;
 
 use crate::soql::SoqlError;
-use crate::soql::ast::{Expression, FieldGroup, Item, Path, Statement};
+use crate::soql::ast::{Comparison, Condition, Expression, FieldGroup, Item, Literal, Path, Statement};
 
-use super::aggregate;
+use super::aggregate::{self, Aggregation};
 use super::children::{self, Children};
 use super::filter::{Checker, Test};
 use super::ids::{self, Id};
@@ -18,10 +18,11 @@ use super::refuse;
 use super::resolve::{self, FieldPath, Resolver};
 use super::schema::FieldType;
 use super::tables::{Table, Tables};
+use super::type_of::Choice;
 use super::{QueryMode, Rows};
 
-/// Functions that give the value of the field they are applied to, as far as CSV and JSON show.
-const TRANSPARENT: [&str; 3] = ["TOLABEL", "CONVERTCURRENCY", "FORMAT"];
+/// Most groups that one answer holds; there is no cursor for more.
+const GROUPS_LIMIT: usize = 2_000;
 
 /// An evaluated statement.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<P
         let columns = columns(setting.mode, &resolver, statement)?;
         let rows = rows(setting, &resolver, statement)?;
         let children = children::evaluate(setting, &resolver, statement)?;
-        Output::Records { shape: Shape::of(&columns), columns, rows, children }
+        let choices = choices(&resolver, statement)?;
+        Output::Records { shape: Shape::with_choices(&columns, &choices), columns, rows, children }
     };
     Ok(Plan { tables: setting.tables.clone(), object, output, grouped })
 }
@@ -84,7 +86,8 @@ fn is_count(statement: &Statement) -> bool {
 }
 
 fn has_aggregate(statement: &Statement) -> bool {
-    statement.items.iter().any(|item| matches!(item, Item::Expression(Expression::Call { name, .. }, _) if aggregate::is_aggregate(&name.dotted())))
+    let grouping = |item: &Item| matches!(item, Item::Expression(expression, _) if aggregate::groups(expression));
+    statement.having.is_some() || statement.items.iter().any(grouping)
 }
 
 fn groups(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) -> Result<Output, SoqlError> {
@@ -93,18 +96,23 @@ fn groups(setting: Setting<'_>, resolver: &Resolver<'_>, statement: &Statement) 
             "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
         ));
     }
-    if !statement.order_by.is_empty() {
-        return Err(SoqlError::malformed(
-            "the emulator does not sort aggregate results; they come in the order of their groups",
-        ));
-    }
-    let columns = aggregate::columns(resolver, statement)?;
-    let all = Statement { limit: None, offset: None, ..statement.clone() };
+    let none = |_: &Statement| Ok(HashSet::new());
+    let checker = Checker { resolver: *resolver, now: setting.now, inner: &none };
+    let operand = |name: &Path, path: &FieldPath, operator: Comparison, literal: &Literal| {
+        checker.operand(name, path, operator, literal)
+    };
+    let aggregation = Aggregation::new(resolver, statement, &operand)?;
+    let all = Statement { limit: None, offset: None, order_by: Vec::new(), ..statement.clone() };
     let rows = rows(setting, resolver, &all)?;
-    let mut groups = aggregate::evaluate(setting.tables, &columns, rows.iter());
+    let mut groups = aggregation.evaluate(setting.tables, rows.iter());
     groups.drain(..usize::try_from(statement.offset.unwrap_or(0)).unwrap_or(usize::MAX).min(groups.len()));
     groups.truncate(usize::try_from(statement.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
-    Ok(Output::Groups { columns, groups })
+    if groups.len() > GROUPS_LIMIT {
+        return Err(SoqlError::malformed(
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+        ));
+    }
+    Ok(Output::Groups { columns: aggregation.shown(), groups })
 }
 
 /// The selected fields.
@@ -116,7 +124,8 @@ pub fn columns(mode: QueryMode, resolver: &Resolver<'_>, statement: &Statement) 
             Item::Fields(group) => found.extend(group_fields(resolver, statement, *group)?),
             // Children are not columns; they are evaluated apart.
             Item::Children(_) => {}
-            Item::TypeOf(_) => return Err(SoqlError::malformed("the emulator does not evaluate TYPEOF")),
+            // What is selected there depends on the record, so it is no column.
+            Item::TypeOf(_) => {}
         }
     }
     let mut names = HashSet::new();
@@ -128,26 +137,34 @@ pub fn columns(mode: QueryMode, resolver: &Resolver<'_>, statement: &Statement) 
 }
 
 fn column(resolver: &Resolver<'_>, expression: &Expression, alias: Option<&str>) -> Result<FieldPath, SoqlError> {
-    match expression {
-        Expression::Field(path) => match alias {
-            Some(_) => Err(resolver.error("MALFORMED_QUERY", path, "only aggregate expressions use field aliasing")),
-            None => resolver.field(path),
-        },
-        Expression::Call { name, argument: Some(argument) }
-            if TRANSPARENT.contains(&name.dotted().to_ascii_uppercase().as_str()) =>
-        {
-            let mut found = column(resolver, argument, None)?;
-            if let (Some(alias), Some(last)) = (alias, found.names.last_mut()) {
+    let mut found = resolver.expression(expression)?;
+    match (expression, alias) {
+        (Expression::Field(path), Some(_)) => {
+            return Err(resolver.error("MALFORMED_QUERY", path, "only aggregate expressions use field aliasing"));
+        }
+        (Expression::Call { .. }, Some(alias)) => {
+            if let Some(last) = found.names.last_mut() {
                 *last = alias.to_owned();
             }
-            Ok(found)
         }
-        Expression::Call { name, .. } => Err(unknown_function(resolver, name)),
+        _ => {}
     }
+    Ok(found)
 }
 
-fn unknown_function(resolver: &Resolver<'_>, name: &Path) -> SoqlError {
-    resolver.error("MALFORMED_QUERY", name, &format!("the emulator does not evaluate {}()", name.dotted()))
+/// Each TYPEOF, with the number of columns before it.
+fn choices(resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<(usize, Choice)>, SoqlError> {
+    let mut found = Vec::new();
+    let mut before = 0;
+    for item in &statement.items {
+        match item {
+            Item::Expression(..) => before += 1,
+            Item::Fields(group) => before += group_fields(resolver, statement, *group)?.len(),
+            Item::TypeOf(asked) => found.push((before, Choice::new(resolver, asked)?)),
+            Item::Children(_) => {}
+        }
+    }
+    Ok(found)
 }
 
 fn group_fields(
@@ -157,7 +174,9 @@ fn group_fields(
 ) -> Result<Vec<FieldPath>, SoqlError> {
     /// Most records that FIELDS(ALL) and FIELDS(CUSTOM) give (SOQL reference, "FIELDS()").
     const FIELDS_LIMIT: u64 = 200;
-    if group != FieldGroup::Standard && statement.limit.is_none_or(|limit| limit > FIELDS_LIMIT) {
+    let few = statement.limit.is_some_and(|limit| limit <= FIELDS_LIMIT)
+        || statement.filter.as_ref().and_then(named_ids).is_some_and(|ids| ids <= FIELDS_LIMIT);
+    if group != FieldGroup::Standard && !few {
         return Err(SoqlError::malformed(format!(
             "The SOQL FIELDS function must have a LIMIT of at most {FIELDS_LIMIT}"
         )));
@@ -176,6 +195,18 @@ fn group_fields(
         ));
     }
     Ok(found)
+}
+
+/// How many ids a condition names, when only records with one of them can pass.
+fn named_ids(condition: &Condition) -> Option<u64> {
+    let is_id = |left: &Expression| matches!(left, Expression::Field(path) if path.parts.last().is_some_and(|name| name.eq_ignore_ascii_case("Id")) && path.parts.len() < 3);
+    match condition {
+        Condition::Compare(left, Comparison::Equal, Literal::Text(_)) if is_id(left) => Some(1),
+        Condition::In(left, true, values) if is_id(left) => Some(values.len() as u64),
+        Condition::And(parts) => parts.iter().filter_map(named_ids).min(),
+        Condition::Or(parts) => parts.iter().map(named_ids).sum(),
+        _ => None,
+    }
 }
 
 /// The rows that a statement gives, in its order.

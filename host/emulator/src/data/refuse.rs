@@ -1,10 +1,10 @@
 //! What the resources refuse although it is SOQL.
 
 use crate::soql::SoqlError;
-use crate::soql::ast::{Expression, FieldGroup, Item, Statement};
+use crate::soql::ast::{FieldGroup, Item, Statement};
 
 use super::QueryMode;
-use super::aggregate::is_aggregate;
+use super::aggregate::groups;
 use super::resolve::FieldPath;
 use super::schema::{FieldType, ObjectDef};
 
@@ -74,7 +74,7 @@ pub fn unsupported(mode: QueryMode, object: &ObjectDef, statement: &Statement) -
 }
 
 fn aggregates(item: &Item) -> bool {
-    matches!(item, Item::Expression(Expression::Call { name, .. }, _) if is_aggregate(&name.dotted()))
+    matches!(item, Item::Expression(expression, _) if groups(expression))
 }
 
 /// Selected fields that the resource does not take.

@@ -1,8 +1,9 @@
 //! From names in a statement to fields of objects, over relationships.
 
 use crate::soql::SoqlError;
-use crate::soql::ast::Path;
+use crate::soql::ast::{Expression, Path};
 
+use super::function::Function;
 use super::schema::{FieldDef, FieldType, ObjectDef, Schema};
 use super::tables::Tables;
 
@@ -23,6 +24,8 @@ const NAME_FIELDS: [&str; 12] = [
     "ProfileId",
     "UserRoleId",
 ];
+/// Functions that give the value of their field as it is here: labels are values, and there is one currency.
+const TRANSPARENT: [&str; 2] = ["TOLABEL", "CONVERTCURRENCY"];
 const WSDL_HINT: &str = "Please reference your WSDL or the describe call for the appropriate names.";
 
 /// A field, and the reference fields on the way to it.
@@ -38,6 +41,8 @@ pub struct FieldPath {
     pub kind: FieldType,
     /// The names in their canonical spelling.
     pub names: Vec<String>,
+    /// What is done with the value, and the type that it has before.
+    pub function: Option<(Function, FieldType)>,
 }
 
 /// One step up.
@@ -57,6 +62,29 @@ pub enum End {
 }
 
 impl FieldPath {
+    /// A path to no field, for a number that has none.
+    pub fn number(object: usize) -> FieldPath {
+        FieldPath {
+            object,
+            hops: Vec::new(),
+            ends: Vec::new(),
+            kind: FieldType::Int,
+            names: Vec::new(),
+            function: None,
+        }
+    }
+
+    /// Whether both give the same value of a row.
+    pub fn same(&self, other: &FieldPath) -> bool {
+        self.names == other.names && self.function == other.function
+    }
+
+    /// The values of a picklist in setup order, by which they sort.
+    pub fn picks(&self, schema: &Schema) -> Vec<String> {
+        let field = self.field(schema).filter(|_| self.function.is_none());
+        field.map(|field| field.picklist.iter().map(|pick| pick.value.clone()).collect()).unwrap_or_default()
+    }
+
     /// The names with dots between them.
     pub fn dotted(&self) -> String {
         self.names.join(".")
@@ -65,7 +93,7 @@ impl FieldPath {
     /// The field when the path has no relationship in it.
     pub fn local(&self) -> Option<usize> {
         match (self.hops.as_slice(), self.ends.as_slice()) {
-            ([], [(_, End::Field(field))]) => Some(*field),
+            ([], [(_, End::Field(field))]) if self.function.is_none() => Some(*field),
             _ => None,
         }
     }
@@ -90,6 +118,13 @@ impl FieldPath {
 
     /// Appends the value's text; nothing for null.
     pub fn text(&self, tables: &Tables, row: u64, out: &mut Vec<u8>) {
+        let Some((function, kind)) = self.function else { return self.plain_text(tables, row, out) };
+        let mut text = Vec::new();
+        self.plain_text(tables, row, &mut text);
+        function.apply(kind, &text, out);
+    }
+
+    fn plain_text(&self, tables: &Tables, row: u64, out: &mut Vec<u8>) {
         let Some((object, row)) = self.record(tables, row) else { return };
         match self.ends.iter().find(|end| end.0 == object) {
             Some((_, End::Field(field))) => tables.cell(object, row, *field, out),
@@ -146,12 +181,57 @@ impl<'a> Resolver<'a> {
             ends: Vec::new(),
             kind: FieldType::String,
             names: Vec::new(),
+            function: None,
         };
         let mut objects = vec![self.object];
         for relationship in relationships {
             objects = self.hop(path, relationship, &objects, &mut found)?;
         }
         self.end(path, name, &objects, &mut found)?;
+        Ok(found)
+    }
+
+    /// The field that an expression reads, with the function over it.
+    ///
+    /// # Errors
+    /// As [`Resolver::field`]; a function that is unknown or does not take the field.
+    pub fn expression(&self, expression: &Expression) -> Result<FieldPath, SoqlError> {
+        let (name, argument) = match expression {
+            Expression::Field(path) => return self.field(path),
+            Expression::Call { name, argument } => (name, argument.as_deref()),
+        };
+        let argument = argument.ok_or_else(|| self.error("MALFORMED_QUERY", name, "unexpected token: )"))?;
+        let word = name.dotted();
+        if TRANSPARENT.iter().any(|known| known.eq_ignore_ascii_case(&word)) {
+            return self.expression(argument);
+        }
+        let dates = Function::named(&word);
+        let mut found = match argument {
+            // The user's time zone is GMT, so there is nothing to convert.
+            Expression::Call { name, argument: Some(inner) }
+                if dates.is_some() && name.dotted().eq_ignore_ascii_case("convertTimezone") =>
+            {
+                self.expression(inner)?
+            }
+            argument => self.expression(argument)?,
+        };
+        let function = match dates {
+            Some(function) => function,
+            None if word.eq_ignore_ascii_case("FORMAT") => {
+                let scale = found.field(self.schema).map_or(0, |field| field.scale);
+                Function::Format(scale)
+            }
+            None => {
+                let reason = format!("the emulator does not evaluate {word}()");
+                return Err(self.error("MALFORMED_QUERY", name, &reason));
+            }
+        };
+        if found.function.is_some() || !function.takes(found.kind) {
+            let reason = format!("field {} does not support the function {word}", found.dotted());
+            return Err(self.error("INVALID_FIELD", name, &reason));
+        }
+        found.function = Some((function, found.kind));
+        found.kind = function.kind();
         Ok(found)
     }
 
@@ -239,6 +319,14 @@ impl<'a> Resolver<'a> {
              custom field name. {WSDL_HINT}"
         );
         self.error("INVALID_FIELD", path, &reason)
+    }
+}
+
+/// Where an expression stands, for messages: its innermost name.
+pub fn place(expression: &Expression) -> &Path {
+    match expression {
+        Expression::Call { argument: Some(argument), .. } => place(argument),
+        Expression::Field(path) | Expression::Call { name: path, argument: None } => path,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Statement {
     pub with: Option<String>,
     /// GROUP BY.
     pub group_by: Vec<Expression>,
+    /// Whether subtotals come with it.
+    pub grouping: Grouping,
     /// HAVING.
     pub having: Option<Condition>,
     /// ORDER BY.
@@ -55,6 +57,18 @@ pub struct Statement {
     pub purposes: Vec<String>,
     /// Words after UPDATE, upper case.
     pub updates: Vec<String>,
+}
+
+/// How GROUP BY groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// By all of its fields.
+    #[default]
+    Plain,
+    /// `ROLLUP(…)`: by ever fewer fields too.
+    Rollup,
+    /// `CUBE(…)`: by every combination of its fields.
+    Cube,
 }
 
 /// One entry of the select list.

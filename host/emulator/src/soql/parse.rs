@@ -6,7 +6,7 @@ use winnow::prelude::*;
 use winnow::stream::{Stream, TokenSlice};
 use winnow::token::any;
 
-use super::ast::{Comparison, Condition, Expression, FieldGroup, Item, Order, Path, Statement, TypeOf};
+use super::ast::{Comparison, Condition, Expression, FieldGroup, Grouping, Item, Order, Path, Statement, TypeOf};
 use super::error::SoqlError;
 use super::lexer::{Kind, Token, tokens};
 use super::literal::literal;
@@ -185,12 +185,33 @@ fn ends_with_clause(token: &Token<'_>) -> bool {
 fn grouping(input: &mut Tokens<'_, '_>, found: &mut Statement, depth: usize) -> Parsed<()> {
     if takes(input, "GROUP") {
         expect(input, "BY")?;
-        found.group_by = separated(1.., |i: &mut Tokens<'_, '_>| expression(i, depth), comma).parse_next(input)?;
+        let list =
+            |i: &mut Tokens<'_, '_>| separated(1.., |i: &mut Tokens<'_, '_>| expression(i, depth), comma).parse_next(i);
+        found.grouping = rolled_up(input);
+        if found.grouping == Grouping::Plain {
+            found.group_by = list(input)?;
+        } else {
+            expect(input, "(")?;
+            found.group_by = list(input)?;
+            expect(input, ")")?;
+        }
     }
     if takes(input, "HAVING") {
         found.having = Some(logical(input, depth)?);
     }
     Ok(())
+}
+
+/// Takes `ROLLUP` or `CUBE` when a bracket follows; both may be names of fields otherwise.
+fn rolled_up(input: &mut Tokens<'_, '_>) -> Grouping {
+    for (word, grouping) in [("ROLLUP", Grouping::Rollup), ("CUBE", Grouping::Cube)] {
+        let mut ahead = *input;
+        if takes(&mut ahead, word) && sees(&ahead, "(") {
+            *input = ahead;
+            return grouping;
+        }
+    }
+    Grouping::Plain
 }
 
 fn tail(input: &mut Tokens<'_, '_>, found: &mut Statement) -> Parsed<()> {

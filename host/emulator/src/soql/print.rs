@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Formatter, Result, Write as _};
 
-use super::ast::{Comparison, Condition, Expression, FieldGroup, Item, Literal, Order, Path, Statement, TypeOf};
+use super::ast::{
+    Comparison, Condition, Expression, FieldGroup, Grouping, Item, Literal, Order, Path, Statement, TypeOf,
+};
 
 fn list<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> Result {
     for (index, item) in items.iter().enumerate() {
@@ -48,7 +50,14 @@ impl Statement {
     fn fmt_tail(&self, f: &mut Formatter<'_>) -> Result {
         if !self.group_by.is_empty() {
             f.write_str(" GROUP BY ")?;
+            let (before, after) = match self.grouping {
+                Grouping::Plain => ("", ""),
+                Grouping::Rollup => ("ROLLUP(", ")"),
+                Grouping::Cube => ("CUBE(", ")"),
+            };
+            f.write_str(before)?;
             list(f, &self.group_by)?;
+            f.write_str(after)?;
         }
         if let Some(having) = &self.having {
             write!(f, " HAVING {having}")?;

@@ -26,6 +26,8 @@ fn statements_of_real_clients_parse() {
         "SELECT TYPEOF What WHEN Account THEN Phone, Name ELSE Name END FROM Event",
         "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact WHERE Email != null)",
         "SELECT CALENDAR_YEAR(CreatedDate), COUNT(Id) FROM Lead GROUP BY CALENDAR_YEAR(CreatedDate) HAVING COUNT(Id) > 1",
+        "SELECT Name, COUNT(Id) FROM Lead GROUP BY ROLLUP(Name, LeadSource) HAVING COUNT(Id) > 1 ORDER BY COUNT(Id) DESC",
+        "SELECT HOUR_IN_DAY(convertTimezone(CreatedDate)) h, GROUPING(Name) FROM Lead GROUP BY CUBE (Name)",
         "SELECT Id FROM X__c WHERE M__c INCLUDES ('A;B','C') AND A__c > USD5000.5 AND D__c = LAST_N_DAYS:30 ALL ROWS",
         "SELECT Id FROM Account WHERE (NOT Name LIKE 'a\\_%') AND AnnualRevenue > 1.5e6",
     ] {

@@ -1,38 +1,73 @@
 //! Parent-to-child sub-selects: the children of each record, as the REST API nests them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::soql::SoqlError;
 use crate::soql::ast::{Item, Statement};
 
+use super::Rows;
 use super::describe;
 use super::json::{Shape, Style};
-use super::prepare::{self, Setting};
+use super::prepare::{self, Output, Setting};
 use super::resolve::{FieldPath, Resolver};
 use super::tables::Tables;
 
+/// Sub-selects of one statement, and how deep they may nest (SOQL reference, "Relationship query limitations").
+const MOST_CHILDREN: usize = 20;
+const MOST_LEVELS: usize = 4;
+
 /// One sub-select, evaluated for all parents.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Children {
     name: String,
     object: usize,
     columns: Vec<FieldPath>,
     shape: Shape,
-    by_parent: HashMap<u64, Vec<u64>>,
+    by_parent: Arc<HashMap<u64, Vec<u64>>>,
+    inner: Vec<Children>,
 }
 
 impl Children {
     /// The key in the record, and the children of that parent; null when there are none.
+    ///
+    /// Where the style holds them to so many, the first ones come with `done` false.
     pub fn of(&self, tables: &Tables, parent: u64, style: Style<'_>) -> (String, Value) {
-        let found = self.by_parent.get(&parent).filter(|rows| !rows.is_empty());
-        let records = |rows: &Vec<u64>| -> Vec<Value> {
-            rows.iter().map(|row| self.shape.record(tables, &self.columns, *row, (self.object, *row), style)).collect()
+        let Some(rows) = self.by_parent.get(&parent).filter(|rows| !rows.is_empty()) else {
+            return (self.name.clone(), Value::Null);
         };
-        let value =
-            found.map_or(Value::Null, |rows| json!({"totalSize": rows.len(), "done": true, "records": records(rows)}));
+        let most = style.most_children.map_or(rows.len(), |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let records: Vec<Value> = rows.iter().take(most).map(|row| self.record(tables, *row, style)).collect();
+        let value = json!({"totalSize": rows.len(), "done": records.len() == rows.len(), "records": records});
         (self.name.clone(), value)
+    }
+
+    fn record(&self, tables: &Tables, row: u64, style: Style<'_>) -> Value {
+        let mut record = self.shape.record(tables, &self.columns, row, (self.object, row), style);
+        if let Value::Object(record) = &mut record {
+            let style = Style { most_children: None, ..style };
+            record.extend(self.inner.iter().map(|inner| inner.of(tables, row, style)));
+        }
+        record
+    }
+
+    /// How many children that parent has.
+    pub fn count(&self, parent: u64) -> u64 {
+        self.by_parent.get(&parent).map_or(0, |rows| rows.len() as u64)
+    }
+
+    /// The children of that parent as a result of their own, when this is the sub-select of that name.
+    pub fn as_result(&self, name: &str, parent: u64) -> Option<(usize, Output)> {
+        let rows = self.by_parent.get(&parent).filter(|_| self.name == name)?;
+        let output = Output::Records {
+            columns: self.columns.clone(),
+            shape: self.shape.clone(),
+            rows: Rows::List(rows.clone()),
+            children: self.inner.clone(),
+        };
+        Some((self.object, output))
     }
 }
 
@@ -45,20 +80,56 @@ pub fn evaluate(
     resolver: &Resolver<'_>,
     statement: &Statement,
 ) -> Result<Vec<Children>, SoqlError> {
+    let count = count(statement);
+    if count > MOST_CHILDREN {
+        let message =
+            format!("a statement holds at most {MOST_CHILDREN} sub-selects over child relationships, not {count}");
+        return Err(SoqlError::malformed(message));
+    }
+    level(setting, resolver, statement, MOST_LEVELS)
+}
+
+/// Sub-selects on all levels.
+fn count(statement: &Statement) -> usize {
+    let inner =
+        statement.items.iter().filter_map(|item| if let Item::Children(inner) = item { Some(inner) } else { None });
+    inner.map(|inner| 1 + count(inner)).sum()
+}
+
+fn level(
+    setting: Setting<'_>,
+    resolver: &Resolver<'_>,
+    statement: &Statement,
+    levels: usize,
+) -> Result<Vec<Children>, SoqlError> {
     let inner = statement.items.iter().filter_map(|item| match item {
-        Item::Children(inner) => Some(children(setting, resolver, inner)),
+        Item::Children(inner) => Some(children(setting, resolver, statement, inner, levels)),
         _ => None,
     });
     inner.collect()
 }
 
-fn children(setting: Setting<'_>, outer: &Resolver<'_>, statement: &Statement) -> Result<Children, SoqlError> {
+fn children(
+    setting: Setting<'_>,
+    outer: &Resolver<'_>,
+    around: &Statement,
+    statement: &Statement,
+    levels: usize,
+) -> Result<Children, SoqlError> {
     let (object, field, name) = relationship(outer, statement)?;
-    if statement.items.iter().any(|item| matches!(item, Item::Children(_))) {
-        return Err(SoqlError::malformed("the emulator does not evaluate sub-selects within sub-selects"));
+    if levels == 0 {
+        let message = format!("sub-selects over child relationships nest at most {} levels deep", MOST_LEVELS + 1);
+        return Err(SoqlError::malformed(message));
+    }
+    if statement.offset.is_some() && around.limit != Some(1) {
+        return Err(SoqlError::malformed("OFFSET in a sub-select needs LIMIT 1 in the statement around it"));
+    }
+    if prepare::is_grouped(statement) {
+        return Err(SoqlError::malformed("aggregate functions cannot be used in sub-selects over child relationships"));
     }
     let resolver = Resolver { object, alias: statement.alias.as_deref(), joins: &statement.joins, ..*outer };
     let columns = prepare::columns(setting.mode, &resolver, statement)?;
+    let choices = prepare::choices(&resolver, statement)?;
     // LIMIT and OFFSET count for each parent apart.
     let all = Statement { limit: None, offset: None, ..statement.clone() };
     let mut by_parent: HashMap<u64, Vec<u64>> = HashMap::new();
@@ -73,7 +144,9 @@ fn children(setting: Setting<'_>, outer: &Resolver<'_>, statement: &Statement) -
         rows.drain(..places(Some(statement.offset.unwrap_or(0)), rows.len()));
         rows.truncate(places(statement.limit, rows.len()));
     }
-    Ok(Children { name, object, shape: Shape::of(&columns), columns, by_parent })
+    let inner = level(setting, &resolver, statement, levels - 1)?;
+    let shape = Shape::with_choices(&columns, &choices);
+    Ok(Children { name, object, shape, columns, by_parent: Arc::new(by_parent), inner })
 }
 
 /// Child object, its reference field and the relationship's name in its canonical spelling.

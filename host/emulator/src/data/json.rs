@@ -14,12 +14,14 @@ pub struct Style<'a> {
     pub version: &'a str,
     /// How datetimes are written.
     pub moments: Moments,
+    /// Most children of one parent in one answer; none: all of them.
+    pub most_children: Option<u64>,
 }
 
 impl<'a> Style<'a> {
     /// The REST API's.
     pub fn rest(version: &'a str) -> Style<'a> {
-        Style { version, moments: Moments::Offset }
+        Style { version, moments: Moments::Offset, most_children: None }
     }
 }
 

@@ -30,6 +30,7 @@ mod refuse;
 mod resolve;
 mod schema;
 mod schema_text;
+mod semi_join;
 mod stored;
 mod tables;
 mod type_of;
@@ -48,10 +49,16 @@ use json::{Shape, Style};
 pub use load::DataError;
 use prepare::{Output, Plan, Setting};
 use resolve::{FieldPath, Resolver};
+use schema::FieldType;
 use tables::Tables;
 
 pub use crate::soql::SoqlError;
 use crate::soql::ast::Path;
+
+/// Two custom long text areas make rows wide, which come in small pages.
+const WIDE_COLUMNS: usize = 2;
+const LONG_TEXT_CHARS: u32 = 255;
+const WIDE_ROWS: u64 = 200;
 
 /// Where the rows of an org come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,7 +289,49 @@ impl Prepared {
 
     /// As [`Prepared::json_rows`], with datetimes in another form.
     pub fn bulk_rows(&self, range: Range<u64>, api_version: &str, moments: Moments, out: &mut Vec<Value>) {
-        self.records(range, Style { version: api_version, moments }, out);
+        self.records(range, Style { version: api_version, moments, most_children: None }, out);
+    }
+
+    /// As [`Prepared::json_rows`], with at most so many children for each record.
+    pub fn json_page(&self, range: Range<u64>, api_version: &str, most_children: u64, out: &mut Vec<Value>) {
+        self.records(range, Style { most_children: Some(most_children), ..Style::rest(api_version) }, out);
+    }
+
+    /// The children of the record at that place as a result of their own; `name` is their key in the record.
+    pub fn children_of(&self, place: u64, name: &str) -> Option<Prepared> {
+        let Output::Records { rows, children, .. } = &self.plan.output else { return None };
+        let parent = rows.at(place)?;
+        let (object, output) = children.iter().find_map(|children| children.as_result(name, parent))?;
+        Some(Prepared { plan: Arc::new(Plan { tables: self.plan.tables.clone(), object, output, grouped: false }) })
+    }
+
+    /// Where a page ends that begins at `start` and holds `most` records: children count, and wide rows come in
+    /// smaller pages (SOQL reference, "Changing the batch size in queries").
+    pub fn page_end(&self, start: u64, most: u64) -> u64 {
+        let Output::Records { columns, rows, children, .. } = &self.plan.output else {
+            return self.total().min(start.saturating_add(most));
+        };
+        let long = |column: &&FieldPath| {
+            let field = column.field(&self.plan.tables.schema);
+            field.is_some_and(|field| {
+                field.custom() && field.kind == FieldType::TextArea && field.length > LONG_TEXT_CHARS
+            })
+        };
+        let wide = columns.iter().filter(long).count() >= WIDE_COLUMNS;
+        let most = if wide { most.min(WIDE_ROWS) } else { most };
+        let last = rows.len().min(start.saturating_add(most));
+        if children.is_empty() {
+            return last;
+        }
+        let mut held = 0_u64;
+        for place in start..last {
+            let of_row = rows.at(place).map_or(0, |row| children.iter().map(|children| children.count(row)).sum());
+            held = held.saturating_add(1).saturating_add(of_row);
+            if held >= most {
+                return place + 1;
+            }
+        }
+        last
     }
 
     fn records(&self, range: Range<u64>, style: Style<'_>, out: &mut Vec<Value>) {

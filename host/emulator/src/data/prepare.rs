@@ -17,6 +17,7 @@ use super::order;
 use super::refuse;
 use super::resolve::{self, FieldPath, Resolver};
 use super::schema::FieldType;
+use super::semi_join;
 use super::tables::{Table, Tables};
 use super::type_of::Choice;
 use super::{QueryMode, Rows};
@@ -61,6 +62,7 @@ pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<P
     let schema = &setting.tables.schema;
     let object = resolve::object(schema, text, &statement.from)?;
     refuse::unsupported(setting.mode, &schema.objects[object], statement)?;
+    semi_join::check(statement)?;
     let resolver =
         Resolver { schema, statement: text, object, alias: statement.alias.as_deref(), joins: &statement.joins };
     let grouped = !statement.group_by.is_empty();
@@ -83,6 +85,11 @@ pub fn plan(setting: Setting<'_>, statement: &Statement, text: &str) -> Result<P
 
 fn is_count(statement: &Statement) -> bool {
     matches!(statement.items.as_slice(), [Item::Expression(Expression::Call { name, argument: None }, None)] if name.dotted().eq_ignore_ascii_case("COUNT"))
+}
+
+/// Whether a statement gives groups, not records.
+pub fn is_grouped(statement: &Statement) -> bool {
+    !statement.group_by.is_empty() || is_count(statement) || has_aggregate(statement)
 }
 
 fn has_aggregate(statement: &Statement) -> bool {
@@ -153,7 +160,7 @@ fn column(resolver: &Resolver<'_>, expression: &Expression, alias: Option<&str>)
 }
 
 /// Each TYPEOF, with the number of columns before it.
-fn choices(resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<(usize, Choice)>, SoqlError> {
+pub fn choices(resolver: &Resolver<'_>, statement: &Statement) -> Result<Vec<(usize, Choice)>, SoqlError> {
     let mut found = Vec::new();
     let mut before = 0;
     for item in &statement.items {

@@ -42,6 +42,7 @@
 //! | `short-page` | `rows` | a page with at most that many rows; the next locator follows on |
 //! | `empty-page` | | a page without rows before the page that was asked for |
 //! | `no-header-line` | | the CSV begins with a data row |
+//! | `cursor-expired` | | on `query-more`: the cursor is gone, 400 `INVALID_QUERY_LOCATOR` from now on |
 //! | `job-failed` | `reason` | the job of the request ends `Failed`; without `reason` it has no `errorMessage` |
 //! | `job-aborted` | | the job ends `Aborted`, as if somebody else had done it |
 //! | `job-vanish` | | the job is gone: 404 |

@@ -222,6 +222,7 @@ pub enum Action {
         count: u16,
     },
     LargeChunk {},
+    CursorExpired {},
 }
 
 fn first() -> u64 {

@@ -1,11 +1,10 @@
 //! `POST /composite`: several requests in one body, answered in their order and counted as one call.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::faults::Fired;
-use crate::server::{Call, Content, Reply, Resource, Route, State, resource};
+use crate::server::{Call, Content, Reply, Route, State, resource};
 
 /// Requests in one body at most (REST API Developer Guide, "Composite").
 const MOST_PARTS: usize = 25;
@@ -26,11 +25,15 @@ struct Part {
     http_headers: std::collections::BTreeMap<String, String>,
 }
 
+/// Answers each part in its order; the whole counts as one call.
 pub(crate) fn composite(state: &State, call: &Call) -> Reply {
     let wanted: Composite = match serde_json::from_slice(&call.body) {
         Ok(wanted) => wanted,
         Err(error) => return Reply::bad_request("JSON_PARSER_ERROR", &error.to_string()),
     };
+    if wanted.composite_request.is_empty() {
+        return Reply::bad_request("REQUIRED_FIELD_MISSING", "At least 1 subrequest is required");
+    }
     if wanted.composite_request.len() > MOST_PARTS {
         let message = format!("Limit of {MOST_PARTS} subrequests in a composite request exceeded");
         return Reply::bad_request("LIMIT_EXCEEDED", &message);
@@ -53,27 +56,28 @@ fn answered(state: &State, part: &Part) -> Value {
     })
 }
 
-/// Only what reads is served here so far.
+/// Only what reads is served here so far; jobs, and composites in composites, cannot be put in one.
 fn reply(state: &State, part: &Part) -> Reply {
-    let Ok(uri) = part.url.parse::<Uri>() else {
-        return Reply::bad_request("JSON_PARSER_ERROR", "the url of a subrequest cannot be read");
-    };
+    if !part.method.eq_ignore_ascii_case("GET") {
+        let message = format!("HTTP Method '{}' not allowed. Allowed are GET", part.method);
+        return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
+    }
+    if part.url.contains("@{") {
+        let message = "the emulator does not follow references between subrequests";
+        return Reply::bad_request("PROCESSING_HALTED", message);
+    }
     let mut headers = HeaderMap::new();
     for (name, value) in &part.http_headers {
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             headers.insert(name, value);
         }
     }
-    let call = Call::new(Method::GET, &uri, headers, bytes::Bytes::new(), Fired::default());
-    match Route::parse(uri.path()) {
-        Route::Data { version, resource: wanted } if part.method == "GET" && wanted != Resource::Composite => {
-            resource(state, &call, version, &wanted)
+    // Not parsed as a URI: those have a limit of their own, below that of a statement.
+    let (path, query) = part.url.split_once('?').unwrap_or((&part.url, ""));
+    match Route::parse(path) {
+        Route::Data { version, resource: wanted } if version.is_served() && wanted.is_plain_read() => {
+            resource(state, &Call::inner(query, headers), version, &wanted)
         }
-        Route::Data { .. } => Reply::error(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED",
-            &format!("HTTP Method '{}' not allowed. Allowed are GET", part.method),
-        ),
         _ => Reply::not_found(),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderName;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::data::{Prepared, QueryMode};
+use crate::faults::Action;
 use crate::ids::{id18, serial_of, short};
 use crate::server::{ApiVersion, Call, Reply, State, lock};
 
@@ -16,8 +18,9 @@ const CURSOR_PREFIX: [u8; 3] = *b"01g";
 const DEFAULT_BATCH: u64 = 2_000;
 /// Fewest rows that a client can ask for.
 const SMALLEST_BATCH: u64 = 200;
-/// Cursors kept; a real org keeps them two days.
+/// Cursors kept, and for how long.
 const KEPT_CURSORS: usize = 1_000;
+const CURSOR_LIFE: TimeDelta = TimeDelta::days(2);
 const QUERY_OPTIONS: HeaderName = HeaderName::from_static("sforce-query-options");
 
 /// Open cursors of paged queries.
@@ -33,12 +36,13 @@ struct Cursor {
     id: String,
     prepared: Prepared,
     batch: u64,
+    opened: DateTime<Utc>,
 }
 
 impl Cursors {
     fn open(&mut self, prepared: Prepared, batch: u64) -> Cursor {
         self.made += 1;
-        let cursor = Cursor { id: id18(CURSOR_PREFIX, self.made), prepared, batch };
+        let cursor = Cursor { id: id18(CURSOR_PREFIX, self.made), prepared, batch, opened: Utc::now() };
         self.open.insert(self.made, cursor.clone());
         self.order.push_back(self.made);
         if self.order.len() > KEPT_CURSORS
@@ -53,8 +57,18 @@ impl Cursors {
     fn find(&self, locator: &str) -> Option<(Cursor, u64)> {
         let (id, offset) = locator.split_once('-')?;
         let cursor = self.open.get(&serial_of(CURSOR_PREFIX, id)?)?;
+        if Utc::now() - cursor.opened > CURSOR_LIFE {
+            return None;
+        }
         let offset = offset.parse().ok()?;
         (short(&cursor.id) == short(id) && offset <= cursor.prepared.total()).then(|| (cursor.clone(), offset))
+    }
+
+    /// Forgets the cursor of a locator.
+    fn close(&mut self, locator: &str) {
+        if let Some(serial) = locator.split_once('-').and_then(|(id, _)| serial_of(CURSOR_PREFIX, id)) {
+            self.open.remove(&serial);
+        }
     }
 }
 
@@ -78,6 +92,9 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
     let Some(soql) = call.param("q") else {
         return Reply::bad_request("MALFORMED_QUERY", "A query string has to be specified");
     };
+    if asks_field_definitions(soql) {
+        return super::tooling::field_definitions(state, soql, version, false);
+    }
     let prepared = match state.org.prepare(soql, mode) {
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
@@ -89,32 +106,55 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
         return Reply::ok(&Page { total_size: count, done: true, next_records_url: None, records: Vec::new() });
     }
     let batch = batch_size(call);
-    if prepared.total() <= batch {
-        let cursor = Cursor { id: String::new(), prepared, batch };
-        return page(&cursor, 0, version);
+    if prepared.page_end(0, batch) >= prepared.total() {
+        let cursor = Cursor { id: String::new(), prepared, batch, opened: Utc::now() };
+        return page(state, &cursor, 0, version);
     }
     let cursor = lock(&state.cursors).open(prepared, batch);
-    page(&cursor, 0, version)
+    page(state, &cursor, 0, version)
 }
 
 /// `GET /query/LOCATOR`, below `queryAll` too.
-pub(crate) fn query_more(state: &State, locator: &str, version: ApiVersion) -> Reply {
-    let found = lock(&state.cursors).find(locator);
+pub(crate) fn query_more(state: &State, call: &Call, locator: &str, version: ApiVersion) -> Reply {
+    let mut cursors = lock(&state.cursors);
+    if call.fired.actions.contains(&Action::CursorExpired {}) {
+        cursors.close(locator);
+    }
+    let found = cursors.find(locator);
+    drop(cursors);
     match found {
-        Some((cursor, offset)) => page(&cursor, offset, version),
+        Some((cursor, offset)) => page(state, &cursor, offset, version),
         None => Reply::bad_request("INVALID_QUERY_LOCATOR", "invalid query locator"),
     }
 }
 
-fn page(cursor: &Cursor, offset: u64, version: ApiVersion) -> Reply {
+fn page(state: &State, cursor: &Cursor, offset: u64, version: ApiVersion) -> Reply {
     let total = cursor.prepared.total();
-    let end = total.min(offset.saturating_add(cursor.batch));
+    let end = cursor.prepared.page_end(offset, cursor.batch);
     let mut records = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
-    cursor.prepared.json_rows(offset..end, &version.to_string(), &mut records);
+    cursor.prepared.json_page(offset..end, &version.to_string(), cursor.batch, &mut records);
+    for (place, record) in (offset..end).zip(&mut records) {
+        link_children(state, cursor, place, record, version);
+    }
     let done = end >= total;
     // Pages of queryAll name /query/ too.
     let next_records_url = (!done).then(|| format!("/services/data/v{version}/query/{}-{end}", cursor.id));
     Reply::ok(&Page { total_size: total, done, next_records_url, records })
+}
+
+/// Children that do not all fit get a cursor of their own.
+fn link_children(state: &State, cursor: &Cursor, place: u64, record: &mut Value, version: ApiVersion) {
+    for (name, value) in record.as_object_mut().into_iter().flatten() {
+        if value.get("done") != Some(&Value::Bool(false)) {
+            continue;
+        }
+        let shown = value.get("records").and_then(Value::as_array).map_or(0, Vec::len);
+        if let (Some(children), Value::Object(value)) = (cursor.prepared.children_of(place, name), value) {
+            let opened = lock(&state.cursors).open(children, cursor.batch);
+            let url = format!("/services/data/v{version}/query/{}-{shown}", opened.id);
+            value.insert("nextRecordsUrl".to_owned(), url.into());
+        }
+    }
 }
 
 /// `Sforce-Query-Options: batchSize=N`, held between 200 and 2000.
@@ -122,6 +162,11 @@ fn batch_size(call: &Call) -> u64 {
     call.header(QUERY_OPTIONS)
         .and_then(|value| value.split([';', ',']).find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok()))
         .map_or(DEFAULT_BATCH, |asked: u64| asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH))
+}
+
+/// Whether the statement is over `FieldDefinition`, which is not stored as rows.
+fn asks_field_definitions(soql: &str) -> bool {
+    crate::soql::parse(soql).is_ok_and(|found| found.from.dotted().eq_ignore_ascii_case("FieldDefinition"))
 }
 
 /// The plan of a statement: always a table scan, which is what this emulator does.

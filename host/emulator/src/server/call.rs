@@ -24,6 +24,12 @@ impl Call {
         Call { method, query: pairs(uri.query().unwrap_or_default().as_bytes()), headers, body, fired }
     }
 
+    /// A read inside another request, which no fault meets.
+    pub(crate) fn inner(query: &str, headers: HeaderMap) -> Call {
+        let query = pairs(query.as_bytes());
+        Call { method: Method::GET, query, headers, body: Bytes::new(), fired: Fired::default() }
+    }
+
     /// The first query parameter of that name.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -81,7 +81,7 @@ pub(crate) fn resource(state: &State, call: &Call, version: ApiVersion, resource
         }
         Resource::Query { all } => rest::query(state, call, version, *all),
         Resource::ToolingQuery => rest::tooling_query(state, call, version),
-        Resource::QueryMore { locator } => rest::query_more(state, locator, version),
+        Resource::QueryMore { locator } => rest::query_more(state, call, locator, version),
         Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),
         Resource::Jobs => bulk2::list(state, call, version),
         Resource::Ingest if call.method == Method::POST => bulk2::refuse_ingest(),

@@ -179,6 +179,20 @@ impl Route {
 }
 
 impl Resource {
+    /// Whether it may stand inside a composite request.
+    pub(crate) fn is_plain_read(&self) -> bool {
+        !matches!(
+            self,
+            Resource::Composite
+                | Resource::Jobs
+                | Resource::Ingest
+                | Resource::Job(_)
+                | Resource::JobResults(_)
+                | Resource::JobResultPages(_)
+                | Resource::Unknown
+        )
+    }
+
     fn parse(parts: &[&str]) -> Resource {
         let own = |text: &str| text.to_owned();
         match parts {

@@ -184,3 +184,101 @@ async fn what_tools_ask_at_login() {
     let answer = org.query(&format!("SELECT {fields} FROM Organization")).await;
     assert_eq!(answer["totalSize"], 1);
 }
+
+#[tokio::test]
+async fn a_long_statement_fits_a_composite_request() {
+    let org = Org::demo().await;
+    let names = (0..1_500).map(|n| format!("'nobody number {n}'")).collect::<Vec<_>>().join(",");
+    let soql = format!("SELECT Id FROM Account WHERE Name NOT IN ({names})");
+    let url = reqwest::Url::parse_with_params("http://x/services/data/v62.0/query", &[("q", &soql)]).unwrap();
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    let long = org.call(Method::GET, "/query").query(&[("q", &soql)]).send().await.unwrap();
+    assert_eq!(long.status(), StatusCode::URI_TOO_LONG);
+    let part = |id: &str, method: &str, url: &str| json!({"method": method, "url": url, "referenceId": id});
+    let body = json!({"allOrNone": false, "compositeRequest": [
+        part("wide", "GET", &path),
+        part("bad", "GET", "/services/data/v62.0/query?q=SELECT+Nope+FROM+Account"),
+        part("gone", "GET", "/services/data/v62.0/nothing"),
+        part("write", "POST", "/services/data/v62.0/sobjects/Account"),
+    ]});
+    let before = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
+    let answer: Value = org.post("/composite", &body).await.json().await.unwrap();
+    let after = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
+    // The whole is one call, asking for the limits another.
+    assert_eq!(before - after, 2);
+    let parts = answer["compositeResponse"].as_array().unwrap();
+    assert_eq!(keys(&parts[0]), ["body", "httpHeaders", "httpStatusCode", "referenceId"]);
+    assert_eq!(parts[0]["body"]["totalSize"], org.rows("Account"));
+    let statuses: Vec<u64> = parts.iter().map(|part| part["httpStatusCode"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [200, 400, 404, 405]);
+    assert_eq!(parts[1]["body"][0]["errorCode"], "INVALID_FIELD");
+    refused(org.post("/composite", &json!({"compositeRequest": []})).await, 400, "REQUIRED_FIELD_MISSING").await;
+    refused(org.get("/composite").await, 405, "METHOD_NOT_ALLOWED").await;
+}
+
+#[tokio::test]
+async fn children_beyond_a_page_have_cursors_of_their_own() {
+    let org = Org::demo().await;
+    let soql =
+        "SELECT Name, (SELECT Id FROM Opportunities) FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity)";
+    let call = |path: &str| org.call(Method::GET, path).header("Sforce-Query-Options", "batchSize=200");
+    let mut page: Value = call("/query").query(&[("q", soql)]).send().await.unwrap().json().await.unwrap();
+    let (mut parents, mut children) = (0, std::collections::HashSet::new());
+    loop {
+        let records = page["records"].as_array().unwrap();
+        parents += records.len();
+        let held: usize = records.iter().map(|r| 1 + r["Opportunities"]["records"].as_array().unwrap().len()).sum();
+        let last = records.last().unwrap()["Opportunities"]["records"].as_array().unwrap().len();
+        assert!(held - last <= 200, "children count towards the page");
+        for record in records {
+            let mut list = record["Opportunities"].clone();
+            loop {
+                let ids = list["records"].as_array().unwrap().iter().map(|r| r["Id"].as_str().unwrap().to_owned());
+                children.extend(ids);
+                match list["nextRecordsUrl"].as_str() {
+                    Some(next) => list = org.json(next.trim_start_matches("/services/data/v62.0")).await,
+                    None => break assert_eq!(list["done"], true),
+                }
+            }
+        }
+        match page["nextRecordsUrl"].as_str() {
+            Some(next) => page = org.json(next.trim_start_matches("/services/data/v62.0")).await,
+            None => break,
+        }
+    }
+    assert_eq!(children.len() as u64, org.rows("Opportunity"));
+    assert!(parents > 0);
+}
+
+#[tokio::test]
+async fn wide_rows_come_in_short_pages() {
+    let generate = vec![("Awkward__c".to_owned(), 500)];
+    let org = Org::with(Options { generate, ..Options::default() }).await;
+    let page = org.query("SELECT Id, Long__c, Rich__c FROM Awkward__c").await;
+    assert_eq!((page["totalSize"].as_u64(), page["records"].as_array().unwrap().len()), (Some(500), 200));
+    assert!(page["nextRecordsUrl"].as_str().unwrap().ends_with("-200"));
+    assert_eq!(org.query("SELECT Id, Long__c FROM Awkward__c").await["done"], true);
+}
+
+#[tokio::test]
+async fn a_cursor_that_expired_stays_so() {
+    let script = "[[fault]]\non = { route = \"query-more\", nth = 2 }\ndo = { kind = \"cursor-expired\" }";
+    let org = Org::faulty(script).await;
+    let next = org.query("SELECT Id FROM Opportunity").await["nextRecordsUrl"].as_str().unwrap().to_owned();
+    let path = next.trim_start_matches("/services/data/v62.0").to_owned();
+    assert!(org.get(&path).await.status().is_success());
+    for _ in 0..2 {
+        assert_eq!(refused(org.get(&path).await, 400, "INVALID_QUERY_LOCATOR").await, "invalid query locator");
+    }
+}
+
+#[tokio::test]
+async fn field_definitions_are_there_for_rest_too() {
+    let org = Org::demo().await;
+    let soql =
+        "SELECT QualifiedApiName, Label FROM FieldDefinition WHERE EntityDefinition.QualifiedApiName = 'Account'";
+    let found = org.query(soql).await;
+    assert_eq!(keys(&found), ["done", "records", "totalSize"]);
+    assert_eq!(found["records"][0]["QualifiedApiName"], "Id");
+    assert!(found["records"][0]["attributes"]["url"].as_str().unwrap().contains("v62.0/sobjects/FieldDefinition/"));
+}

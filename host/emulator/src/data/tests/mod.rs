@@ -8,6 +8,7 @@ use super::*;
 
 mod answers;
 mod describes;
+mod grouping;
 
 const COMMA: CsvDialect = CsvDialect { delimiter: b',', crlf: false };
 

@@ -16,6 +16,12 @@ pub const DEFAULT_DAILY_API_REQUESTS: u64 = 100_000;
 pub const DEFAULT_DAILY_QUERY_JOBS: u64 = 10_000;
 /// Bulk 1.0 batches in 24 hours (Bulk API limits, `DailyBulkApiBatches`).
 pub const DEFAULT_DAILY_BULK_BATCHES: u64 = 15_000;
+/// Bulk 2.0 query results in 24 hours, 1 TB (Bulk API limits, `DailyBulkV2QueryFileStorageMB`), in kilobytes.
+pub const DEFAULT_DAILY_QUERY_RESULT_KB: u64 = 1_000_000_000;
+/// Long requests at once in a production org, and from when on they are long (API Request Limits and Allocations).
+pub const DEFAULT_CONCURRENT_LONG_REQUESTS: u64 = 25;
+/// See [`DEFAULT_CONCURRENT_LONG_REQUESTS`].
+pub const DEFAULT_LONG_REQUEST_MS: u64 = 20_000;
 /// Polls of a query job until it is complete: one sees `InProgress`, the next `JobComplete`.
 pub const DEFAULT_JOB_POLLS: u32 = 2;
 
@@ -53,6 +59,12 @@ pub struct Options {
     pub daily_query_jobs: u64,
     /// Bulk 1.0 batches allowed before the quota error; each chunk is one.
     pub daily_bulk_batches: u64,
+    /// Kilobytes of Bulk 2.0 query results allowed before the quota error.
+    pub daily_query_result_kb: u64,
+    /// Long requests that may run at once; one more is `REQUEST_LIMIT_EXCEEDED`.
+    pub concurrent_long_requests: u64,
+    /// From when on a running request is a long one, in milliseconds.
+    pub long_request_ms: u64,
     /// How JSON results of Bulk 1.0 write dates without a time.
     pub json_dates: JsonDates,
     /// Who may log in.
@@ -94,6 +106,9 @@ impl Default for Options {
             daily_api_requests: DEFAULT_DAILY_API_REQUESTS,
             daily_query_jobs: DEFAULT_DAILY_QUERY_JOBS,
             daily_bulk_batches: DEFAULT_DAILY_BULK_BATCHES,
+            daily_query_result_kb: DEFAULT_DAILY_QUERY_RESULT_KB,
+            concurrent_long_requests: DEFAULT_CONCURRENT_LONG_REQUESTS,
+            long_request_ms: DEFAULT_LONG_REQUEST_MS,
             json_dates: JsonDates::default(),
             account: Account::default(),
             name: None,

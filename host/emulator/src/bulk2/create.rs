@@ -55,6 +55,12 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
         let message = format!("Max bulk v2 query jobs ({max}) per 24 hrs has been reached");
         return Reply::bad_request("LIMIT_EXCEEDED", &message);
     }
+    let storage = state.options.daily_query_result_kb;
+    if jobs.result_kb() >= storage {
+        let message = format!("Max bulk v2 query result size stored ({storage}) kb per 24 hrs has been exceeded");
+        return Reply::bad_request("LIMIT_EXCEEDED", &message);
+    }
+    jobs.add_result(prepared.csv_bytes(&asked.dialect));
     let serial = jobs.next_serial();
     let mut job = Job {
         id: id18(JOB_PREFIX, serial),

@@ -22,16 +22,26 @@ pub(crate) struct Jobs {
     jobs: BTreeMap<u64, Job>,
     first_serial: u64,
     created: u64,
+    result_bytes: u64,
 }
 
 impl Jobs {
     pub(crate) fn new(seed: u64) -> Jobs {
-        Jobs { jobs: BTreeMap::new(), first_serial: (seed % SEEDS) * SERIALS_A_SEED, created: 0 }
+        Jobs { jobs: BTreeMap::new(), first_serial: (seed % SEEDS) * SERIALS_A_SEED, created: 0, result_bytes: 0 }
     }
 
     /// Jobs created so far.
     pub(crate) fn created(&self) -> u64 {
         self.created
+    }
+
+    /// Kilobytes of results made so far.
+    pub(crate) fn result_kb(&self) -> u64 {
+        self.result_bytes / 1_024
+    }
+
+    pub(super) fn add_result(&mut self, bytes: u64) {
+        self.result_bytes = self.result_bytes.saturating_add(bytes);
     }
 
     /// Every job, in the order of their creation.

@@ -282,6 +282,15 @@ impl Prepared {
         }
     }
 
+    /// About how many bytes the whole result is as CSV, judged by its first rows.
+    pub fn csv_bytes(&self, dialect: &CsvDialect) -> u64 {
+        const JUDGED_ROWS: u64 = 100;
+        let judged = self.total().min(JUDGED_ROWS);
+        let mut text = Vec::new();
+        self.csv_rows(0..judged, dialect, &mut text);
+        (text.len() as u64 * self.total()).checked_div(judged).unwrap_or(0)
+    }
+
     /// Appends the records of the rows in `range` in the REST shape; `api_version` is for example `62.0`.
     pub fn json_rows(&self, range: Range<u64>, api_version: &str, out: &mut Vec<Value>) {
         self.records(range, Style::rest(api_version), out);

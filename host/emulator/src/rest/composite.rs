@@ -74,7 +74,14 @@ fn reply(state: &State, part: &Part) -> Reply {
     }
     // Not parsed as a URI: those have a limit of their own, below that of a statement.
     let (path, query) = part.url.split_once('?').unwrap_or((&part.url, ""));
-    match Route::parse(path) {
+    let route = Route::parse(path);
+    if let (Route::Data { .. }, [first, ..]) = (&route, route.methods())
+        && !route.methods().contains(&"GET")
+    {
+        let message = format!("HTTP Method 'GET' not allowed. Allowed are {first}");
+        return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
+    }
+    match route {
         Route::Data { version, resource: wanted } if version.is_served() && wanted.is_plain_read() => {
             resource(state, &Call::inner(query, headers), version, &wanted)
         }

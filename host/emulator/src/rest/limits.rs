@@ -9,7 +9,10 @@ use crate::server::{Call, Reply, State, lock};
 pub(crate) fn limits(state: &State) -> Reply {
     let calls = state.options.daily_api_requests;
     let jobs = state.options.daily_query_jobs;
-    let created = lock(&state.jobs).created();
+    let (created, result_kb) = {
+        let jobs = lock(&state.jobs);
+        (jobs.created(), jobs.result_kb())
+    };
     let left = |max: u64, used: u64| json!({"Max": max, "Remaining": max.saturating_sub(used)});
     let mut out = Map::new();
     out.insert("DailyApiRequests".to_owned(), left(calls, state.calls()));
@@ -18,10 +21,11 @@ pub(crate) fn limits(state: &State) -> Reply {
         "DailyBulkApiBatches".to_owned(),
         left(state.options.daily_bulk_batches, lock(&state.classic_jobs).batches()),
     );
+    let storage = left(state.options.daily_query_result_kb / 1_024, result_kb / 1_024);
+    out.insert("DailyBulkV2QueryFileStorageMB".to_owned(), storage);
     for (name, max) in [
         ("ConcurrentAsyncGetReportInstances", 200),
         ("DailyAsyncApexExecutions", 250_000),
-        ("DailyBulkV2QueryFileStorageMB", 976_562),
         ("DailyDurableGenericStreamingApiEvents", 10_000),
         ("DataStorageMB", 1_073),
         ("FileStorageMB", 1_073),

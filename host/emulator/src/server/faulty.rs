@@ -70,10 +70,11 @@ fn limit(state: &State, which: Limit) -> Reply {
             let message = format!("Max bulk v2 query jobs ({max}) per 24 hrs has been reached");
             Reply::bad_request("LIMIT_EXCEEDED", &message)
         }
-        Limit::Storage => Reply::bad_request(
-            "LIMIT_EXCEEDED",
-            "Max bulk v2 query result size stored (1000000000) kb per 24 hrs has been exceeded",
-        ),
+        Limit::Storage => {
+            let max = state.options.daily_query_result_kb;
+            let message = format!("Max bulk v2 query result size stored ({max}) kb per 24 hrs has been exceeded");
+            Reply::bad_request("LIMIT_EXCEEDED", &message)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod emulator;
 mod faulty;
 mod reply;
 mod route;
+mod running;
 mod serve;
 mod socket;
 mod state;
@@ -18,7 +19,8 @@ pub(crate) use body::{Blocks, Content, CsvRows};
 pub(crate) use call::{Call, pairs};
 pub(crate) use dispatch::resource;
 pub(crate) use reply::{Reply, html_page};
-pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Resource, Route};
+pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Route};
+pub(crate) use running::Running;
 #[cfg(test)]
 pub(crate) use state::Place;
 pub(crate) use state::{State, lock};

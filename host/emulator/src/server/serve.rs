@@ -26,7 +26,7 @@ use super::reply::{Reply, html_page};
 use super::route::Route;
 use super::socket::{Ending, Socket};
 use super::state::{RequestRecord, State, lock};
-use crate::faults::Fired;
+use crate::faults::{Action, Fired, Limit};
 
 /// Most bytes of a request body; the largest legal one here is a SOQL statement of 100,000 characters.
 const REQUEST_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -78,7 +78,10 @@ async fn handle(
     let (head, body) = request.into_parts();
     let (method, path) = (head.method.as_str(), head.uri.path());
     let route = Route::parse(path);
-    let fired = lock(&state.rules).meet(method, path, route.name(&head.method));
+    let mut fired = lock(&state.rules).meet(method, path, route.name(&head.method));
+    if limited(&route) && crowded(&state) {
+        fired.actions.insert(0, Action::Limit { which: Limit::Concurrent });
+    }
     let break_off = break_off(&fired, &ending);
     let gzip = accepts_gzip(&head.headers);
     let mut record = RequestRecord {
@@ -87,6 +90,8 @@ async fn handle(
         query: head.uri.query().unwrap_or_default().to_owned(),
         status: 0,
     };
+    // Held until the answer is made, or for as long as there is none.
+    let _turn = limited(&route).then(|| state.running.begin());
     let Some(reply) = reply(&state, &route, head, body, fired).await else {
         state.record(record);
         // Ends when the client goes away: hyper drops the request with the connection.
@@ -95,6 +100,17 @@ async fn handle(
     record.status = reply.status.as_u16();
     state.record(record);
     Ok(response(&state, &route, reply, gzip, break_off))
+}
+
+/// Whether requests of that kind count against the org's limits.
+fn limited(route: &Route) -> bool {
+    matches!(route, Route::Data { .. } | Route::Async { .. })
+}
+
+/// Whether as many long requests are running as the org allows.
+fn crowded(state: &State) -> bool {
+    let long = Duration::from_millis(state.options.long_request_ms);
+    state.running.longer_than(long) as u64 >= state.options.concurrent_long_requests
 }
 
 /// The answer, or `None` for silence.

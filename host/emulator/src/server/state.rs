@@ -13,6 +13,7 @@ use crate::data::Org;
 use crate::faults::Rules;
 use crate::options::Options;
 use crate::rest::Cursors;
+use crate::server::Running;
 
 /// Requests that the log remembers; older ones are forgotten.
 const LOGGED_REQUESTS: usize = 100_000;
@@ -69,6 +70,7 @@ pub(crate) struct State {
     own: Option<Arc<Tenant>>,
     reach: Arc<Vec<Arc<Tenant>>>,
     log: Arc<Mutex<VecDeque<RequestRecord>>>,
+    pub(crate) running: Arc<Running>,
     calls: Arc<AtomicU64>,
     requests: Arc<AtomicU64>,
 }
@@ -87,6 +89,7 @@ impl State {
             cursors: Arc::default(),
             rules: Arc::new(Mutex::new(Rules::new(options.faults.clone()))),
             log: Arc::default(),
+            running: Arc::default(),
             calls: Arc::default(),
             requests: Arc::default(),
             started: Utc::now(),

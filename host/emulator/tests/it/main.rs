@@ -12,6 +12,7 @@ mod hidden;
 mod identity;
 mod orgs;
 mod partner;
+mod recordings;
 mod rest;
 mod sessions;
 mod support;

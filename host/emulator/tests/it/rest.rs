@@ -186,37 +186,6 @@ async fn what_tools_ask_at_login() {
 }
 
 #[tokio::test]
-async fn a_long_statement_fits_a_composite_request() {
-    let org = Org::demo().await;
-    let names = (0..1_500).map(|n| format!("'nobody number {n}'")).collect::<Vec<_>>().join(",");
-    let soql = format!("SELECT Id FROM Account WHERE Name NOT IN ({names})");
-    let url = reqwest::Url::parse_with_params("http://x/services/data/v62.0/query", &[("q", &soql)]).unwrap();
-    let path = format!("{}?{}", url.path(), url.query().unwrap());
-    let long = org.call(Method::GET, "/query").query(&[("q", &soql)]).send().await.unwrap();
-    assert_eq!(long.status(), StatusCode::URI_TOO_LONG);
-    let part = |id: &str, method: &str, url: &str| json!({"method": method, "url": url, "referenceId": id});
-    let body = json!({"allOrNone": false, "compositeRequest": [
-        part("wide", "GET", &path),
-        part("bad", "GET", "/services/data/v62.0/query?q=SELECT+Nope+FROM+Account"),
-        part("gone", "GET", "/services/data/v62.0/nothing"),
-        part("write", "POST", "/services/data/v62.0/sobjects/Account"),
-    ]});
-    let before = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
-    let answer: Value = org.post("/composite", &body).await.json().await.unwrap();
-    let after = org.json("/limits").await["DailyApiRequests"]["Remaining"].as_u64().unwrap();
-    // The whole is one call, asking for the limits another.
-    assert_eq!(before - after, 2);
-    let parts = answer["compositeResponse"].as_array().unwrap();
-    assert_eq!(keys(&parts[0]), ["body", "httpHeaders", "httpStatusCode", "referenceId"]);
-    assert_eq!(parts[0]["body"]["totalSize"], org.rows("Account"));
-    let statuses: Vec<u64> = parts.iter().map(|part| part["httpStatusCode"].as_u64().unwrap()).collect();
-    assert_eq!(statuses, [200, 400, 404, 405]);
-    assert_eq!(parts[1]["body"][0]["errorCode"], "INVALID_FIELD");
-    refused(org.post("/composite", &json!({"compositeRequest": []})).await, 400, "REQUIRED_FIELD_MISSING").await;
-    refused(org.get("/composite").await, 405, "METHOD_NOT_ALLOWED").await;
-}
-
-#[tokio::test]
 async fn children_beyond_a_page_have_cursors_of_their_own() {
     let org = Org::demo().await;
     let soql =
@@ -281,4 +250,43 @@ async fn field_definitions_are_there_for_rest_too() {
     assert_eq!(keys(&found), ["done", "records", "totalSize"]);
     assert_eq!(found["records"][0]["QualifiedApiName"], "Id");
     assert!(found["records"][0]["attributes"]["url"].as_str().unwrap().contains("v62.0/sobjects/FieldDefinition/"));
+}
+
+#[tokio::test]
+async fn long_requests_at_once_have_a_limit() {
+    let script = "[[fault]]\non = { route = \"record-count\", times = \"always\" }\ndo = { kind = \"stall\" }";
+    let faults = forcepump_emulator::FaultScript::parse(script).unwrap();
+    let org =
+        Org::with(Options { faults, concurrent_long_requests: 2, long_request_ms: 0, ..Options::default() }).await;
+    let stalled: Vec<_> = (0..2).map(|_| tokio::spawn(org.call(Method::GET, "/limits/recordCount").send())).collect();
+    while org.emulator.requests().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let message = refused(org.get("/limits").await, 403, "REQUEST_LIMIT_EXCEEDED").await;
+    assert_eq!(message, "ConcurrentRequests (Concurrent API Requests) Limit exceeded.");
+    // Bulk 1.0 has the same limit in its own words.
+    let classic = org.raw(Method::GET, "/services/async/62.0/job/750000000000000").send().await.unwrap();
+    assert!(classic.text().await.unwrap().contains("<exceptionCode>ExceededQuota</exceptionCode>"));
+    for request in stalled {
+        request.abort();
+        assert!(request.await.is_err_and(|error| error.is_cancelled()));
+    }
+    // The server notices the end of the connections in its own time.
+    while !org.get("/limits").await.status().is_success() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn results_fill_the_daily_storage() {
+    let org = Org::with(Options { daily_query_result_kb: 2_048, ..Options::default() }).await;
+    let storage = |limits: &Value| limits["DailyBulkV2QueryFileStorageMB"].clone();
+    assert_eq!(storage(&org.json("/limits").await), json!({"Max": 2, "Remaining": 2}));
+    for left in [1, 0] {
+        org.create("SELECT FIELDS(STANDARD) FROM Order_Line__c").await;
+        assert_eq!(storage(&org.json("/limits").await)["Remaining"], left);
+    }
+    let answer = org.post("/jobs/query", &json!({"operation": "query", "query": "SELECT Id FROM Account"})).await;
+    let message = refused(answer, 400, "LIMIT_EXCEEDED").await;
+    assert_eq!(message, "Max bulk v2 query result size stored (2048) kb per 24 hrs has been exceeded");
 }

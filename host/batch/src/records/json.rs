@@ -89,7 +89,7 @@ fn take(rows: &mut Rows, record: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(
     rows.take(&cells, lossy, record.len(), out)
 }
 
-fn read<'a>(text: &'a str, names: &Node, cells: &mut Vec<Cell<'a>>) -> Result<(), Fault> {
+fn read<'a>(text: &'a str, names: &Node, cells: &mut [Cell<'a>]) -> Result<(), Fault> {
     let mut fault = None;
     let mut parser = serde_json::Deserializer::from_str(text);
     let read = Record { names, cells, fault: &mut fault }.deserialize(&mut parser).and_then(|()| parser.end());
@@ -103,7 +103,7 @@ fn read<'a>(text: &'a str, names: &Node, cells: &mut Vec<Cell<'a>>) -> Result<()
 /// Reads an object into the cells; what is wrong with its fields is kept beside serde's error.
 struct Record<'s, 'a> {
     names: &'s Node,
-    cells: &'s mut Vec<Cell<'a>>,
+    cells: &'s mut [Cell<'a>],
     fault: &'s mut Option<Fault>,
 }
 

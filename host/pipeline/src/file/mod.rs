@@ -3,13 +3,13 @@
 mod connections;
 mod edit;
 mod incremental;
+mod loaded;
 mod parse;
 mod reading;
 mod secrets;
 mod validate;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,10 @@ use serde::{Deserialize, Serialize};
 pub use connections::{Connections, connections_file_to_write, connections_schema, find_connections_file};
 pub(crate) use edit::{ConnectionsEdit, Setting};
 pub use incremental::Incremental;
+pub use loaded::Pipeline;
 pub(crate) use parse::parse_toml;
 pub use parse::{FileError, nearest, parse_pipeline};
+pub use reading::{ApiChoice, Bulk1Format, ChunkingChoice, ChunkingSettings};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use secrets::check_secret;
 pub(crate) use secrets::resolve_secret;
@@ -108,60 +110,6 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1048576))]
     pub batch_rows: Option<usize>,
-}
-
-/// By which API rows are read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ApiChoice {
-    /// The one that suits object and number of rows: REST for few rows, else Bulk API 2.0.
-    #[default]
-    Auto,
-    /// Bulk API 2.0.
-    Bulk2,
-    /// Bulk API 1.0.
-    Bulk1,
-    /// REST query, 2,000 rows a call.
-    Rest,
-}
-
-/// Whether and how a query is split by ranges of ids (PK chunking).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ChunkingChoice {
-    /// As Salesforce does by default, or not at all.
-    On(bool),
-    /// With settings of its own.
-    With(ChunkingSettings),
-}
-
-/// How a query is split.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChunkingSettings {
-    /// Ids in one chunk, at most 250,000. Default: Salesforce's 100,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 250000))]
-    pub chunk_size: Option<u32>,
-    /// The object that a share or history belongs to, for example `Account` for `AccountShare`. Default: as the name
-    /// tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<String>,
-    /// The id to begin with. Default: the first there is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_row: Option<String>,
-}
-
-/// Format of the results of Bulk API 1.0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Bulk1Format {
-    /// CSV.
-    Csv,
-    /// JSON.
-    Json,
-    /// XML.
-    Xml,
 }
 
 /// Which rows a query sees.
@@ -429,46 +377,6 @@ pub struct PluginLimits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub fuel: Option<u64>,
-}
-
-/// A parsed and checked pipeline file together with the folder its paths are relative to.
-#[derive(Debug, Clone)]
-pub struct Pipeline {
-    /// What the file says.
-    pub file: PipelineFile,
-    /// The file's path, as given.
-    pub path: PathBuf,
-}
-
-impl Pipeline {
-    /// Reads, parses and checks the file.
-    ///
-    /// # Errors
-    /// [`FileError`] names the file and the place, the expected form and the way out.
-    pub fn load(path: &Path) -> Result<Self, FileError> {
-        let text = std::fs::read_to_string(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
-        let file = parse_pipeline(&text, path)?;
-        let problems = validate(&file);
-        if !problems.is_empty() {
-            return Err(FileError::Invalid { path: path.to_owned(), problems });
-        }
-        Ok(Self { file, path: path.to_owned() })
-    }
-
-    /// The folder that relative paths in the file start from.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
-    }
-
-    /// Rows per batch, as the file says or the default.
-    #[must_use]
-    pub fn batch_rows(&self) -> usize {
-        self.file.source.batch_rows.unwrap_or(DEFAULT_BATCH_ROWS)
-    }
 }
 
 /// The JSON Schema (2020-12) of the pipeline file, for editors.

@@ -3,7 +3,64 @@
 use forcepump_batch::ResultFormat;
 use forcepump_salesforce::{Api, PkChunking};
 
-use super::{ApiChoice, Bulk1Format, ChunkingChoice, Problem, Source};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Problem, Source};
+
+/// By which API rows are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApiChoice {
+    /// The one that suits object and number of rows: REST for few rows, else Bulk API 2.0.
+    #[default]
+    Auto,
+    /// Bulk API 2.0.
+    Bulk2,
+    /// Bulk API 1.0.
+    Bulk1,
+    /// REST query, 2,000 rows a call.
+    Rest,
+}
+
+/// Whether and how a query is split by ranges of ids (PK chunking).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChunkingChoice {
+    /// As Salesforce does by default, or not at all.
+    On(bool),
+    /// With settings of its own.
+    With(ChunkingSettings),
+}
+
+/// How a query is split.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChunkingSettings {
+    /// Ids in one chunk, at most 250,000. Default: Salesforce's 100,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 250000))]
+    pub chunk_size: Option<u32>,
+    /// The object that a share or history belongs to, for example `Account` for `AccountShare`. Default: as the name
+    /// tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// The id to begin with. Default: the first there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_row: Option<String>,
+}
+
+/// Format of the results of Bulk API 1.0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bulk1Format {
+    /// CSV.
+    Csv,
+    /// JSON.
+    Json,
+    /// XML.
+    Xml,
+}
 
 impl Source {
     /// The API that the file fixes; none: it leaves the choice to us.

@@ -10,12 +10,12 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
 use crate::body::{WireBody, read_whole};
-use crate::connection::ResolvedConnection;
 use crate::describe::DescribeCache;
 use crate::error::{Error, Result};
 use crate::notices::{Listener, Notices};
 use crate::options::ClientOptions;
 use crate::place::is_loopback;
+use crate::resolved::ResolvedConnection;
 use crate::retry::RetryBudget;
 use crate::session::{Session, Sessions};
 use crate::throttle::{DailyShare, Throttle};
@@ -135,6 +135,11 @@ impl Client {
     /// Logs in, if that has not happened: a cheap test of the credentials that costs no API call.
     pub async fn login(&self) -> Result<()> {
         self.inner.sessions.current().await.map(|_| ())
+    }
+
+    /// Logs in as [`Client::login`] does, and renews tokens that are kept, which shows that later logins will work.
+    pub async fn prove_login(&self) -> Result<()> {
+        self.inner.sessions.prove().await
     }
 
     /// Host of the org's instance, after a login.

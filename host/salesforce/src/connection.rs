@@ -4,21 +4,19 @@ use std::path::Path;
 
 use reqwest::Url;
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::credentials::{AuthMethod, Credentials};
 use crate::error::{Error, Result};
 use crate::options::{ClientOptions, HttpSettings};
 use crate::place::{environment_url, my_domain_url, parse_url};
+use crate::resolved::{ResolvedConnection, check_api_version};
 use crate::secret::SecretRef;
 use crate::store::{TokenStore, Vault};
 use crate::throttle::LimitSettings;
 
 /// API version used when the connection names none (Summer '24; result pages need 58.0, see the Bulk API 2.0 guide).
 pub const DEFAULT_API_VERSION: &str = "62.0";
-/// Result columns come in the order of the SELECT list from this version on (Bulk API 2.0 guide).
-const OLDEST_API_VERSION: u32 = 50;
 
 /// One connection, as written in the connections file.
 ///
@@ -100,15 +98,6 @@ pub enum Environment {
     Sandbox,
     /// The emulator inside the `forcepump` binary; the command line swaps it for a real address.
     Demo,
-}
-
-/// A connection with its secrets read: what [`crate::Client::new`] takes.
-#[derive(Debug, Clone)]
-pub struct ResolvedConnection {
-    pub(crate) name: String,
-    pub(crate) login_url: Url,
-    pub(crate) credentials: Credentials,
-    pub(crate) api_version: String,
 }
 
 impl ConnectionConfig {
@@ -290,62 +279,8 @@ impl ConnectionConfig {
     }
 }
 
-impl ResolvedConnection {
-    /// A connection by OAuth client credentials, for hosts known at run time (the embedded emulator).
-    pub fn client_credentials(url: &str, client_id: &str, client_secret: SecretString) -> Result<Self> {
-        let credentials = Credentials::ClientPair { client_id: client_id.to_owned(), client_secret };
-        Self::at(url, credentials)
-    }
-
-    /// A connection by an access token that exists already.
-    pub fn access_token(url: &str, token: SecretString) -> Result<Self> {
-        Self::at(url, Credentials::AccessToken { token })
-    }
-
-    fn at(url: &str, credentials: Credentials) -> Result<Self> {
-        let login_url = parse_url("url", url)?;
-        Ok(Self { name: "inline".into(), login_url, credentials, api_version: DEFAULT_API_VERSION.into() })
-    }
-
-    /// The same connection under another name and API version (as `62.0` or `v62.0`).
-    pub fn named(mut self, name: &str, api_version: Option<&str>) -> Result<Self> {
-        self.name = name.to_owned();
-        if let Some(version) = api_version {
-            self.api_version = check_api_version(version)?;
-        }
-        Ok(self)
-    }
-
-    /// The connection's name in its file.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Where the login is sent, for words to the user.
-    pub fn host(&self) -> &str {
-        self.login_url.host_str().unwrap_or_default()
-    }
-
-    /// API version, for example `62.0`.
-    pub fn api_version(&self) -> &str {
-        &self.api_version
-    }
-}
-
 fn in_connection(name: &str, error: Error) -> Error {
     Error::config(format!("connection {name}: {error}"))
-}
-
-/// Normalises `v62.0`, `62` and `62.0` to `62.0` and refuses versions that this crate cannot read.
-pub(crate) fn check_api_version(text: &str) -> Result<String> {
-    let bad = |why: &str| Error::config(format!("api_version = \"{text}\": {why}"));
-    let digits = text.trim().trim_start_matches(['v', 'V']);
-    let major = digits.strip_suffix(".0").unwrap_or(digits);
-    let number: u32 = major.parse().map_err(|_| bad("expected a form like \"62.0\""))?;
-    if number < OLDEST_API_VERSION {
-        return Err(bad("too old, 50.0 or newer is needed (columns come in SELECT order from there on)"));
-    }
-    Ok(format!("{number}.0"))
 }
 
 #[cfg(test)]
@@ -401,13 +336,6 @@ mod tests {
     fn unknown_keys_are_refused() {
         let error = toml::from_str::<ConnectionConfig>("clientid = 'x'").unwrap_err().to_string();
         assert!(error.contains("clientid") && error.contains("client_id"), "{error}");
-    }
-
-    #[test]
-    fn api_versions() {
-        assert_eq!(check_api_version("v62.0").unwrap(), "62.0");
-        assert_eq!(check_api_version("66").unwrap(), "66.0");
-        assert!(check_api_version("47.0").is_err() && check_api_version("latest").is_err());
     }
 
     #[test]

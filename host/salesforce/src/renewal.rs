@@ -11,6 +11,10 @@ use crate::session::Desk;
 use crate::store::disk::{self, Aside};
 use crate::store::{Kept, Vault};
 
+/// Of a login that ends with its access token.
+pub(crate) const NOT_RENEWABLE: &str = "the login gave no refresh token: when the session ends, somebody has to log in \
+    again; the app needs the scope \"Perform requests at any time (refresh_token)\"";
+
 /// A grant, and what the user should hear of it.
 pub(crate) struct Renewed {
     pub(crate) granted: Granted,

@@ -6,7 +6,6 @@ use reqwest::Url;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use crate::connection::ResolvedConnection;
 use crate::credentials::{App, Credentials};
 use crate::error::{Error, Result};
 use crate::notices::Notices;
@@ -14,6 +13,7 @@ use crate::oauth::{Granted, TokenHttp, refresh_grant, request_token};
 use crate::options::ClientOptions;
 use crate::place::parse_url;
 use crate::renewal::{self, Renewed};
+use crate::resolved::ResolvedConnection;
 use crate::retry::{self, Patience};
 
 /// A valid token, until a request finds otherwise.
@@ -75,6 +75,23 @@ impl Sessions {
             (None, Some(refused)) => Err(refused.clone()),
             (None, None) => self.login(state, None).await,
         }
+    }
+
+    /// A login that shows that the next one will work too: kept tokens are renewed, not only used.
+    pub(crate) async fn prove(&self) -> Result<()> {
+        let mut state = self.state.clone().lock_owned().await;
+        if state.session.is_some() {
+            return Ok(());
+        }
+        let mut stale = None;
+        if let Credentials::Stored { vault, .. } = &state.credentials {
+            let kept = vault.store.read(&vault.name)?;
+            match (kept.refresh_token, kept.access_token) {
+                (None, Some(_)) => state.notices.push(renewal::NOT_RENEWABLE.to_owned()),
+                (_, access_token) => stale = access_token,
+            }
+        }
+        self.login(state, stale).await.map(|_| ())
     }
 
     /// A session newer than `stale`. The lock makes it one login for any number of callers.

@@ -98,8 +98,10 @@ async fn settled() {
 /// For commands that leave nothing behind: a signal ends them where they are.
 async fn interruptible(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::select! {
-        outcome = work => outcome,
+        // first, so that a signal is ours before the work begins: a prompt that is interrupted can still tidy the terminal
+        biased;
         () = interrupt::signal() => Err(Failure::interrupted()),
+        outcome = work => outcome,
     }
 }
 

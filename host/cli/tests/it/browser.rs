@@ -91,7 +91,7 @@ fn an_uninstalled_app_has_no_callback_and_its_page_is_explained() {
         ..Default::default()
     };
     let desk = Desk::with(Options { apps: vec![app], account, users: vec![profile], ..Options::default() });
-    let (talk, url) = begin(&desk, &["--client-id", "3MVG9uninstalled", "--wait", "15"]);
+    let (talk, url) = begin(&desk, &["--client-id", "3MVG9uninstalled", "--wait", "8"]);
     log_in(&desk, &driver, &url);
     let page = driver.text("#error");
     assert!(page.contains("OAUTH_APPROVAL_ERROR_GENERIC"), "{page}");

@@ -4,7 +4,8 @@ use forcepump_emulator::Options;
 use forcepump_emulator::access::Policy;
 use forcepump_emulator::options::Account;
 
-use crate::desk::{Desk, Talk};
+use crate::desk::{Desk, KEY, Talk};
+use crate::harness::Ran;
 use crate::person::Person;
 
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/tests/keys/test-app.key");
@@ -119,6 +120,39 @@ fn a_refresh_token_that_was_typed_is_rotated_in_the_store() {
         .ends(0);
     works(&desk, "r", &[&who.refresh_token, &who.client_secret]);
     ends(&desk, "r");
+}
+
+#[test]
+fn a_refresh_token_in_the_environment_that_rotates_is_told() {
+    let desk = Desk::with(Options { rotation: true, ..Options::default() });
+    let who = desk.org.emulator().credentials().clone();
+    let more = ["--client-id", &who.client_id, "--client-secret", "env:SECRET", "--refresh-token", "env:TOKEN"];
+    let mut command = desk.command(&desk.add("r", "refresh-token", &more));
+    let added =
+        Ran::of(command.env("SECRET", &who.client_secret).env("TOKEN", &who.refresh_token).output().expect("it runs"));
+    let added = added.ends(0);
+    assert!(added.stdout.contains("file:PATH") && !added.stdout.contains(&who.refresh_token), "{}", added.stdout);
+    assert!(!desk.bench.path(".forcepump").exists());
+}
+
+#[test]
+fn a_test_renews_what_is_kept_and_an_edit_tries_the_new_secret() {
+    let desk = Desk::new();
+    desk.add_web();
+    let before = desk.logins();
+    desk.run(&["connection", "test", "web"]).ends(0);
+    assert_eq!(desk.logins(), before + 1);
+    desk.run(&["org", "limits", "--connection", "web"]).ends(0);
+    assert_eq!(desk.logins(), before + 1, "a command uses the session that is there");
+    let edit = ["connection", "edit", "web", "--client-secret", "-"];
+    let refused = desk.typed(&edit, "wrong\n").ends(4);
+    assert!(refused.stderr.contains("client_secret is wrong"), "{}", refused.stderr);
+    desk.run(&["connection", "test", "web"]).ends(0);
+    desk.typed(&edit, &desk.secret_line()).ends(0);
+    let moved =
+        desk.run(&["connection", "edit", "web", "--client-id", "3MVG9other", "--no-browser", "--wait", "0"]).ends(4);
+    assert!(moved.stderr.contains("open this page"), "another app needs another login: {}", moved.stderr);
+    desk.run(&["connection", "test", "web"]).ends(0);
 }
 
 #[test]
@@ -303,14 +337,13 @@ fn a_reset_without_the_org_deletes_here_and_says_that_nothing_was_revoked() {
     org.stop();
     let ran = {
         let mut command = bench.command(&["connection", "reset", "web"]);
-        command.env("FORCEPUMP_KEY", crate::desk::KEY);
-        crate::harness::Ran::of(command.output().expect("the binary starts"))
+        command.env("FORCEPUMP_KEY", KEY);
+        Ran::of(command.output().expect("the binary starts"))
     };
     let ran = ran.ends(4);
     assert!(ran.stdout.contains("NOT revoked") && ran.stderr.contains("may still be valid"), "{ran:?}");
     let mut show = bench.command(&["connection", "show", "web"]);
-    let shown =
-        crate::harness::Ran::of(show.env("FORCEPUMP_KEY", crate::desk::KEY).output().expect("the binary starts"));
+    let shown = Ran::of(show.env("FORCEPUMP_KEY", KEY).output().expect("the binary starts"));
     assert!(shown.ends(0).stdout.contains("refresh token   none"));
 }
 

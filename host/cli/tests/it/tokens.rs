@@ -100,7 +100,7 @@ fn two_processes_that_renew_at_once_make_one_refresh_and_lose_nothing() {
     let desk = rotating();
     desk.org.emulator().expire_sessions();
     let before = desk.logins();
-    let both = [(), ()].map(|()| Talk::start(desk.command(&["connection", "test", "web"])));
+    let both = [(), ()].map(|()| Talk::start(desk.command(&["org", "limits", "--connection", "web"])));
     for talk in both {
         talk.end().ends(0);
     }

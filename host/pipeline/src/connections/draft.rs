@@ -13,7 +13,7 @@ use crate::org::Org;
 use crate::session::DemoAccess;
 
 /// What a login by a person depends on; when one of them changes, the tokens are of no use any more.
-const LOGIN_KEYS: [&str; 7] = ["auth", "environment", "my_domain", "url", "client_id", "scope", "redirect_uri"];
+const LOGIN_KEYS: [&str; 6] = ["auth", "environment", "my_domain", "url", "client_id", "scope"];
 
 /// A connection that is not saved yet, in its file and with secrets and tokens of its own.
 pub struct ConnectionDraft {

@@ -48,7 +48,7 @@ impl Org {
     /// [`Error::Source`] when the login or the first look fails. A permission that is missing is a note.
     pub async fn test(&self) -> Result<ConnectionTest, Error> {
         let client = self.client();
-        client.login().await?;
+        client.prove_login().await?;
         let instance = client.instance_host().await?;
         let versions = client.versions().await?;
         let newest_version = versions.last().map(|version| version.version.clone()).unwrap_or_default();

@@ -15,8 +15,8 @@ pub use page::PageBody;
 pub use pages::{NextPage, PageRef, Pages};
 
 use crate::client::{Call, Client};
-use crate::connection::check_api_version;
 use crate::error::{Error, Result, same_code};
+use crate::resolved::check_api_version;
 use crate::soql::Select;
 
 /// Which rows a query sees.

@@ -87,7 +87,7 @@ struct Wire<'a> {
 impl RestQuery {
     pub(super) fn new(client: &Client, soql: &str, options: &ExtractOptions) -> Result<Self> {
         let version = match &options.api_version {
-            Some(version) => crate::connection::check_api_version(version)?,
+            Some(version) => crate::resolved::check_api_version(version)?,
             None => client.api_version().to_owned(),
         };
         let (all, soql) = (options.sees_all(), soql.to_owned());

@@ -47,7 +47,13 @@ impl Listener {
         let port = socket.local_addr().map_or(wanted, |address| address.port());
         let mut sockets = vec![socket];
         if host == "localhost" {
-            sockets.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok());
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(socket) => sockets.push(socket),
+                // another program would get what is meant for us
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => return Err(in_use(uri, port, &error)),
+                // this machine has no IPv6
+                Err(_) => {}
+            }
         }
         Ok(Self { sockets, port, path: uri.path().into() })
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use forcepump_salesforce::{Client, ConnectionConfig, ErrorKind, ResolvedConnection};
+use forcepump_salesforce::{Client, ConnectionConfig, ErrorKind, ResolvedConnection, Revoked, TokenStore, revoke};
 use secrecy::SecretString;
 use tokio::sync::Barrier;
 
-use crate::server::{Answer, Server, login, options};
+use crate::server::{Answer, End, Server, login, options};
 
 const LIMITS: &str = r#"{"DailyApiRequests":{"Max":15000,"Remaining":14998}}"#;
 
@@ -143,6 +143,72 @@ async fn a_rotated_refresh_token_is_kept() {
     client.limits().await.unwrap();
     assert_eq!(std::fs::read_to_string(folder.path().join("refresh")).unwrap(), "new2");
     assert!(client.notices().await.is_empty());
+}
+
+fn refreshing(server: &Server, folder: &std::path::Path) -> ConnectionConfig {
+    std::fs::write(folder.join("refresh"), "old").unwrap();
+    let text =
+        format!("auth = 'refresh-token'\nurl = '{}'\nclient_id = 'app'\nrefresh_token = 'file:refresh'", server.url());
+    toml::from_str(&text).unwrap()
+}
+
+/// With rotation on, the old token used again revokes all.
+#[tokio::test]
+async fn a_refresh_that_may_have_been_executed_is_not_repeated() {
+    for answer in [|| Answer { end: End::Cut, ..rotated("token-1", "new") }, || Answer::html(503)] {
+        let server = Server::start_raw(move |_, _| Box::pin(async move { answer() })).await;
+        let folder = tempfile::tempdir().unwrap();
+        let config = refreshing(&server, folder.path());
+        let client = Client::new(config.resolve("prod", folder.path()).unwrap(), options()).unwrap();
+        assert!(client.limits().await.is_err() && client.limits().await.is_err());
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_token_of_the_file_is_used_and_its_successor_is_written_there() {
+    let server = Server::start_raw(|seen, _| {
+        Box::pin(async move {
+            match (seen.is_login(), seen.body.contains("refresh_token=newest")) {
+                (true, true) => rotated("token-1", "next"),
+                (true, false) => {
+                    Answer::json(400, r#"{"error":"invalid_grant","error_description":"expired access/refresh token"}"#)
+                }
+                (false, _) => Answer::json(200, LIMITS),
+            }
+        })
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = refreshing(&server, folder.path());
+    let client = Client::new(config.resolve("prod", folder.path()).unwrap(), options()).unwrap();
+    // another process was here meanwhile
+    std::fs::write(folder.path().join("refresh"), "newest").unwrap();
+    client.limits().await.unwrap();
+    assert_eq!(std::fs::read_to_string(folder.path().join("refresh")).unwrap(), "next");
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_where_the_org_redirects_to() {
+    let server = Server::start_raw(|seen, before| {
+        Box::pin(async move {
+            assert!(seen.body.contains("token=old") && seen.method == "POST");
+            match before {
+                0 => Answer {
+                    headers: vec![("location", "/services/oauth2/revoke?org=2".to_owned())],
+                    ..Answer::html(302)
+                },
+                1 => Answer::new(200, "text/html", ""),
+                _ => Answer::new(400, "text/html", "error=invalid_token&error_description=unknown"),
+            }
+        })
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = refreshing(&server, folder.path());
+    let store = TokenStore::beside(folder.path());
+    let told = || revoke(&config, "prod", folder.path(), &store);
+    assert_eq!((told().await.unwrap(), told().await.unwrap()), (Revoked::Yes, Revoked::AlreadyDead));
 }
 
 fn rotated(token: &str, refresh: &str) -> Answer {

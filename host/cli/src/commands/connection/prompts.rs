@@ -122,6 +122,8 @@ fn text(prompt: &str) -> Result<String, Failure> {
 /// Ctrl-C at a prompt, or a terminal that went away.
 pub fn failed(error: &dialoguer::Error) -> Failure {
     let dialoguer::Error::IO(error) = error;
+    // a menu hides it; a terminal that is gone needs it no more
+    let _ = console::Term::stderr().show_cursor();
     match error.kind() {
         std::io::ErrorKind::Interrupted => Failure::interrupted(),
         _ => Failure::input(format!("nothing could be asked at the terminal: {error}")),

@@ -79,7 +79,7 @@ impl Sessions {
 
     /// A login that shows that the next one will work too: kept tokens are renewed, not only used.
     pub(crate) async fn prove(&self) -> Result<()> {
-        let mut state = self.state.clone().lock_owned().await;
+        let state = self.state.clone().lock_owned().await;
         if state.session.is_some() {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl Sessions {
         if let Credentials::Stored { vault, .. } = &state.credentials {
             let kept = vault.store.read(&vault.name)?;
             match (kept.refresh_token, kept.access_token) {
-                (None, Some(_)) => state.notices.push(renewal::NOT_RENEWABLE.to_owned()),
+                (None, Some(_)) => state.notices.keep(renewal::NOT_RENEWABLE.to_owned()),
                 (_, access_token) => stale = access_token,
             }
         }

@@ -23,8 +23,8 @@ use crate::body::BodyStream;
 use crate::bulk1::{self, Batches, FileRef, NextFile, Probe};
 use crate::bulk2::{NextPage, PageRef, Pages, QueryJob, QueryOptions};
 use crate::client::Client;
-use crate::resolved::check_api_version;
 use crate::error::{Error, Result};
+use crate::resolved::check_api_version;
 use crate::schema::ResolvedQuery;
 use rest::{RestQuery, RestRef};
 

@@ -10,6 +10,7 @@ mod number;
 mod records;
 pub mod reject;
 pub mod text;
+pub mod type_table;
 pub mod types;
 
 pub use csv::{

@@ -1,17 +1,7 @@
 //! Canonical Salesforce types and the Arrow type that each one becomes.
 //!
-//! | describe type | Arrow type | remark |
-//! |---|---|---|
-//! | `id`, `reference` | `Utf8` | 18 characters |
-//! | `string`, `picklist`, `multipicklist`, `combobox`, `textarea`, `email`, `phone`, `url`, `encryptedstring`, `anyType`, `datacategorygroupreference`, `json`, `complexvalue` | `Utf8` | a multipicklist keeps its `A;B;C` |
-//! | `boolean` | `Boolean` | |
-//! | `int` | `Int32` | |
-//! | `long` | `Int64` | |
-//! | `double`, `currency`, `percent` | `Decimal128(max(precision, 18) + 1, scale)` | up to 38 digits, all kept; one more than describe says, because 18 nines come as `1.0E18` |
-//! | `date` | `Date32` | years 0001 to 9999 |
-//! | `datetime` | `Timestamp(Microsecond, "UTC")` | |
-//! | `time` | `Time64(Microsecond)` | |
-//! | `base64`, `address`, `location` | none | bulk queries refuse them; select their components |
+//! The table of them is [`crate::type_table`]; text is kept as it comes, decimals keep every digit: the column has
+//! `max(precision, 18) + 1` digits, one more than describe says, because 18 nines come as `1.0E18`.
 //!
 //! Every field is nullable except a primary `id`: describe's `nillable` says what may be written, while
 //! a query can return an empty cell for any field (outer parents, fields added after the row).
@@ -20,6 +10,8 @@
 use arrow_schema::{DataType, Field, TimeUnit};
 use std::collections::HashMap;
 use std::str::FromStr;
+
+use crate::type_table::{ColumnKind, rows};
 
 /// Digits that every Salesforce number can have (REST describe: precision is at most 18).
 const MIN_DECIMAL_PRECISION: u8 = 18;
@@ -61,47 +53,15 @@ pub enum SalesforceType {
 
 use SalesforceType as T;
 
-/// Every type with describe's spelling (WSDL `fieldType`, plus `id`, `time` and `json` seen in REST).
-const NAMES: [(T, &str); 27] = [
-    (T::Id, "id"),
-    (T::Reference, "reference"),
-    (T::String, "string"),
-    (T::Picklist, "picklist"),
-    (T::MultiPicklist, "multipicklist"),
-    (T::Combobox, "combobox"),
-    (T::TextArea, "textarea"),
-    (T::Email, "email"),
-    (T::Phone, "phone"),
-    (T::Url, "url"),
-    (T::EncryptedString, "encryptedstring"),
-    (T::AnyType, "anyType"),
-    (T::DataCategoryGroupReference, "datacategorygroupreference"),
-    (T::Json, "json"),
-    (T::Boolean, "boolean"),
-    (T::Int, "int"),
-    (T::Long, "long"),
-    (T::Double, "double"),
-    (T::Currency, "currency"),
-    (T::Percent, "percent"),
-    (T::Date, "date"),
-    (T::DateTime, "datetime"),
-    (T::Time, "time"),
-    (T::Base64, "base64"),
-    (T::Address, "address"),
-    (T::Location, "location"),
-    (T::ComplexValue, "complexvalue"),
-];
-
 impl SalesforceType {
     /// All types, in the order of the table above.
     pub fn all() -> impl Iterator<Item = Self> {
-        NAMES.iter().map(|(kind, _)| *kind)
+        rows().iter().map(|row| row.kind)
     }
 
     /// Describe's spelling, e.g. `multipicklist`.
     pub fn as_str(self) -> &'static str {
-        let found = NAMES.iter().find(|(kind, _)| *kind == self);
-        found.map_or("string", |(_, name)| name)
+        self.row().name
     }
 
     /// Whether describe's precision and scale mean something for this type.
@@ -131,8 +91,8 @@ impl FromStr for SalesforceType {
 
     /// Reads describe's `type` text in any ASCII case.
     fn from_str(text: &str) -> Result<Self, TypeError> {
-        let found = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        found.map(|(kind, _)| *kind).ok_or_else(|| TypeError::UnknownType { name: text.to_owned() })
+        let found = rows().iter().find(|row| row.name.eq_ignore_ascii_case(text));
+        found.map(|row| row.kind).ok_or_else(|| TypeError::UnknownType { name: text.to_owned() })
     }
 }
 
@@ -192,7 +152,7 @@ pub enum TypeError {
     },
 }
 
-/// The Arrow field of `spec`: type and nullability by the table of this module, `sf.*` metadata.
+/// The Arrow field of `spec`: type and nullability by the type table, `sf.*` metadata.
 ///
 /// # Errors
 /// When a bulk query cannot return the type, or its scale fits no decimal.
@@ -206,15 +166,15 @@ fn arrow_type(spec: &FieldSpec) -> Result<DataType, TypeError> {
     if let Some(hint) = spec.kind.unsupported_hint() {
         return Err(TypeError::Unsupported { field: spec.name.clone(), kind: spec.kind, hint });
     }
-    Ok(match spec.kind {
-        T::Boolean => DataType::Boolean,
-        T::Int => DataType::Int32,
-        T::Long => DataType::Int64,
-        T::Double | T::Currency | T::Percent => decimal_type(spec)?,
-        T::Date => DataType::Date32,
-        T::DateTime => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        T::Time => DataType::Time64(TimeUnit::Microsecond),
-        _ => DataType::Utf8,
+    Ok(match spec.kind.row().column {
+        ColumnKind::Boolean => DataType::Boolean,
+        ColumnKind::Int32 => DataType::Int32,
+        ColumnKind::Int64 => DataType::Int64,
+        ColumnKind::Decimal => decimal_type(spec)?,
+        ColumnKind::Date => DataType::Date32,
+        ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnKind::Time => DataType::Time64(TimeUnit::Microsecond),
+        ColumnKind::Text | ColumnKind::None => DataType::Utf8,
     })
 }
 

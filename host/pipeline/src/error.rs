@@ -67,6 +67,20 @@ pub enum Error {
         /// the same with the way out
         text: String,
     },
+    /// A field that the query names, and that the last whole run could see.
+    #[error(
+        "{message}\n{field} ({kind}) was there on {since}: since then it was deleted, or field-level security hides it from the user\nhint: give the user access to the field in Setup > Permission Sets > Object Settings, or take it out of the query"
+    )]
+    FieldGone {
+        /// object and field
+        field: String,
+        /// its type at that run
+        kind: String,
+        /// day of the last whole run
+        since: String,
+        /// which path of the query
+        message: String,
+    },
     /// The source's data contradicts itself: counts, headers, a truncated page.
     #[error("{0}")]
     SourceData(String),
@@ -137,7 +151,7 @@ impl Error {
             Self::Source(error) | Self::Refused { error, .. } if crate::source::is_input_fault(error) => {
                 ErrorClass::Input
             }
-            Self::Source(_) | Self::Refused { .. } | Self::SourceData(_) => ErrorClass::Source,
+            Self::Source(_) | Self::Refused { .. } | Self::SourceData(_) | Self::FieldGone { .. } => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,
             Self::Plugin { .. } => ErrorClass::Plugin,
             Self::TooManyRejects { class, .. } => *class,

@@ -1,7 +1,7 @@
 //! The window of an incremental run: from the last complete run's end to a horizon before Salesforce's clock.
 
 use chrono::{DateTime, SecondsFormat};
-use forcepump_salesforce::{SObjectDescribe, Select};
+use forcepump_salesforce::{FieldGroup, SObjectDescribe, Select, Selected};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -104,7 +104,13 @@ pub(crate) fn check_fields(
     if source.fields.is_empty() || incremental.overlap_micros() == 0 {
         return Ok(());
     }
-    let has = |name: &str| select.fields.iter().any(|field| field.to_string().eq_ignore_ascii_case(name));
+    let is_it = |item: &Selected, name: &str| match item {
+        Selected::Field(path) => path.to_string().eq_ignore_ascii_case(name),
+        Selected::Group(FieldGroup::All) => true,
+        Selected::Group(FieldGroup::Standard) => !name.ends_with("__c"),
+        Selected::Group(FieldGroup::Custom) => name.ends_with("__c"),
+    };
+    let has = |name: &str| select.fields.iter().any(|item| is_it(item, name));
     match ["Id", window.field.as_str()].into_iter().find(|name| !has(name)) {
         None => Ok(()),
         Some(name) => Err(Error::input(

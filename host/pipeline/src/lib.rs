@@ -7,6 +7,7 @@ mod choice;
 mod connections;
 mod dead_letter;
 mod doctor;
+mod drift;
 mod error;
 mod estimate;
 mod event;
@@ -30,6 +31,7 @@ mod run;
 mod session;
 mod source;
 mod state;
+mod types;
 mod variables;
 
 pub use cancel::Cancel;
@@ -39,6 +41,7 @@ pub use connections::{
 };
 pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
 pub use doctor::{Check, CheckState, Diagnosis, diagnose};
+pub use drift::{Change, FieldChange};
 pub use error::{Error, ErrorClass};
 pub use estimate::{CallEstimate, CallQuota};
 pub use event::{Event, Observer, Phase, Silent};
@@ -51,11 +54,12 @@ pub use history::{PastRun, past_run_of, past_runs};
 pub use host::{Builtin, Host};
 pub use incremental::ShownWindow;
 pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
-pub use org::{Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
-pub use plan::{Plan, PlanColumn, PlanStep};
+pub use org::{ChildTable, ObjectFilter, Org, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
+pub use plan::{Expanded, Plan, PlanColumn, PlanFinds, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};
 pub use report::{
     PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField,
 };
 pub use session::{DemoAccess, Session};
+pub use types::{PublishedType, published_types};
 pub use variables::ShownVariable;

@@ -1,15 +1,25 @@
 //! An org looked at without a pipeline: its objects, fields, limits, and a query for a person at a terminal.
 
+mod children;
+
 use std::path::Path;
 
-use forcepump_salesforce::{Client, ConnectionConfig, Limits, Listener, RecordPage, Select, TokenStore};
+use forcepump_salesforce::{Client, ConnectionConfig, Limits, Listener, RecordPage, Select, Selected, TokenStore};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+pub use children::ChildTable;
 
 use crate::error::Error;
 use crate::estimate::CallQuota;
 use crate::file::{Connections, find_connections_file};
 use crate::session::{DemoAccess, demo_connection};
+
+/// Salesforce fills FIELDS() in only up to so many rows (SOQL and SOSL reference, "FIELDS()").
+const MAX_FIELDS_ROWS: u64 = 200;
+/// URI and headers have at most 16,384 bytes (API Request Limits and Allocations); names do not grow when encoded, commas
+/// and blanks do.
+const MAX_SOQL_BYTES: usize = 10_000;
 
 /// A connection, opened by its name. Opening it sends nothing.
 pub struct Org {
@@ -28,7 +38,20 @@ pub struct OrgObject {
     pub key_prefix: Option<String>,
     /// made by an administrator or a package
     pub custom: bool,
+    /// namespace of the package that it came with
+    pub namespace: Option<String>,
     /// SOQL works on it
+    pub queryable: bool,
+}
+
+/// Which objects are listed.
+#[derive(Debug, Clone, Default)]
+pub struct ObjectFilter {
+    /// those whose name or label holds this, case ignored
+    pub part: Option<String>,
+    /// only custom ones
+    pub custom: bool,
+    /// only those that SOQL works on
     pub queryable: bool,
 }
 
@@ -42,8 +65,14 @@ pub struct OrgField {
     /// describe's type
     #[serde(rename = "type")]
     pub kind: String,
-    /// the Arrow type of its column; none when it cannot be read in bulk
+    /// the Arrow type of its column; none when it is read as its parts, or not at all
     pub arrow_type: Option<String>,
+    /// of a compound field: the fields that it is read as
+    pub parts: Vec<String>,
+    /// the compound field that it is a part of
+    pub part_of: Option<String>,
+    /// namespace of the package that it came with
+    pub namespace: Option<String>,
     /// characters of a text, digits of a number
     pub size: String,
     /// may be empty
@@ -56,7 +85,7 @@ pub struct OrgField {
     pub encrypted: bool,
     /// objects that it points to
     pub reference_to: Vec<String>,
-    /// why it cannot be read in bulk, and what to use instead
+    /// why it is no column of its own, and what is
     pub note: Option<String>,
 }
 
@@ -143,17 +172,19 @@ impl Org {
         &self.client
     }
 
-    /// Objects whose name or label holds `part`, case ignored; all without one.
+    /// The objects that the user can see, as far as the filter lets them through.
     ///
     /// # Errors
     /// [`Error::Source`].
-    pub async fn objects(&self, part: Option<&str>) -> Result<Vec<OrgObject>, Error> {
-        let part = part.unwrap_or_default().to_lowercase();
-        let found =
-            self.client.describe_global().await?.into_iter().filter(|object| {
-                object.name.to_lowercase().contains(&part) || object.label.to_lowercase().contains(&part)
-            });
+    pub async fn objects(&self, filter: &ObjectFilter) -> Result<Vec<OrgObject>, Error> {
+        let part = filter.part.as_deref().unwrap_or_default().to_lowercase();
+        let found = self.client.describe_global().await?.into_iter().filter(|object| {
+            (object.name.to_lowercase().contains(&part) || object.label.to_lowercase().contains(&part))
+                && (object.custom || !filter.custom)
+                && (object.queryable || !filter.queryable)
+        });
         let object = |object: forcepump_salesforce::SObjectSummary| OrgObject {
+            namespace: forcepump_salesforce::namespace(&object.name).map(str::to_owned),
             name: object.name,
             label: object.label,
             key_prefix: object.key_prefix,
@@ -173,19 +204,22 @@ impl Org {
         let resolved = forcepump_salesforce::resolve(&self.client, &everything).await.ok();
         let field = |field: &forcepump_salesforce::FieldDescribe| {
             let column = resolved.as_ref().and_then(|query| query.schema.field_with_name(&field.name).ok().cloned());
-            let skipped = resolved.as_ref().and_then(|query| query.skipped.iter().find(|s| s.name == field.name));
+            let unreadable = forcepump_salesforce::why_not_readable(&describe, field);
             OrgField {
                 name: field.name.clone(),
                 label: field.label.clone(),
                 kind: field.kind.clone(),
                 arrow_type: column.map(|column| column.data_type().to_string()),
+                parts: unreadable.as_ref().map(|unreadable| unreadable.parts.clone()).unwrap_or_default(),
+                part_of: field.compound_field_name.clone().filter(|compound| *compound != field.name),
+                namespace: forcepump_salesforce::namespace(&field.name).map(str::to_owned),
                 size: size(field),
                 nillable: field.nillable,
                 custom: field.custom,
                 calculated: field.calculated,
                 encrypted: field.encrypted,
                 reference_to: field.reference_to.clone(),
-                note: skipped.map(|skipped| skipped.reason.clone()),
+                note: unreadable.map(|unreadable| unreadable.reason),
             }
         };
         let fields = describe.fields.iter().map(field).collect();
@@ -212,11 +246,14 @@ impl Org {
         self.client.daily_share().map(CallQuota::from)
     }
 
-    /// The first `most` rows of a query over REST; `all` sees deleted and archived rows too.
+    /// The first `most` rows of a query over REST, their children whole; `all` sees deleted and archived rows too.
+    /// `FIELDS()` without a LIMIT, which Salesforce asks for, is filled in from describe.
     ///
     /// # Errors
     /// [`Error::Source`].
     pub async fn query(&self, soql: &str, all: bool, most: usize) -> Result<OrgRows, Error> {
+        let filled_in = self.filled_in(soql).await?;
+        let soql = filled_in.as_deref().unwrap_or(soql);
         let mut page: RecordPage = self.client.query(soql, all).await?;
         let total = page.total_size;
         let mut records = std::mem::take(&mut page.records);
@@ -226,8 +263,30 @@ impl Org {
             page = next;
         }
         records.truncate(most);
+        for value in records.iter_mut().flat_map(Map::values_mut) {
+            children::complete(&self.client, value).await?;
+        }
         let columns = columns(soql, &records);
         Ok(OrgRows { total, columns, records })
+    }
+
+    /// The query with the fields that its `FIELDS()` stands for; none where Salesforce takes it as it is.
+    async fn filled_in(&self, soql: &str) -> Result<Option<String>, Error> {
+        let Ok(select) = Select::parse(soql) else { return Ok(None) };
+        if !select.has_group() || select.limit().is_some_and(|rows| rows <= MAX_FIELDS_ROWS) {
+            return Ok(None);
+        }
+        let query = forcepump_salesforce::resolve(&self.client, &select).await?;
+        if query.soql.len() <= MAX_SOQL_BYTES {
+            return Ok(Some(query.soql));
+        }
+        let fields = query.schema.fields().len();
+        let text = format!(
+            "FIELDS() stands for {fields} fields of {}, too many for the address of a request; name fewer fields, or add \
+             LIMIT {MAX_FIELDS_ROWS}",
+            query.object
+        );
+        Err(Error::input("soql", text))
     }
 }
 
@@ -242,8 +301,10 @@ fn size(field: &forcepump_salesforce::FieldDescribe) -> String {
 
 /// The names that the query selects; of one that is more than fields (functions, children), what the records have.
 fn columns(soql: &str, records: &[Map<String, Value>]) -> Vec<String> {
-    if let Ok(select) = Select::parse(soql) {
-        return select.fields.iter().map(ToString::to_string).collect();
+    if let Ok(select) = Select::parse(soql)
+        && let Some(paths) = select.fields.iter().map(Selected::path).collect::<Option<Vec<_>>>()
+    {
+        return paths.into_iter().map(ToString::to_string).collect();
     }
     let mut found: Vec<String> = Vec::new();
     for record in records {

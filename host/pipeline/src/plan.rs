@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
-use forcepump_salesforce::{Api, ExtractOptions};
-use forcepump_sandbox::Source;
+use forcepump_salesforce::{Api, Explained, ExtractOptions, ResolvedQuery};
+use forcepump_sandbox::Source as Origin;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::capability;
 use crate::choice::{self, Choice};
+use crate::drift::{Drift, FieldChange};
 use crate::error::Error;
 use crate::estimate::{self, CallEstimate};
-use crate::file::{Action, Mode, PluginLimits};
+use crate::file::{Action, Mode, PluginLimits, Source};
 use crate::firewall::Gate;
 use crate::incremental::{ShownWindow, Window};
 use crate::link::Link;
@@ -56,12 +57,18 @@ pub struct Plan {
     pub columns: Vec<PlanColumn>,
     /// columns left out because nothing reads or takes them
     pub pruned: Vec<String>,
-    /// fields that Bulk API cannot read
+    /// how Salesforce would find the rows that the conditions ask for; none without conditions, and when it does not say
+    pub finds: Option<PlanFinds>,
+    /// compound fields and `FIELDS()` that the query names, and the columns that each became
+    pub expanded: Vec<Expanded>,
+    /// fields of the object that no query returns
     pub skipped_fields: Vec<SkippedField>,
     /// the transforms in order
     pub transforms: Vec<PlanStep>,
     /// the destination
     pub destination: PlanStep,
+    /// what changed in the org since the last whole run
+    pub field_changes: Vec<FieldChange>,
     /// HTTP requests that a run needs
     pub expected_calls: String,
     /// how many that may be, against what the org has left
@@ -71,6 +78,28 @@ pub struct Plan {
     /// of the notes, those about component files that no lock file pins
     #[serde(skip)]
     pub unpinned: Vec<String>,
+}
+
+/// How Salesforce would find the rows; its own estimate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanFinds {
+    /// rows that it expects to return
+    pub rows: u64,
+    /// rows of the object
+    pub of_rows: u64,
+    /// `Index`, `TableScan`, `Sharing` or `Other`
+    pub by: String,
+    /// above 1 the conditions are not selective
+    pub relative_cost: f64,
+}
+
+/// Something named in the query that became several columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Expanded {
+    /// as named: `BillingAddress`, `FIELDS(CUSTOM)`
+    pub name: String,
+    /// the columns, before any is pruned
+    pub into: Vec<String>,
 }
 
 /// One column.
@@ -127,18 +156,22 @@ pub struct PlanStep {
 
 pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let mut query = session.resolve().await?;
+    let drift = Drift::of(session, &query).await?;
+    drift.check()?;
+    let (finds, unexplained) = explain(session, &query).await?;
     let parts = session.parts()?;
     let unpinned = session.unpinned()?;
     let opening = session.opening("plan", &query.object);
     let full = Arc::clone(&query.schema);
     let settled = start::settle(session, &parts, &full, &opening).await?;
     parts.destination.check_destination().await?;
+    let deleted = about_deleted(source_of(session).action, &query);
     let all: Vec<u32> = (0..).take(settled.gate.input.fields().len()).collect();
     let kept = settled.kept_columns(&all, &full, session.window());
     query.keep_columns(&kept);
     let choice = choice::choose(session, &query).await?;
     let calls = estimate(session, &choice, &query.object).await;
-    let source = &session.pipeline().file.source;
+    let source = source_of(session);
     Ok(Plan {
         pipeline: session.pipeline().file.name.clone(),
         connection: session.connection_name().to_owned(),
@@ -153,15 +186,20 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         },
         columns: columns(&query.schema),
         pruned: start::pruned_names(&full, &kept).into_iter().collect(),
+        finds,
+        expanded: query.expanded.iter().map(|e| Expanded { name: e.name.clone(), into: e.into.clone() }).collect(),
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
         variables: variables(session)?,
         window: session.window().map(Window::shown),
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
+        field_changes: drift.changes,
         expected_calls: expected_calls(&choice.options),
         notes: notes(session, &parts)
             .into_iter()
+            .chain(deleted)
+            .chain(unexplained)
             .chain(choice_notes(&choice))
             .chain(calls.warning())
             .chain(unpinned.iter().cloned())
@@ -188,6 +226,43 @@ fn variables(session: &Session) -> Result<Vec<ShownVariable>, Error> {
         return Ok(Vec::new());
     }
     Ok(session.variables()?.shown().to_vec())
+}
+
+/// Has the conditions looked at without a job: a wrong one fails here and not when the run begins.
+async fn explain(session: &Session, query: &ResolvedQuery) -> Result<(Option<PlanFinds>, Option<String>), Error> {
+    let all = source_of(session).action == Action::QueryAll;
+    Ok(match session.client().explain(&query.select, all).await? {
+        Explained::Nothing => (None, None),
+        Explained::Unknown(why) => (None, Some(format!("the conditions were not looked at: {why}"))),
+        Explained::Plan(plan) => {
+            let by = plan.leading_operation_type;
+            let (rows, of_rows, relative_cost) = (plan.cardinality, plan.sobject_cardinality, plan.relative_cost);
+            (Some(PlanFinds { rows, of_rows, by, relative_cost }), None)
+        }
+    })
+}
+
+fn source_of(session: &Session) -> &Source {
+    &session.pipeline().file.source
+}
+
+/// Deleted rows need both: an action that sees them, and the field that tells them from live ones.
+fn about_deleted(action: Action, query: &ResolvedQuery) -> Option<String> {
+    const FIELD: &str = "IsDeleted";
+    let words = query.select.rest.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let in_condition = words.into_iter().any(|word| word.eq_ignore_ascii_case(FIELD));
+    let is_selected = query.schema.field_with_name(FIELD).is_ok();
+    let has = query.visible.iter().any(|seen| seen.object == query.object && seen.field == FIELD);
+    match action {
+        Action::Query if in_condition => Some(
+            "the condition asks for IsDeleted, and action = \"query\" sees no deleted row; set action = \"query-all\""
+                .to_owned(),
+        ),
+        Action::QueryAll if has && !is_selected && !in_condition => {
+            Some("deleted rows are read too, and nothing tells them from the others; select IsDeleted".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn expected_calls(options: &ExtractOptions) -> String {
@@ -222,7 +297,8 @@ fn choice_notes(choice: &Choice) -> Vec<String> {
 
 fn notes(session: &Session, parts: &Parts) -> Vec<String> {
     let mut notes = vec![
-        "the destination may take fewer columns when the run prepares it; what it does not take is not fetched"
+        "the destination is not prepared before the run, because that may make tables or files: it can still refuse, or \
+         take fewer columns; what it does not take is not fetched"
             .to_owned(),
     ];
     if session.is_repeatable() {
@@ -280,21 +356,21 @@ fn step(part: &Part) -> PlanStep {
 fn transform_step((part, link): (&Part, &Link)) -> PlanStep {
     let name = |number: &u32| link.input.fields().get(*number as usize).map(|field| field.name().clone());
     let outputs = || link.opened.output.fields().iter().zip(&link.opened.sources);
-    let of = |wanted: fn(&Source) -> bool| -> Vec<String> {
+    let of = |wanted: fn(&Origin) -> bool| -> Vec<String> {
         outputs().filter(|(_, source)| wanted(source)).map(|(field, _)| field.name().clone()).collect()
     };
     let kept: BTreeSet<u32> = outputs()
         .filter_map(|(_, source)| match source {
-            Source::Keep(number) => Some(*number),
+            Origin::Keep(number) => Some(*number),
             _ => None,
         })
         .collect();
     let dropped = (0..).take(link.input.fields().len()).filter(|number: &u32| !kept.contains(number));
     PlanStep {
         reads: link.opened.reads.iter().filter_map(name).collect(),
-        keeps: of(|source| matches!(source, Source::Keep(_))),
-        computes: of(|source| matches!(source, Source::Computed)),
-        constants: of(|source| matches!(source, Source::Constant)),
+        keeps: of(|source| matches!(source, Origin::Keep(_))),
+        computes: of(|source| matches!(source, Origin::Computed)),
+        constants: of(|source| matches!(source, Origin::Constant)),
         drops: dropped.filter_map(|number| name(&number)).collect(),
         withheld: link.withheld.keys().cloned().collect(),
         output: columns(&link.opened.output),

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::FieldChange;
+
 /// Rows at each station of a run. `announced = read`, and `read + added = filtered + rejected + written`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
@@ -178,6 +180,9 @@ pub struct RunReport {
     /// what an incremental run read
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<crate::incremental::ShownWindow>,
+    /// fields that are gone, new or of another type since the last whole run
+    #[serde(default)]
+    pub field_changes: Vec<FieldChange>,
     /// the error that ended the run
     pub error: Option<ReportedError>,
 }

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use crate::cancel::Cancel;
 use crate::capability::{self, Ambient};
 use crate::chain::Opening;
+use crate::drift;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::file::{Connections, Incremental, Pipeline, find_connections_file, parse_moment};
@@ -206,7 +207,10 @@ impl Session {
             }
             (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
         };
-        let mut query = forcepump_salesforce::resolve(&self.client, &select).await?;
+        let mut query = match forcepump_salesforce::resolve(&self.client, &select).await {
+            Ok(query) => query,
+            Err(error) => return Err(drift::explain(self, error).await),
+        };
         if self.wants_classification() {
             forcepump_salesforce::classify(&self.client, &mut query).await?;
         }

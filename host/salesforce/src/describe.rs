@@ -206,7 +206,7 @@ impl Client {
             Err(Error::Api { status: 404, .. }) => return self.no_such_version().await,
             known => known.unwrap_or_default(),
         };
-        let near = nearest(object, known.iter().map(|o| o.name.as_str()));
+        let near = similar(object, known.iter().map(|o| o.name.as_str()));
         let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         Error::query(format!(
             "object {object} does not exist in the org or the user may not see it{hint}\n  \
@@ -238,6 +238,22 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     Err(Error::query(format!(
         "{name:?} is not an API name: letters, digits and _ only, for example Account or Invoice__c"
     )))
+}
+
+/// The package namespace of an API name: `acme` of `acme__Invoice__c`, none of `Invoice__c` and `Site__Latitude__s`.
+#[must_use]
+pub fn namespace(name: &str) -> Option<&str> {
+    let is_part = name.ends_with("__Latitude__s") || name.ends_with("__Longitude__s");
+    let after_namespace = if is_part { 3 } else { 2 };
+    let (first, rest) = name.split_once("__")?;
+    (rest.split("__").count() >= after_namespace && !first.is_empty()).then_some(first)
+}
+
+/// The name that was meant: the same one in a package's namespace (`ns__X__c` for `X__c`), or the most similar.
+pub(crate) fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let suffix = format!("__{name}").to_ascii_lowercase();
+    let packaged = known.clone().find(|other| name.contains("__") && other.to_ascii_lowercase().ends_with(&suffix));
+    packaged.or_else(|| nearest(name, known))
 }
 
 /// The most similar name, if any is similar enough to be a slip.
@@ -298,6 +314,28 @@ mod tests {
         let known = ["Account", "Contact", "Opportunity"];
         assert_eq!(nearest("acount", known.into_iter()), Some("Account"));
         assert_eq!(nearest("Invoice__c", known.into_iter()), None);
+    }
+
+    #[test]
+    fn namespaces_are_told_from_the_ends_of_names() {
+        let table = [
+            ("acme__Invoice__c", Some("acme")),
+            ("acme__Site__Latitude__s", Some("acme")),
+            ("acme__Note__pc", Some("acme")),
+            ("Invoice__c", None),
+            ("Site__Longitude__s", None),
+            ("Account", None),
+            ("__c", None),
+        ];
+        table.iter().for_each(|(name, expected)| assert_eq!(namespace(name), *expected, "{name}"));
+    }
+
+    #[test]
+    fn a_name_without_its_namespace_is_found() {
+        let known = ["Invoice__c", "acme__Budget__c", "Budget__x"];
+        assert_eq!(similar("budget__c", known.into_iter()), Some("acme__Budget__c"));
+        assert_eq!(similar("Invoce__c", known.into_iter()), Some("Invoice__c"));
+        assert_eq!(similar("c", known.into_iter()), None);
     }
 
     #[test]

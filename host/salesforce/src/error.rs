@@ -24,6 +24,16 @@ pub enum Error {
         /// What is wrong and the way out.
         message: String,
     },
+    /// The query names a field that describe does not show: it does not exist, or the user may not see it.
+    #[error("{message}")]
+    NoField {
+        /// API names of the objects that were looked at; several behind a polymorphic reference.
+        objects: Vec<String>,
+        /// The field as the query has it, without its parents.
+        field: String,
+        /// The path, what is missing, and what may be meant.
+        message: String,
+    },
     /// Login or renewal failed, or the session is of no use.
     #[error("{message}")]
     Auth {
@@ -197,7 +207,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Config { .. } => ErrorKind::Config,
-            Self::Query { .. } => ErrorKind::Query,
+            Self::Query { .. } | Self::NoField { .. } => ErrorKind::Query,
             Self::Auth { .. } => ErrorKind::Auth,
             Self::Api { code, .. } if is_query_code(code) => ErrorKind::Query,
             Self::Api { .. } => ErrorKind::Api,
@@ -270,9 +280,16 @@ pub(crate) fn same_code(left: &str, right: &str) -> bool {
 }
 
 fn is_query_code(code: &str) -> bool {
-    ["MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE", "INVALIDENTITY", "QUERY_TOO_COMPLICATED"]
-        .iter()
-        .any(|known| same_code(known, code))
+    const CODES: [&str; 7] = [
+        "MALFORMED_QUERY",
+        "INVALID_FIELD",
+        "INVALID_TYPE",
+        "INVALIDENTITY",
+        "QUERY_TOO_COMPLICATED",
+        "INVALID_QUERY_FILTER_OPERATOR",
+        "NUMBER_OUTSIDE_VALID_RANGE",
+    ];
+    CODES.iter().any(|known| same_code(known, code))
 }
 
 fn is_retryable_answer(status: u16, code: &str) -> bool {

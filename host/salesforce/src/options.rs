@@ -9,6 +9,10 @@ use serde::Deserialize;
 
 use crate::throttle::{DEFAULT_CONCURRENCY, DEFAULT_REQUESTS_PER_SECOND, LimitSettings, Share};
 
+/// Salesforce gives a query up long before (Bulk API 2.0 guide: attempts of some minutes, a few dozen of them), so that a
+/// job which does not move for a day never will: every wait has an end.
+const JOB_STUCK_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How the requests to one org are made, as written in the connections file; what is left out keeps its default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +25,8 @@ pub struct HttpSettings {
     pub stall_timeout_ms: Option<NonZeroU32>,
     /// how often one request is sent at most, default 6
     pub max_attempts: Option<NonZeroU32>,
+    /// how long a job may stay in one state before it is given up, in seconds, default 86400
+    pub job_stuck_after_s: Option<NonZeroU32>,
 }
 
 impl HttpSettings {
@@ -35,6 +41,9 @@ impl HttpSettings {
             first_byte_timeout: millis(self.first_byte_timeout_ms, base.first_byte_timeout),
             stall_timeout: millis(self.stall_timeout_ms, base.stall_timeout),
             max_attempts: self.max_attempts.map_or(base.max_attempts, |times| times.get() as usize),
+            job_stuck_after: self
+                .job_stuck_after_s
+                .map_or(base.job_stuck_after, |s| Some(Duration::from_secs(s.get().into()))),
             ..base
         }
     }
@@ -92,7 +101,7 @@ impl Default for ClientOptions {
             retry_max_delay: Duration::from_secs(30),
             poll_min_delay: Duration::from_millis(200),
             poll_max_delay: Duration::from_secs(5),
-            job_stuck_after: None,
+            job_stuck_after: Some(JOB_STUCK_AFTER),
             describe_ttl: Duration::from_secs(300),
             login_budget: Duration::from_secs(20),
             requests_per_second: DEFAULT_REQUESTS_PER_SECOND,

@@ -1,7 +1,8 @@
-//! Developer tasks: `cargo xtask test | tidy | plugins | bench | fuzz`.
+//! Developer tasks: `cargo xtask test | tidy | plugins | bench | fuzz | chaos`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks to its terminal")]
 
 mod bench;
+mod chaos;
 mod fuzz;
 mod plugins;
 mod shell;
@@ -17,7 +18,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   tidy           check the format, then clippy with warnings as errors
   plugins        build the first-party plugins to target/plugins/*.wasm
   bench [a|b|c|d ...]  measure, print a table; all parts together write BENCHMARKS.md
-  fuzz [--cases N] [--seed S]  run the fuzz targets over all cores, print cases, accepted share and seconds of each";
+  fuzz [--cases N] [--seed S]  run the fuzz targets over all cores, print cases, accepted share and seconds of each
+  chaos [--runs N] [--seed S]  run pipelines with faults drawn at random, print how they ended";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::tidy(),
         ["bench", letters @ ..] => return bench::bench(letters),
         ["fuzz", options @ ..] => fuzz::fuzz(options),
+        ["chaos", options @ ..] => chaos::chaos(options),
         ["plugins"] => plugins::plugins(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

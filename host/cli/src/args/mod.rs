@@ -102,7 +102,7 @@ pub enum Command {
     Rejects(RejectsArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output
     Emulator(Box<EmulatorArgs>),
-    /// Print the JSON Schema of a file, for editors
+    /// Print the JSON Schema of a file, for editors, or the table of types
     Schema(SchemaArgs),
     /// List, inspect and make plugins
     #[command(subcommand)]
@@ -161,7 +161,7 @@ pub struct PreviewArgs {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Which file
+    /// Which file, or `types`
     #[arg(value_enum)]
     pub file: SchemaFile,
 }
@@ -173,6 +173,8 @@ pub enum SchemaFile {
     Pipeline,
     /// connections file
     Connections,
+    /// what each field type of Salesforce becomes in Arrow, CSV, JSON lines, SQLite and Parquet
+    Types,
 }
 
 /// Arguments of `completions`.

@@ -24,6 +24,12 @@ pub enum OrgCommand {
         /// Only those whose name or label holds this
         #[arg(value_name = "PART")]
         part: Option<String>,
+        /// Only custom objects
+        #[arg(long)]
+        custom: bool,
+        /// Only those that can be queried
+        #[arg(long)]
+        queryable: bool,
     },
     /// Show the fields of an object, with the column types that a pipeline gives them
     Describe {
@@ -33,7 +39,7 @@ pub enum OrgCommand {
     },
     /// Show the org's limits and what is left of them
     Limits,
-    /// Run a SOQL query over REST and show its rows
+    /// Run a SOQL query over REST and show its rows; FIELDS() is filled in, children are tables of their own
     Query {
         /// The query
         #[arg(value_name = "SOQL")]

@@ -1,6 +1,6 @@
 //! `org`: what is in an org, for people at a terminal.
 
-use forcepump_pipeline::Org;
+use forcepump_pipeline::{ObjectFilter, Org};
 use serde_json::json;
 
 use super::{Context, Outcome};
@@ -20,8 +20,9 @@ pub async fn org(context: &Context, args: &OrgArgs) -> Outcome {
     org.listen(output.listener());
     let width = table::terminal_width();
     match &args.command {
-        OrgCommand::Objects { part } => {
-            let objects = org.objects(part.as_deref()).await?;
+        OrgCommand::Objects { part, custom, queryable } => {
+            let filter = ObjectFilter { part: part.clone(), custom: *custom, queryable: *queryable };
+            let objects = org.objects(&filter).await?;
             output.document(&json!({ "objects": objects }));
             output.words(&words::objects(&objects));
         }
@@ -40,7 +41,7 @@ pub async fn org(context: &Context, args: &OrgArgs) -> Outcome {
         OrgCommand::Query { soql, all, rows } => {
             let found = org.query(soql, *all, *rows).await?;
             output.document(&found);
-            output.words(&words::rows(&found, width));
+            output.words(&words::rows(&found, *rows, width));
         }
     }
     Ok(Code::Ok)

@@ -12,3 +12,4 @@ pub mod preview;
 pub mod rejects;
 pub mod summary;
 pub mod table;
+pub mod types;

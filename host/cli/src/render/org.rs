@@ -1,14 +1,16 @@
 //! An org's objects, fields, limits and rows, as tables.
 
-use forcepump_pipeline::{CallQuota, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
+use std::collections::BTreeMap;
 
-use super::numbers::count;
+use forcepump_pipeline::{CallQuota, ChildTable, OrgDescribe, OrgField, OrgLimit, OrgObject, OrgRows};
+
+use super::numbers::{count, several};
 use super::table;
 
 /// One row an object.
 pub fn objects(objects: &[OrgObject]) -> String {
     if objects.is_empty() {
-        return "no object of that name or label".to_owned();
+        return "no such object".to_owned();
     }
     let yes = |value: bool| if value { "yes" } else { "" }.to_owned();
     let row = |object: &OrgObject| {
@@ -22,7 +24,8 @@ pub fn objects(objects: &[OrgObject]) -> String {
 /// One row a field, and below them why some cannot be read.
 pub fn describe(describe: &OrgDescribe) -> String {
     let row = |field: &OrgField| {
-        let arrow = field.arrow_type.clone().unwrap_or_else(|| "not in bulk".to_owned());
+        let none = if field.parts.is_empty() { "none" } else { "its parts" };
+        let arrow = field.arrow_type.clone().unwrap_or_else(|| none.to_owned());
         vec![field.name.clone(), field.label.clone(), field.kind.clone(), field.size.clone(), arrow, marks(field)]
     };
     let rows: Vec<Vec<String>> = describe.fields.iter().map(row).collect();
@@ -32,7 +35,19 @@ pub fn describe(describe: &OrgDescribe) -> String {
         let note = field.note.as_deref().unwrap_or_default();
         text.push_str(&format!("\n {}: {}", crate::output::clean(&field.name), crate::output::clean(note)));
     }
+    if let Some(packages) = packages(&describe.fields) {
+        text.push_str(&format!("\n {packages}"));
+    }
     text
+}
+
+/// The packages that fields came with.
+fn packages(fields: &[OrgField]) -> Option<String> {
+    let mut found: BTreeMap<&str, u64> = BTreeMap::new();
+    fields.iter().filter_map(|field| field.namespace.as_deref()).for_each(|name| *found.entry(name).or_default() += 1);
+    let of = |(name, fields): (&&str, &u64)| format!("{} ({})", crate::output::clean(name), several(*fields, "field"));
+    let list: Vec<String> = found.iter().map(of).collect();
+    (!list.is_empty()).then(|| format!("namespaces: {}", list.join(", ")))
 }
 
 fn marks(field: &OrgField) -> String {
@@ -41,6 +56,7 @@ fn marks(field: &OrgField) -> String {
         (field.calculated, "calculated".to_owned()),
         (field.encrypted, "encrypted".to_owned()),
         (!field.nillable, "required".to_owned()),
+        (field.part_of.is_some(), format!("part of {}", field.part_of.as_deref().unwrap_or_default())),
         (!field.reference_to.is_empty(), format!("→ {}", targets(&field.reference_to))),
     ];
     words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect::<Vec<_>>().join(", ")
@@ -68,8 +84,8 @@ pub fn limits(limits: &[OrgLimit], calls: Option<&CallQuota>) -> String {
     format!("{}{share}", table::whole(&["limit", "allowed", "used", "left"], &rows))
 }
 
-/// The rows of a query, and how many there are in all.
-pub fn rows(found: &OrgRows, width: usize) -> String {
+/// The rows of a query, how many there are in all, and up to `most` of their children.
+pub fn rows(found: &OrgRows, most: usize, width: usize) -> String {
     if found.columns.is_empty() {
         return format!("{} rows", count(found.total));
     }
@@ -80,5 +96,16 @@ pub fn rows(found: &OrgRows, width: usize) -> String {
         true => format!("{} of {} rows; -n shows more", count(shown), count(found.total)),
         false => format!("{} rows", count(shown)),
     };
-    format!("{}\n{total}", table::cut(&found.columns, &rows, width))
+    let children: String = found.children().iter().map(|table| children(table, most, width)).collect();
+    format!("{}\n{total}{children}", table::cut(&found.columns, &rows, width))
+}
+
+fn children(found: &ChildTable, most: usize, width: usize) -> String {
+    let shown = &found.rows[..found.rows.len().min(most)];
+    let all = several(found.rows.len() as u64, "row");
+    let total = match shown.len() < found.rows.len() {
+        true => format!("{} of {all}; -n shows more, --json has them all", count(shown.len() as u64)),
+        false => all,
+    };
+    format!("\n\n{}\n{}\n{total}", crate::output::clean(&found.name), table::cut(&found.columns, shown, width))
 }

@@ -26,13 +26,23 @@ pub fn plan(plan: &Plan) -> String {
         let value = variable.value.as_deref().unwrap_or("NULL");
         text.line("variable", &format!("${} = {value} ({})", variable.name, variable.origin));
     }
+    if let Some(finds) = &plan.finds {
+        let (rows, of) = (count(finds.rows), count(finds.of_rows));
+        text.line("finds", &format!("about {rows} of {of} rows, by {}, cost {:.2}", finds.by, finds.relative_cost));
+    }
     text.line("calls", &plan.expected_calls);
     text.line("estimate", &estimate(&plan.calls));
     text.line("columns", &plan.columns.len().to_string());
     text.block(&columns(&plan.columns));
     text.list("pruned", &plan.pruned);
+    for expanded in &plan.expanded {
+        text.line("expanded", &format!("{}: {}", expanded.name, expanded.into.join(", ")));
+    }
     for field in &plan.skipped_fields {
         text.line("skipped", &format!("{}: {}", field.name, field.reason));
+    }
+    for change in &plan.field_changes {
+        text.line("changed", &change.words());
     }
     let mut before = &plan.columns;
     for (index, transform) in plan.transforms.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The end of a run in words: rejects in the headline, then each figure on its line.
 
 use console::style;
-use forcepump_pipeline::{PluginMetric, PluginReport, ResultPlace, RunReport, RunState};
+use forcepump_pipeline::{Change, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState};
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
@@ -41,6 +41,9 @@ pub fn summary(report: &RunReport) -> String {
     }
     if !report.skipped_fields.is_empty() {
         line("skipped", skipped(report));
+    }
+    if !report.field_changes.is_empty() {
+        line("fields", field_changes(&report.field_changes));
     }
     lines.join("\n")
 }
@@ -143,6 +146,28 @@ fn skipped(report: &RunReport) -> String {
     format!("{fields} that cannot be read in bulk: {listed}{more}")
 }
 
+/// What changed in the org, in the order gone, retyped, new.
+fn field_changes(changes: &[FieldChange]) -> String {
+    let of = |wanted: Change, word: &str| {
+        let found: Vec<&FieldChange> = changes.iter().filter(|change| change.change == wanted).collect();
+        let name = |change: &&FieldChange| match wanted {
+            Change::Type => format!(
+                "{} {} → {}",
+                change.field,
+                change.was.as_deref().unwrap_or_default(),
+                change.is.as_deref().unwrap_or_default()
+            ),
+            Change::Gone | Change::New => change.field.clone(),
+        };
+        let names: Vec<String> = found.iter().take(LISTED_FIELDS).map(name).collect();
+        let more = if found.len() > LISTED_FIELDS { ", …" } else { "" };
+        (!found.is_empty()).then(|| format!("{word} {}{more}", names.join(", ")))
+    };
+    let parts = [of(Change::Gone, "gone:"), of(Change::Type, "of another type:"), of(Change::New, "new:")];
+    let since = changes.first().map(|change| change.since.as_str()).unwrap_or_default();
+    format!("since {since} {}", parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
 /// Several runs as one table.
 pub fn comparison(reports: &[(String, RunReport)]) -> String {
     let header =
@@ -172,6 +197,11 @@ mod tests {
 
     use super::*;
 
+    fn change((field, change): (&str, Change)) -> FieldChange {
+        let (object, field, since) = ("Account".to_owned(), field.to_owned(), "2024-04-16".to_owned());
+        FieldChange { object, field, change, was: None, is: None, since }
+    }
+
     fn report() -> RunReport {
         RunReport {
             run_id: "r".to_owned(),
@@ -193,6 +223,8 @@ mod tests {
             rejects_by_code: [("DECIMAL".to_owned(), 1)].into(),
             plugins: Vec::new(),
             skipped_fields: vec![SkippedField { name: "Photo\u{1b}".to_owned(), reason: "base64".to_owned() }],
+            window: None,
+            field_changes: [("New__c", Change::New), ("Gone__c", Change::Gone)].map(change).into(),
             error: None,
         }
     }
@@ -208,6 +240,7 @@ mod tests {
         assert!(text.contains("9 used of about 12 expected"), "{text}");
         assert!(text.contains("1,000 rows/s") && text.contains("12 of 100,000"), "{text}");
         assert!(text.contains("1 unit committed, 2 retries"), "{text}");
+        assert!(text.contains("since 2024-04-16 gone: Gone__c; new: New__c"), "{text}");
         assert!(!text.contains('\u{1b}'));
     }
 

@@ -10,7 +10,10 @@ fn objects_fields_limits_and_rows_are_shown() {
     assert!(objects.stdout.contains("OpportunityContactRole") && !objects.stdout.contains("Contact \n"), "{objects:?}");
     assert!(!objects.stdout.contains("Campaign"), "{objects:?}");
     let none = bench.run(&["org", "objects", "nothing like it"]).ends(0);
-    assert_eq!(none.stdout.trim_end(), "no object of that name or label");
+    assert_eq!(none.stdout.trim_end(), "no such object");
+    let custom = bench.run(&["org", "objects", "--custom", "--queryable", "--json"]).ends(0).json();
+    let custom = custom["objects"].as_array().cloned().unwrap_or_default();
+    assert!(!custom.is_empty() && custom.iter().all(|o| o["custom"] == true && o["queryable"] == true), "{custom:?}");
 
     let account = bench.run(&["org", "describe", "account"]).ends(0);
     assert!(account.stdout.starts_with("Account (Account)"), "{account:?}");
@@ -27,6 +30,8 @@ fn objects_fields_limits_and_rows_are_shown() {
     assert_eq!(field("OwnerId")["reference_to"][0], "User");
     assert_eq!(field("Name")["arrow_type"], "Utf8");
     assert!(field("BillingAddress")["arrow_type"].is_null());
+    assert_eq!(field("BillingAddress")["parts"][0], "BillingStreet");
+    assert_eq!(field("BillingCity")["part_of"], "BillingAddress");
 
     let limits = bench.run(&["org", "limits"]).ends(0);
     assert!(limits.stdout.contains("DailyApiRequests") && limits.stdout.contains("100,000"), "{limits:?}");
@@ -39,6 +44,29 @@ fn objects_fields_limits_and_rows_are_shown() {
     assert_eq!(many["columns"], serde_json::json!(["Id", "Name", "Owner.Name"]));
     let count = bench.run(&["org", "query", "SELECT COUNT() FROM Account"]).ends(0);
     assert_eq!(count.stdout.trim_end(), "1,837 rows");
+}
+
+#[test]
+fn groups_of_fields_and_children_are_shown_whole() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let soql = "SELECT FIELDS(ALL) FROM Account WHERE Industry != null";
+    let rows = bench.run(&["org", "query", soql, "-n", "2", "--json"]).ends(0).json();
+    let columns = rows["columns"].as_array().map(Vec::len).unwrap_or_default();
+    assert!(columns > 40 && rows["records"].as_array().map(Vec::len) == Some(2), "{columns} columns");
+    let as_it_is = format!("{soql} LIMIT 3");
+    let rows = bench.run(&["org", "query", &as_it_is, "--json"]).ends(0).json();
+    assert!(rows["records"][0]["BillingAddress"].is_object(), "sent as it is: {rows}");
+
+    let soql = "SELECT Name, (SELECT LastName, Email FROM Contacts) FROM Account WHERE Name IN ('3M', 'Accenture')";
+    let shown = bench.run(&["org", "query", soql]).ends(0).stdout;
+    assert!(shown.contains("\n\nContacts\n of ") && shown.contains("Ausman"), "{shown}");
+    let all = bench.run(&["org", "query", "SELECT Id, (SELECT Id FROM Contacts) FROM Account", "-n", "9999", "--json"]);
+    let all = all.ends(0).json();
+    let children = |record: &serde_json::Value| record["Contacts"]["records"].as_array().map_or(0, Vec::len);
+    let found: usize = all["records"].as_array().into_iter().flatten().map(children).sum();
+    let expected = bench.run(&["org", "query", "SELECT COUNT() FROM Contact WHERE AccountId != null"]).ends(0).stdout;
+    assert_eq!(format!("{found} rows"), expected.trim_end());
 }
 
 #[test]

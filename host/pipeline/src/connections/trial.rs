@@ -4,7 +4,7 @@ use forcepump_salesforce::{ErrorKind, Identity};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::org::{Org, OrgLimit};
+use crate::org::{ObjectFilter, Org, OrgLimit};
 
 /// Limits that decide whether a run fits into the day.
 const SHOWN_LIMITS: [&str; 4] =
@@ -58,7 +58,8 @@ impl Org {
         }
         let Identity { username, display_name, user_id, organization_id, .. } = self.who(&mut notes).await?;
         let organization = self.organization_words().await;
-        let objects = self.objects(None).await?.iter().filter(|object| object.queryable).count();
+        let queryable = ObjectFilter { queryable: true, ..ObjectFilter::default() };
+        let objects = self.objects(&queryable).await?.len();
         let limits = match self.limits().await {
             Ok(limits) => limits.into_iter().filter(|limit| SHOWN_LIMITS.contains(&limit.name.as_str())).collect(),
             Err(error) => {

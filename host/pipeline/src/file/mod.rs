@@ -74,7 +74,9 @@ pub struct Source {
     /// A whole SOQL query: `SELECT … FROM …`. Exactly one of `object` and `query` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// Fields to read with `object`, parent paths such as `Owner.Name` included. Empty: all readable fields.
+    /// Fields to read with `object`: names, parent paths such as `Owner.Name` (up to five parents), compound fields such
+    /// as `BillingAddress` (read as their parts), `FIELDS(ALL)`, `FIELDS(STANDARD)`, `FIELDS(CUSTOM)`. Empty: all
+    /// readable fields.
     #[serde(default)]
     pub fields: Vec<String>,
     /// Condition for `object`, in SOQL, without the word WHERE.

@@ -29,6 +29,7 @@ use forcepump_salesforce::{Api, Client, Extract};
 use forcepump_sandbox::Ending;
 
 use crate::cancel::Cancel;
+use crate::drift::FieldChange;
 use crate::error::Error;
 use crate::estimate::CallEstimate;
 use crate::event::{Event, Observer, Phase};
@@ -75,6 +76,7 @@ struct Progress {
     begun: Option<(forcepump_salesforce::ExtractOptions, u64)>,
     announced: u64,
     skipped: Vec<SkippedField>,
+    changes: Vec<FieldChange>,
     shared: Option<Arc<Shared>>,
 }
 
@@ -88,6 +90,7 @@ async fn attempt(
     observer.event(Event::Phase(Phase::Planning));
     let ready = cancel.race(start::prepare(session, observer, record, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
+    progress.changes = ready.drift.changes.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
     observer.event(Event::Phase(Phase::Querying));
     let moved = match opening::open(session, &ready, cancel, progress).await {
@@ -96,7 +99,12 @@ async fn attempt(
     };
     let concluded = conclude(&ready, &moved).await;
     ready.shared.tell_drops();
-    moved.and(concluded)
+    moved.and(concluded)?;
+    if let Err(error) = ready.drift.keep(session) {
+        let text = format!("the next run will not notice fields that are gone since this one: {error}");
+        observer.event(Event::Warning(text));
+    }
+    Ok(())
 }
 
 /// Moves the rows of an extract, and leaves no job behind in the org.
@@ -188,6 +196,7 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         plugins: Vec::new(),
         skipped_fields: progress.skipped,
         window: session.window().map(crate::incremental::Window::shown),
+        field_changes: progress.changes,
         error: error.as_ref().map(told),
     };
     report.rows.announced = progress.announced;

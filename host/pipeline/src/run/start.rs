@@ -18,8 +18,9 @@ use crate::cancel::Cancel;
 use crate::capability;
 use crate::chain::{self, Chain, Opening, Use, Way};
 use crate::choice;
+use crate::drift::{Change, Drift, FieldChange};
 use crate::error::Error;
-use crate::event::Observer;
+use crate::event::{Event, Observer};
 use crate::file::Mode;
 use crate::firewall::Gate;
 use crate::incremental::Window;
@@ -39,6 +40,7 @@ pub(crate) struct Ready {
     pub shared: Arc<Shared>,
     pub query: ResolvedQuery,
     pub skipped: Vec<SkippedField>,
+    pub drift: Drift,
     pub decode: DecodeOptions,
     pub lanes: u32,
     full: SchemaRef,
@@ -90,6 +92,11 @@ pub(crate) async fn prepare(
     let run_id = session.run_id();
     let mut query = session.resolve().await?;
     choice::check(&session.pipeline().file.source, &query.select)?;
+    let drift = Drift::of(session, &query).await?;
+    drift.check()?;
+    for text in drift.changes.iter().filter(|c| c.change != Change::New).map(FieldChange::words) {
+        observer.event(Event::Warning(text));
+    }
     let parts = Arc::new(session.parts()?);
     let opening = session.opening(run_id, &query.object);
     let full = Arc::clone(&query.schema);
@@ -116,6 +123,7 @@ pub(crate) async fn prepare(
             ..DecodeOptions::default()
         },
         lanes,
+        drift,
         unfetched: (0..).take(full.fields().len()).filter(|number| !kept.contains(&(*number as usize))).collect(),
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),
         shared: Arc::new(Shared::new(

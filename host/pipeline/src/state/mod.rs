@@ -4,6 +4,7 @@
 //! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
 
 mod cursors;
+mod fields;
 mod migrations;
 mod refusals;
 mod runs;
@@ -19,6 +20,7 @@ use migrations::MIGRATIONS;
 pub(crate) use refusals::Refusal;
 
 pub(crate) use cursors::CursorKey;
+pub(crate) use fields::{LastSeen, SeenField};
 pub(crate) use runs::{RUNNING, RunRow, Turn};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.

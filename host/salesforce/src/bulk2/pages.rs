@@ -1,6 +1,6 @@
 //! The list of pages: `resultPages` where the server offers it, the chain of locators where not.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::QueryJob;
 use super::links::{Answer, PageList};
@@ -47,6 +47,8 @@ pub struct Pages {
     source: Source,
     ready: VecDeque<PageRef>,
     seen: HashSet<Option<String>>,
+    /// what the head of each page of a chain said of the next one
+    told: HashMap<u64, Option<String>>,
     next_index: u64,
 }
 
@@ -71,7 +73,14 @@ enum AfterLast {
 
 impl Pages {
     pub(super) fn new(job: QueryJob) -> Self {
-        Self { job, source: Source::NotAsked, ready: VecDeque::new(), seen: HashSet::new(), next_index: 0 }
+        Self {
+            job,
+            source: Source::NotAsked,
+            ready: VecDeque::new(),
+            seen: HashSet::new(),
+            told: HashMap::new(),
+            next_index: 0,
+        }
     }
 
     pub(super) fn chain_from(job: QueryJob, first: PageRef) -> Self {
@@ -112,8 +121,17 @@ impl Pages {
         }
     }
 
-    /// Tells what the head of a fetched page said. The same page may be told again after a second fetch.
+    /// Tells what the head of a fetched page said. The same page may be told again after a second fetch, and must then
+    /// say the same: rows that the first answer put into the next page could come with the second one again.
     pub fn learned(&mut self, page: &PageRef, next_locator: Option<&str>) -> Result<()> {
+        if matches!(self.source, Source::Chain { .. }) {
+            let told = self.told.entry(page.index).or_insert_with(|| next_locator.map(str::to_owned));
+            if told.as_deref() != next_locator {
+                let detail =
+                    format!("page {} names another next page than before; its rows could come twice", page.index);
+                return Err(Error::protocol(self.words(), detail));
+            }
+        }
         let is_last_handed_out = page.index + 1 == self.next_index;
         if !is_last_handed_out || !matches!(self.source, Source::Chain { after_last: AfterLast::Unknown }) {
             return Ok(());

@@ -1,77 +1,21 @@
 //! SOQL as far as the host must understand it: what is selected, from where; the rest is carried verbatim.
 
+mod group;
+mod path;
 mod refuse;
 pub(crate) mod scan;
 
-use std::fmt;
+pub use group::{FieldGroup, Selected};
+pub use path::FieldPath;
 
 use crate::describe::check_name;
 use crate::error::{Error, Result};
 use refuse::{check_item, check_rest, check_where};
 use scan::{Kind, MAX_SOQL_CHARS, Token, at, scan};
 
-/// Parents in one path: `a.b.c.d.e.Field` (SOQL and SOSL reference, relationship query limits).
-const MAX_PARENTS: usize = 5;
 /// Words that follow the object and are not its alias.
 const AFTER_OBJECT: [&str; 12] =
     ["USING", "WHERE", "WITH", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "ALL", "FOR", "UPDATE", "SCOPE"];
-
-/// A field, or a field of a parent: `Name`, `Owner.Name`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FieldPath {
-    segments: Vec<String>,
-}
-
-impl FieldPath {
-    /// Reads a dotted path of API names with at most 5 parents.
-    pub fn parse(text: &str) -> Result<Self> {
-        let segments: Vec<String> = text.trim().split('.').map(str::to_owned).collect();
-        segments.iter().try_for_each(|s| check_name(s)).map_err(|_| {
-            Error::query(format!(
-                "{:?} is not a field: expected a name like Name, Owner.Name or Amount__c",
-                text.trim()
-            ))
-        })?;
-        if segments.len() > MAX_PARENTS + 1 {
-            return Err(Error::query(format!(
-                "{} goes through {} parents, at most {MAX_PARENTS} are possible in SOQL",
-                text.trim(),
-                segments.len() - 1
-            )));
-        }
-        Ok(Self { segments })
-    }
-
-    pub(crate) fn from_segments(segments: Vec<String>) -> Self {
-        Self { segments }
-    }
-
-    /// Relationship names on the way to the field.
-    pub fn parents(&self) -> &[String] {
-        &self.segments[..self.segments.len().saturating_sub(1)]
-    }
-
-    /// The field itself.
-    pub fn field(&self) -> &str {
-        self.segments.last().map(String::as_str).unwrap_or_default()
-    }
-
-    /// The same path without its first segment, if that is `prefix`.
-    pub(crate) fn without_prefix(&self, prefix: &str) -> Option<Self> {
-        let (first, rest) = self.segments.split_first()?;
-        (!rest.is_empty() && first.eq_ignore_ascii_case(prefix)).then(|| Self { segments: rest.to_vec() })
-    }
-
-    pub(crate) fn same_as(&self, other: &Self) -> bool {
-        self.to_string().eq_ignore_ascii_case(&other.to_string())
-    }
-}
-
-impl fmt::Display for FieldPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.segments.join("."))
-    }
-}
 
 /// A query that Bulk API 2.0 can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +24,8 @@ pub struct Select {
     pub object: String,
     /// Alias of the object, used by `rest`.
     pub alias: Option<String>,
-    /// What is selected; empty: every field that can be read (filled in by [`crate::resolve`]).
-    pub fields: Vec<FieldPath>,
+    /// What is selected; empty: every field that can be read. [`crate::resolve`] leaves nothing but fields.
+    pub fields: Vec<Selected>,
     /// Everything after the object and its alias, verbatim.
     pub rest: String,
 }
@@ -96,17 +40,18 @@ impl Select {
         let rest = soql[rest_start..].trim().to_owned();
         check_rest(&rest)?;
         let fields = match &alias {
-            Some(alias) => fields.iter().map(|f| f.without_prefix(alias).unwrap_or_else(|| f.clone())).collect(),
+            Some(alias) => fields.into_iter().map(|item| item.without_prefix(alias)).collect(),
             None => fields,
         };
         let select = Self { object, alias, fields, rest };
         select.check().map(|()| select)
     }
 
-    /// Builds a query. No `fields`: every field that can be read. `filter` is what follows WHERE, without that word.
+    /// Builds a query. No `fields`: every field that can be read; a field may also be `FIELDS(ALL)`, `FIELDS(STANDARD)`
+    /// or `FIELDS(CUSTOM)`. `filter` is what follows WHERE, without that word.
     pub fn from_fields<S: AsRef<str>>(object: &str, fields: &[S], filter: Option<&str>) -> Result<Self> {
         check_name(object)?;
-        let fields = fields.iter().map(|text| FieldPath::parse(text.as_ref())).collect::<Result<Vec<_>>>()?;
+        let fields = fields.iter().map(|text| Selected::parse(text.as_ref())).collect::<Result<Vec<_>>>()?;
         let filter = filter.map(str::trim).filter(|text| !text.is_empty());
         filter.map_or(Ok(()), check_where)?;
         let rest = filter.map(|text| format!("WHERE {text}")).unwrap_or_default();
@@ -116,7 +61,7 @@ impl Select {
 
     /// The query as it is sent.
     pub fn to_soql(&self) -> String {
-        let fields: Vec<String> = self.fields.iter().map(FieldPath::to_string).collect();
+        let fields: Vec<String> = self.fields.iter().map(Selected::to_string).collect();
         let mut soql = format!("SELECT {} FROM {}", fields.join(", "), self.object);
         for part in self.alias.iter().chain(Some(&self.rest).filter(|rest| !rest.is_empty())) {
             soql.push(' ');
@@ -144,6 +89,18 @@ impl Select {
         format!("SELECT {what} FROM {}{alias}{rest} LIMIT {most}", self.object)
     }
 
+    /// The number after LIMIT, if there is one at the top level.
+    pub fn limit(&self) -> Option<u64> {
+        let tokens = scan(&self.rest).ok()?;
+        let at = tokens.iter().position(|token| token.depth == 0 && token.is_word(&self.rest, "LIMIT"))?;
+        tokens.get(at + 1)?.text(&self.rest).parse().ok()
+    }
+
+    /// Whether a group of fields stands in the SELECT list.
+    pub fn has_group(&self) -> bool {
+        self.fields.iter().any(|item| item.path().is_none())
+    }
+
     /// Keeps the columns of these numbers, in the order of the SELECT list. Numbers that do not exist are ignored.
     /// With none left, the first column stays: a query selects something.
     pub fn keep_columns(&mut self, columns: &[usize]) {
@@ -163,6 +120,7 @@ impl Select {
         if let Some(twice) = self.fields.iter().find(|f| !seen.insert(f.to_string().to_ascii_lowercase())) {
             return Err(Error::query(format!("{twice} is selected twice; Salesforce refuses that, remove one")));
         }
+        self.fields.iter().filter_map(Selected::path).try_for_each(|path| path.check_depth(&self.object))?;
         self.check_length()
     }
 
@@ -185,7 +143,7 @@ fn from_position(soql: &str, tokens: &[Token]) -> Result<usize> {
     tokens.iter().position(is_from).ok_or_else(|| Error::query("the query has no FROM, expected SELECT … FROM Object"))
 }
 
-fn select_list(soql: &str, tokens: &[Token]) -> Result<Vec<FieldPath>> {
+fn select_list(soql: &str, tokens: &[Token]) -> Result<Vec<Selected>> {
     if tokens.is_empty() {
         return Err(Error::query("the query selects nothing, expected SELECT Id, Name FROM …"));
     }
@@ -193,13 +151,16 @@ fn select_list(soql: &str, tokens: &[Token]) -> Result<Vec<FieldPath>> {
     tokens.split(is_top_comma).map(|item| select_item(soql, item)).collect()
 }
 
-fn select_item(soql: &str, item: &[Token]) -> Result<FieldPath> {
+fn select_item(soql: &str, item: &[Token]) -> Result<Selected> {
     let Some(first) = item.first() else {
         return Err(Error::query("a comma too many in the SELECT list"));
     };
+    if let Some(group) = FieldGroup::of_tokens(soql, item)? {
+        return Ok(Selected::Group(group));
+    }
     check_item(soql, item)?;
     match item {
-        [_] => FieldPath::parse(first.text(soql)),
+        [_] => FieldPath::parse(first.text(soql)).map(Selected::Field),
         [_, second, ..] if second.kind == Kind::Word => Err(at(
             soql,
             first.at.start,

@@ -4,6 +4,24 @@ use super::scan::{Kind, Token, at, scan};
 use crate::error::{Error, Result};
 
 const AGGREGATES: [&str; 6] = ["COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"];
+const DATE_FUNCTIONS: [&str; 16] = [
+    "CALENDAR_MONTH",
+    "CALENDAR_QUARTER",
+    "CALENDAR_YEAR",
+    "DAY_IN_MONTH",
+    "DAY_IN_WEEK",
+    "DAY_IN_YEAR",
+    "DAY_ONLY",
+    "FISCAL_MONTH",
+    "FISCAL_QUARTER",
+    "FISCAL_YEAR",
+    "HOUR_IN_DAY",
+    "WEEK_IN_MONTH",
+    "WEEK_IN_YEAR",
+    "convertTimezone",
+    "ROLLUP",
+    "CUBE",
+];
 /// Clauses at the top level of a query: words, and why not.
 const REFUSED_CLAUSES: [(&[&str], &str); 9] = [
     (&["GROUP", "BY"], "Bulk API cannot GROUP BY; read the rows and group them at the destination"),
@@ -28,25 +46,42 @@ pub(super) fn check_item(soql: &str, item: &[Token]) -> Result<()> {
     let is_call = rest.first().is_some_and(|t| t.kind == Kind::Open);
     let why = match first.kind {
         Kind::Open => {
-            "Bulk API cannot run sub-selects of children; read the child object as a pipeline of its own".into()
+            "sub-selects of children are not possible: a column holds one value; read the child object as a pipeline of its own"
+                .into()
         }
         Kind::Word if word.eq_ignore_ascii_case("TYPEOF") => {
             "Bulk API cannot TYPEOF; name fields of the parent, for example Owner.Name".into()
         }
-        Kind::Word if word.eq_ignore_ascii_case("FIELDS") && is_call => {
-            "FIELDS(…) is not supported; use object = \"…\" with fields = [] for every readable field".into()
-        }
-        Kind::Word if is_call && AGGREGATES.iter().any(|a| word.eq_ignore_ascii_case(a)) => {
-            "Bulk API cannot aggregate; read the rows and aggregate at the destination".into()
-        }
-        Kind::Word if is_call => format!("functions such as {word}() are not supported; select the plain field"),
+        Kind::Word if is_call => why_no_function(word),
         Kind::Word => return Ok(()),
-        Kind::Sign if word == "*" => {
-            "SOQL has no *; use object = \"…\" with fields = [] for every readable field".into()
-        }
+        Kind::Sign if word == "*" => "SOQL has no *; select FIELDS(ALL), which becomes every readable field".into(),
         _ => "not a field".into(),
     };
     Err(at(soql, first.at.start, &why))
+}
+
+/// Why a function has no place in a SELECT list, and what has.
+fn why_no_function(word: &str) -> String {
+    let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
+    if is(&AGGREGATES) {
+        return "Bulk API cannot aggregate; read the rows and aggregate them in the transform `aggregate` or at the \
+                destination, or look once with `forcepump org query`"
+            .to_owned();
+    }
+    let why = if is(&["toLabel"]) {
+        "gives labels in the user's language, which change while the value stays; select the plain field"
+    } else if is(&["FORMAT"]) {
+        "gives text as the user's locale writes it, which no type fits; select the plain field"
+    } else if is(&["convertCurrency"]) {
+        "converts to the user's currency at a rate of its own; select the plain field and CurrencyIsoCode"
+    } else if is(&["DISTANCE"]) {
+        "has no field to take a type from; select the latitude and longitude and work it out"
+    } else if is(&["GROUPING"]) || DATE_FUNCTIONS.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+        "is for GROUP BY, which Bulk API refuses; select the plain field"
+    } else {
+        "is not supported; select the plain field"
+    };
+    format!("{word}() {why}")
 }
 
 /// Refuses clauses after the object that Bulk API cannot run.

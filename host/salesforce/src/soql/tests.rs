@@ -9,7 +9,7 @@ fn parsed(soql: &str) -> Select {
 }
 
 fn names(select: &Select) -> Vec<String> {
-    select.fields.iter().map(FieldPath::to_string).collect()
+    select.fields.iter().map(Selected::to_string).collect()
 }
 
 #[test]
@@ -38,9 +38,16 @@ fn refused_queries_say_what_to_do() {
         ("SELECT MAX(Amount) m FROM Opportunity", "aggregate"),
         ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "sub-selects"),
         ("SELECT TYPEOF What WHEN Account THEN Phone END FROM Event", "TYPEOF"),
-        ("SELECT FIELDS(ALL) FROM Account LIMIT 200", "fields = []"),
-        ("SELECT toLabel(Industry) FROM Account", "toLabel()"),
-        ("SELECT * FROM Account", "no *"),
+        ("SELECT FIELDS(SOME) FROM Account", "expected FIELDS(ALL)"),
+        ("SELECT FIELDS(ALL) f FROM Account", "without an alias"),
+        ("SELECT Id, Owner.FIELDS(ALL) FROM Account", "no FIELDS() of a parent"),
+        ("SELECT FIELDS(ALL), Fields(all) FROM Account", "twice"),
+        ("SELECT toLabel(Industry) FROM Account", "toLabel() gives labels"),
+        ("SELECT FORMAT(Amount) FROM Opportunity", "locale"),
+        ("SELECT convertCurrency(Amount) FROM Opportunity", "CurrencyIsoCode"),
+        ("SELECT CALENDAR_YEAR(CloseDate) FROM Opportunity", "GROUP BY"),
+        ("SELECT Sleep(1) FROM Opportunity", "not supported"),
+        ("SELECT * FROM Account", "FIELDS(ALL)"),
         ("SELECT Name n FROM Account", "alias"),
         ("SELECT Id Name FROM Account", "comma is missing"),
         ("SELECT Id,, Name FROM Account", "comma too many"),
@@ -63,6 +70,33 @@ fn refused_queries_say_what_to_do() {
         let error = Select::parse(soql).unwrap_err().to_string();
         assert!(error.contains(expected), "{soql}: {error}");
     }
+}
+
+#[test]
+fn groups_of_fields_are_items() {
+    let select = parsed("select fields( all ), Owner.Name FROM Account a WHERE Id != null LIMIT 200");
+    assert_eq!(select.fields[0], Selected::Group(FieldGroup::All));
+    assert_eq!(select.to_soql(), "SELECT FIELDS(ALL), Owner.Name FROM Account a WHERE Id != null LIMIT 200");
+    let select = Select::from_fields("Account", &["Fields(Custom)", "Name"], None).unwrap();
+    assert_eq!(names(&select), ["FIELDS(CUSTOM)", "Name"]);
+    assert!(Select::from_fields("Account", &["toLabel(Name)"], None).is_err());
+}
+
+#[test]
+fn a_limit_is_read_where_it_is_one() {
+    let limit = |rest: &str| parsed(&format!("SELECT Id FROM Account {rest}")).limit();
+    assert_eq!(limit("WHERE Name = 'LIMIT 7' limit 20"), Some(20));
+    assert_eq!(limit("WHERE Id IN (SELECT AccountId FROM Contact LIMIT 5)"), None);
+    assert_eq!(limit(""), None);
+}
+
+#[test]
+fn the_object_and_its_alias_are_no_parents() {
+    for soql in ["SELECT x.a.b.c.d.e.F FROM Account x", "SELECT Account.a.b.c.d.e.F FROM Account"] {
+        assert!(Select::parse(soql).is_ok(), "{soql}");
+    }
+    let error = Select::parse("SELECT x.a.b.c.d.e.f.G FROM Account x").unwrap_err().to_string();
+    assert!(error.contains("6 parents, at most 5") && error.contains("formula field"), "{error}");
 }
 
 #[test]

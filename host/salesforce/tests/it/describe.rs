@@ -33,11 +33,15 @@ fn org(seen: &Seen, _: usize) -> Answer {
                 id,
                 reference("AccountId", "Account", r#""Account""#),
                 reference("OwnerId", "Owner", r#""Group","User""#),
+                field("MailingStreet", "textarea", r#","compoundFieldName":"MailingAddress""#),
                 field("MailingCity", "string", r#","compoundFieldName":"MailingAddress""#),
                 field("MailingAddress", "address", ""),
                 field("Photo__c", "base64", ""),
                 field("Budget__c", "currency", r#","precision":18,"scale":2"#),
                 field("Odd", "junctionidlist", ""),
+                field("acme__Tier__c", "picklist", r#","custom":true"#),
+                field("Site__Latitude__s", "double", r#","custom":true,"compoundFieldName":"Site__c""#),
+                field("Site__c", "location", r#","custom":true"#),
             ],
         );
     }
@@ -48,7 +52,11 @@ fn org(seen: &Seen, _: usize) -> Answer {
         return object("Name", &[id, field("Name", "string", "")]);
     }
     if seen.is("GET", "/sobjects/user/describe") {
-        return object("User", &[id, field("Username", "string", "")]);
+        let part = |name: &str| field(name, "string", r#","compoundFieldName":"Address""#);
+        return object(
+            "User",
+            &[id, field("Username", "string", ""), part("City"), part("Country"), field("Address", "address", "")],
+        );
     }
     if seen.is("GET", "/sobjects/group/describe") {
         return object("Group", &[id, field("Related", "boolean", "")]);
@@ -65,11 +73,15 @@ async fn every_readable_field_and_what_is_left_out() {
     let none: [&str; 0] = [];
     let select = Select::from_fields("contact", &none, Some("Id != null")).unwrap();
     let query = resolve(&server.client(), &select).await.unwrap();
-    assert_eq!(query.soql, "SELECT Id, AccountId, OwnerId, MailingCity, Budget__c FROM Contact WHERE Id != null");
+    assert_eq!(
+        query.soql,
+        "SELECT Id, AccountId, OwnerId, MailingStreet, MailingCity, Budget__c, acme__Tier__c, Site__Latitude__s FROM Contact WHERE Id != null"
+    );
     let skipped: Vec<_> = query.skipped.iter().map(|s| s.name.as_str()).collect();
-    assert_eq!(skipped, ["MailingAddress", "Photo__c", "Odd"]);
+    assert_eq!(skipped, ["MailingAddress", "Photo__c", "Odd", "Site__c"]);
+    assert!(query.expanded.is_empty(), "nothing was named");
     assert!(query.skipped[0].reason.contains("MailingCity"));
-    assert_eq!(query.schema.field(4).data_type(), &DataType::Decimal128(19, 2));
+    assert_eq!(query.schema.field(5).data_type(), &DataType::Decimal128(19, 2));
     assert!(!query.schema.field(0).is_nullable() && query.schema.field(1).is_nullable());
 }
 
@@ -87,13 +99,67 @@ async fn parents_have_types_and_canonical_names() {
 }
 
 #[tokio::test]
+async fn compounds_become_their_parts_also_those_of_parents() {
+    let server = Server::start(org).await;
+    let soql = "SELECT Id, mailingaddress, MailingCity, owner.ADDRESS, Site__c FROM Contact";
+    let query = resolve(&server.client(), &Select::parse(soql).unwrap()).await.unwrap();
+    assert_eq!(
+        query.soql,
+        "SELECT Id, MailingStreet, MailingCity, Owner.City, Owner.Country, Site__Latitude__s FROM Contact"
+    );
+    let expanded: Vec<_> = query.expanded.iter().map(|e| (e.name.as_str(), e.into.join(" "))).collect();
+    let expected = [
+        ("MailingAddress", "MailingStreet MailingCity".to_owned()),
+        ("Owner.Address", "Owner.City Owner.Country".to_owned()),
+        ("Site__c", "Site__Latitude__s".to_owned()),
+    ];
+    assert_eq!(expanded, expected);
+}
+
+#[tokio::test]
+async fn groups_are_filled_in_and_named_fields_stay_where_they_are() {
+    let server = Server::start(org).await;
+    let table = [
+        ("SELECT FIELDS(CUSTOM) FROM Contact", "acme__Tier__c, Site__Latitude__s"),
+        ("SELECT Site__Latitude__s, FIELDS(CUSTOM), acme__tier__c FROM Contact", "Site__Latitude__s, acme__Tier__c"),
+        (
+            "SELECT Owner.Name, FIELDS(STANDARD) FROM Contact",
+            "Owner.Name, Id, AccountId, OwnerId, MailingStreet, MailingCity, Budget__c",
+        ),
+    ];
+    for (soql, expected) in table {
+        let query = resolve(&server.client(), &Select::parse(soql).unwrap()).await.unwrap();
+        assert_eq!(query.soql, format!("SELECT {expected} FROM Contact"), "{soql}");
+    }
+    let all = Select::from_fields("Contact", &["FIELDS(ALL)"], None).unwrap();
+    let all = resolve(&server.client(), &all).await.unwrap();
+    let none: [&str; 0] = [];
+    let every = resolve(&server.client(), &Select::from_fields("Contact", &none, None).unwrap()).await.unwrap();
+    assert_eq!((all.soql, all.skipped), (every.soql, every.skipped));
+    assert_eq!(all.expanded[0].name, "FIELDS(ALL)");
+    let error = resolve(&server.client(), &Select::parse("SELECT FIELDS(CUSTOM) FROM Account").unwrap()).await;
+    assert!(error.unwrap_err().to_string().contains("FIELDS(CUSTOM) stands for no field"));
+}
+
+#[tokio::test]
+async fn what_the_user_sees_is_told_with_the_parents_that_are_read() {
+    let server = Server::start(org).await;
+    let query = Select::parse("SELECT Id, Owner.Username FROM Contact").unwrap();
+    let query = resolve(&server.client(), &query).await.unwrap();
+    let seen = |object: &str| query.visible.iter().filter(|v| v.object == object).count();
+    assert_eq!((seen("Contact"), seen("User")), (12, 1));
+    let error = resolve(&server.client(), &Select::parse("SELECT Id, Sender.Name FROM Contact").unwrap()).await;
+    assert!(matches!(error.unwrap_err(), forcepump_salesforce::Error::NoField { field, .. } if field == "SenderId"));
+}
+
+#[tokio::test]
 async fn slips_are_named_with_the_way_out() {
     let server = Server::start(org).await;
     let client = server.client();
     let table = [
         ("SELECT Budgt__c FROM Contact", "did you mean Budget__c?"),
-        ("SELECT MailingAddress FROM Contact", "MailingCity instead"),
-        ("SELECT Photo__c FROM Contact", "binary"),
+        ("SELECT Photo__c FROM Contact", "sobjects/Contact/ID/Photo__c"),
+        ("SELECT Tier__c FROM Contact", "did you mean acme__Tier__c?"),
         ("SELECT AccountId.Name FROM Contact", "the parent is called Account"),
         ("SELECT Acount.Name FROM Contact", "did you mean Account?"),
         ("SELECT Account FROM Contact", "name one of its fields"),

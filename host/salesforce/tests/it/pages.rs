@@ -169,6 +169,8 @@ async fn the_chain_waits_for_a_head_and_goes_on_where_it_stopped() {
     pages.learned(&stopped_at, body.next_locator.as_deref()).unwrap();
     // told again after a second fetch: nothing changes
     pages.learned(&stopped_at, body.next_locator.as_deref()).unwrap();
+    let other = pages.learned(&stopped_at, Some("Z")).unwrap_err().to_string();
+    assert!(other.contains("page 1 names another next page than before"), "{other}");
     let NextPage::Page(last) = pages.next().await.unwrap() else { panic!("page C follows") };
     assert_eq!((last.index, last.locator.as_deref()), (2, Some("C")));
 }

@@ -1,0 +1,303 @@
+//! Draws runs and faults by a seed: the source's rows, where they go, how the org answers, and what goes wrong.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use forcepump_emulator::options::ResultPagesShape;
+
+use crate::tables::Cell;
+
+/// Columns of every run; the first is the key.
+pub const COLUMNS: [&str; 4] = ["Ext_Id__c", "Name", "AnnualRevenue", "Description"];
+/// A message that holds none of these words does not say what failed.
+pub const NAMED: [&str; 14] = [
+    "login",
+    "logged in",
+    "session",
+    "describe",
+    "query",
+    "job",
+    "page",
+    "batch",
+    "result",
+    "limit",
+    "token",
+    "body",
+    "rows",
+    "destination",
+];
+
+/// Where the rows go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Into {
+    /// Files, a unit each.
+    Csv,
+    /// A table that rows are added to: a row that is written twice is there twice.
+    Sqlite,
+    /// A table that is merged into.
+    SqliteMerge,
+}
+
+/// One fault.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// its kind, as in scripts
+    pub kind: &'static str,
+    /// the entry of the script
+    text: String,
+}
+
+/// A drawn run.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// draws this run again
+    pub seed: u64,
+    /// which API reads
+    pub api: &'static str,
+    /// rows of the source
+    pub rows: usize,
+    /// rows of a page
+    pub page_rows: u64,
+    /// how result pages are listed, if they are
+    pub shape: ResultPagesShape,
+    /// polls until the job is complete
+    pub polls: u32,
+    /// the destination
+    pub into: Into,
+    /// one worker
+    pub single: bool,
+    /// lines of the connection's `http` table
+    pub http: String,
+    /// what goes wrong
+    pub faults: Vec<Fault>,
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u64) as usize]
+    }
+}
+
+/// The run of that seed.
+pub fn draw(seed: u64) -> Drawn {
+    use ResultPagesShape::{Chunks, Guide, NotFound, Postman};
+    let dice = &mut Dice(seed);
+    let api = dice.of(&APIS);
+    let faults = (0..1 + dice.below(4)).map(|_| fault(dice, api)).collect();
+    let rows = if dice.one_in(12) { 0 } else { 1 + dice.below(120) as usize };
+    let gzip = if dice.one_in(2) { "gzip = true\n" } else { "" };
+    Drawn {
+        seed,
+        api,
+        rows,
+        page_rows: 5 + dice.below(60),
+        shape: dice.of(&[Guide, Guide, Postman, Chunks, NotFound, NotFound]),
+        polls: 1 + dice.below(4) as u32,
+        into: dice.of(&[Into::Csv, Into::Sqlite, Into::SqliteMerge]),
+        single: dice.one_in(3),
+        // Time-outs that a fault runs into soon, and a busy machine seldom does.
+        http: format!(
+            "{gzip}stall_timeout_ms = 800\nfirst_byte_timeout_ms = 2500\nmax_attempts = {}\njob_stuck_after_s = 3",
+            1 + dice.below(3)
+        ),
+        faults,
+    }
+}
+
+/// APIs that runs are drawn for.
+const APIS: [&str; 1] = ["bulk2"];
+
+/// Requests of a run with that API.
+fn routes(api: &str) -> &'static [&'static str] {
+    match api {
+        "bulk2" => &[
+            "token",
+            "describe",
+            "bulk2-create",
+            "bulk2-job",
+            "bulk2-result-pages",
+            "bulk2-results",
+            "bulk2-results",
+            "bulk2-results",
+            "bulk2-delete",
+            "bulk2-abort",
+        ],
+        other => panic!("no routes of {other}"),
+    }
+}
+
+/// Kinds that any request can meet, some of them several times so that they are drawn as often as they happen.
+const ANYWHERE: [&str; 12] = [
+    "session-expired",
+    "session-expired",
+    "session-unfit",
+    "limit",
+    "status",
+    "status",
+    "html-503",
+    "cut",
+    "cut",
+    "stall",
+    "slow",
+    "oauth-error",
+];
+const OF_BULK2_PAGES: [&str; 8] = [
+    "no-locator",
+    "empty-locator",
+    "repeat-locator",
+    "wrong-count",
+    "no-count",
+    "short-page",
+    "empty-page",
+    "no-header-line",
+];
+const OF_BULK2_JOBS: [&str; 4] = ["job-failed", "job-aborted", "job-vanish", "job-stuck"];
+const STATUSES: [u16; 14] = [302, 304, 403, 404, 405, 406, 409, 420, 429, 500, 501, 502, 503, 504];
+const OAUTH_ERRORS: [&str; 4] = ["invalid_client", "invalid_grant", "unknown_error", "inactive_user"];
+
+fn fault(dice: &mut Dice, api: &'static str) -> Fault {
+    let kind = match dice.below(10) {
+        0..=2 => dice.of(&OF_BULK2_PAGES),
+        3 => dice.of(&OF_BULK2_JOBS),
+        _ => dice.of(&ANYWHERE),
+    };
+    let route = match kind {
+        kind if OF_BULK2_PAGES.contains(&kind) => "bulk2-results",
+        "job-vanish" => dice.of(&["bulk2-job", "bulk2-results"]),
+        kind if OF_BULK2_JOBS.contains(&kind) => "bulk2-job",
+        "oauth-error" => "token",
+        _ => dice.of(routes(api)),
+    };
+    let keys = keys(dice, kind, route);
+    let nth = 1 + dice.below(3);
+    let times = match dice.below(8) {
+        0 => "\"always\"".to_owned(),
+        1 | 2 => "3".to_owned(),
+        _ => "1".to_owned(),
+    };
+    let text = format!(
+        "[[fault]]\non = {{ route = \"{route}\", nth = {nth}, times = {times} }}\ndo = {{ kind = \"{kind}\"{keys} }}\n"
+    );
+    Fault { kind, text }
+}
+
+/// The keys that a kind takes.
+fn keys(dice: &mut Dice, kind: &str, route: &str) -> String {
+    match kind {
+        "limit" if route.ends_with("create") => {
+            format!(", which = \"{}\"", dice.of(&["total", "concurrent", "jobs", "storage"]))
+        }
+        "limit" => format!(", which = \"{}\"", dice.of(&["total", "concurrent"])),
+        "status" => {
+            let code = match dice.of(&STATUSES) {
+                // An object that is not there is the pipeline's fault, and rightly so.
+                404 if route == "describe" => 503,
+                code => code,
+            };
+            let body = dice.of(&["", "", ", body = \"html\"", ", body = \"empty\"", ", body = \"json\""]);
+            format!(", code = {code}{body}")
+        }
+        "oauth-error" => format!(", error = \"{}\", description = \"drawn\"", dice.of(&OAUTH_ERRORS)),
+        "cut" => format!(", after_bytes = {}, reset = {}", dice.below(500), dice.one_in(2)),
+        "stall" if dice.one_in(2) => format!(", after_bytes = {}", dice.below(500)),
+        "slow" => format!(", ms = {}", 1 + dice.below(300)),
+        "wrong-count" => format!(", by = {}", dice.of(&[-7, -1, 1, 20])),
+        "short-page" => format!(", rows = {}", dice.below(10)),
+        "job-failed" if dice.one_in(2) => ", reason = \"QUERY_TIMEOUT: drawn\"".to_owned(),
+        _ => String::new(),
+    }
+}
+
+impl Drawn {
+    /// The fault script.
+    pub fn script(&self) -> String {
+        self.faults.iter().map(|fault| fault.text.as_str()).collect()
+    }
+
+    /// The pipeline file.
+    pub fn pipeline(&self) -> String {
+        let fields: Vec<String> = COLUMNS.iter().map(|name| format!("\"{name}\"")).collect();
+        let destination = match self.into {
+            Into::Csv => "plugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n",
+            Into::Sqlite => {
+                "plugin = \"sqlite\"\nmode = \"append\"\nconfig = { table = \"account\" }\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n"
+            }
+            Into::SqliteMerge => {
+                "plugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Ext_Id__c\"]\nconfig = { table = \"account\" }\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n"
+            }
+        };
+        let single = if self.single { "[repeatable]\nas_of = \"2024-06-30T00:00:00Z\"\n" } else { "" };
+        format!(
+            "name = \"drawn\"\n{single}[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n[destination]\n{destination}",
+            fields.join(", ")
+        )
+    }
+
+    /// The rows as the org is given them.
+    pub fn source_csv(&self) -> String {
+        let quoted = |cell: &Cell| match cell {
+            Some(text) => format!("\"{}\"", text.replace('"', "\"\"")),
+            None => String::new(),
+        };
+        let rows = (0..self.rows).map(|number| cells(number).iter().map(quoted).collect::<Vec<_>>().join(","));
+        let rows: String = rows.map(|row| row + "\n").collect();
+        format!("{}\n{rows}", COLUMNS.join(","))
+    }
+
+    /// The rows by their key, numbers with two decimals.
+    pub fn expected(&self) -> BTreeMap<String, Vec<Cell>> {
+        let row = |number: usize| {
+            let mut cells = cells(number);
+            cells[2] = cells[2].as_ref().map(|whole| format!("{whole}.00"));
+            (cells[0].clone().unwrap_or_default(), cells)
+        };
+        (0..self.rows).map(row).collect()
+    }
+}
+
+/// The texts of a row: quotes, commas, line ends and letters of several bytes, so that a cut can fall within each.
+fn cells(number: usize) -> Vec<Cell> {
+    let name = match number % 4 {
+        0 => format!("Account, {number}"),
+        1 => format!("\"quoted\" {number}"),
+        2 => format!("Müller & Söhne ≤ {number} 😀"),
+        _ => format!("plain {number}"),
+    };
+    let description = (!number.is_multiple_of(3)).then(|| format!("first line {number}\nsecond, \"line\"\nthird"));
+    vec![
+        Some(format!("A{number:04}")),
+        Some(name),
+        (!number.is_multiple_of(7)).then(|| number.to_string()),
+        description,
+    ]
+}
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { api, rows, page_rows, shape, polls, into, single, http, .. } = self;
+        writeln!(
+            f,
+            "{api}: {rows} rows in pages of {page_rows}, {shape:?}, {polls} polls, into {into:?}, single {single}"
+        )?;
+        write!(f, "{http}\n{}", self.script())
+    }
+}

@@ -52,8 +52,10 @@ pub struct Fault {
 pub struct Drawn {
     /// draws this run again
     pub seed: u64,
-    /// which API reads
+    /// which API reads, and how
     pub api: &'static str,
+    /// the lines of the source that say so
+    way: &'static str,
     /// rows of the source
     pub rows: usize,
     /// rows of a page
@@ -101,13 +103,19 @@ impl Dice {
 pub fn draw(seed: u64) -> Drawn {
     use ResultPagesShape::{Chunks, Guide, NotFound, Postman};
     let dice = &mut Dice(seed);
-    let api = dice.of(&APIS);
+    let (api, way) = dice.of(&WAYS);
     let faults = (0..1 + dice.below(4)).map(|_| fault(dice, api)).collect();
-    let rows = if dice.one_in(12) { 0 } else { 1 + dice.below(120) as usize };
+    let rows = match dice.below(12) {
+        0 => 0,
+        // REST has pages of 2,000 rows.
+        1..=5 if is_rest(api) => 2_001 + dice.below(3_000) as usize,
+        _ => 1 + dice.below(120) as usize,
+    };
     let gzip = if dice.one_in(2) { "gzip = true\n" } else { "" };
     Drawn {
         seed,
         api,
+        way,
         rows,
         page_rows: 5 + dice.below(60),
         shape: dice.of(&[Guide, Guide, Postman, Chunks, NotFound, NotFound]),
@@ -123,10 +131,24 @@ pub fn draw(seed: u64) -> Drawn {
     }
 }
 
-/// APIs that runs are drawn for.
-const APIS: [&str; 1] = ["bulk2"];
+/// Ways to read, and the lines of the source that ask for them.
+const WAYS: [(&str, &str); 9] = [
+    ("bulk2", "api = \"bulk2\""),
+    ("bulk2", "api = \"bulk2\""),
+    ("bulk2", "api = \"bulk2\""),
+    ("bulk1", "api = \"bulk1\""),
+    ("bulk1 json", "api = \"bulk1\"\nbulk1_format = \"json\""),
+    ("bulk1 xml", "api = \"bulk1\"\nbulk1_format = \"xml\""),
+    ("bulk1 chunks", "api = \"bulk1\"\npk_chunking = { chunk_size = 17 }"),
+    ("rest", "api = \"rest\""),
+    ("auto", ""),
+];
 
-/// Requests of a run with that API.
+fn is_rest(api: &str) -> bool {
+    matches!(api, "rest" | "auto")
+}
+
+/// Requests of a run with that API; those that are many stand there several times.
 fn routes(api: &str) -> &'static [&'static str] {
     match api {
         "bulk2" => &[
@@ -141,7 +163,53 @@ fn routes(api: &str) -> &'static [&'static str] {
             "bulk2-delete",
             "bulk2-abort",
         ],
-        other => panic!("no routes of {other}"),
+        "rest" => &["token", "describe", "query", "query-more", "query-more"],
+        "auto" => &["token", "describe", "record-count", "query", "query", "query-more", "query-more"],
+        _ => &[
+            "token",
+            "describe",
+            "bulk1-create",
+            "bulk1-batch",
+            "bulk1-batches",
+            "bulk1-result-list",
+            "bulk1-results",
+            "bulk1-results",
+            "bulk1-results",
+            "bulk1-close",
+        ],
+    }
+}
+
+/// Kinds of that API alone, each with its route.
+fn own_kinds(api: &str) -> &'static [(&'static str, &'static str)] {
+    match api {
+        "bulk2" => &[
+            ("no-locator", "bulk2-results"),
+            ("empty-locator", "bulk2-results"),
+            ("repeat-locator", "bulk2-results"),
+            ("wrong-count", "bulk2-results"),
+            ("no-count", "bulk2-results"),
+            ("short-page", "bulk2-results"),
+            ("empty-page", "bulk2-results"),
+            ("no-header-line", "bulk2-results"),
+            ("job-failed", "bulk2-job"),
+            ("job-aborted", "bulk2-job"),
+            ("job-vanish", "bulk2-job"),
+            ("job-vanish", "bulk2-results"),
+            ("job-stuck", "bulk2-job"),
+        ],
+        "bulk1 chunks" => &[
+            ("job-failed", "bulk1-batch"),
+            ("job-stuck", "bulk1-batch"),
+            ("wrong-count", "bulk1-batch"),
+            ("chunk-failed", "bulk1-batch"),
+            ("original-failed", "bulk1-batch"),
+            ("late-chunks", "bulk1-batch"),
+            ("empty-chunks", "bulk1-batch"),
+            ("large-chunk", "bulk1-batch"),
+        ],
+        api if is_rest(api) => &[],
+        _ => &[("job-failed", "bulk1-batch"), ("job-stuck", "bulk1-batch"), ("wrong-count", "bulk1-batch")],
     }
 }
 
@@ -160,32 +228,18 @@ const ANYWHERE: [&str; 12] = [
     "slow",
     "oauth-error",
 ];
-const OF_BULK2_PAGES: [&str; 8] = [
-    "no-locator",
-    "empty-locator",
-    "repeat-locator",
-    "wrong-count",
-    "no-count",
-    "short-page",
-    "empty-page",
-    "no-header-line",
-];
-const OF_BULK2_JOBS: [&str; 4] = ["job-failed", "job-aborted", "job-vanish", "job-stuck"];
 const STATUSES: [u16; 14] = [302, 304, 403, 404, 405, 406, 409, 420, 429, 500, 501, 502, 503, 504];
 const OAUTH_ERRORS: [&str; 4] = ["invalid_client", "invalid_grant", "unknown_error", "inactive_user"];
 
 fn fault(dice: &mut Dice, api: &'static str) -> Fault {
-    let kind = match dice.below(10) {
-        0..=2 => dice.of(&OF_BULK2_PAGES),
-        3 => dice.of(&OF_BULK2_JOBS),
-        _ => dice.of(&ANYWHERE),
-    };
-    let route = match kind {
-        kind if OF_BULK2_PAGES.contains(&kind) => "bulk2-results",
-        "job-vanish" => dice.of(&["bulk2-job", "bulk2-results"]),
-        kind if OF_BULK2_JOBS.contains(&kind) => "bulk2-job",
-        "oauth-error" => "token",
-        _ => dice.of(routes(api)),
+    let own = own_kinds(api);
+    let (kind, route) = if !own.is_empty() && dice.below(10) < 4 {
+        dice.of(own)
+    } else {
+        match dice.of(&ANYWHERE) {
+            "oauth-error" => ("oauth-error", "token"),
+            kind => (kind, dice.of(routes(api))),
+        }
     };
     let keys = keys(dice, kind, route);
     let nth = 1 + dice.below(3);
@@ -222,6 +276,9 @@ fn keys(dice: &mut Dice, kind: &str, route: &str) -> String {
         "slow" => format!(", ms = {}", 1 + dice.below(300)),
         "wrong-count" => format!(", by = {}", dice.of(&[-7, -1, 1, 20])),
         "short-page" => format!(", rows = {}", dice.below(10)),
+        "late-chunks" => format!(", looks = {}", 1 + dice.below(6)),
+        "empty-chunks" => format!(", count = {}", 1 + dice.below(3)),
+        "chunk-failed" => format!(", nth = {}", 1 + dice.below(4)),
         "job-failed" if dice.one_in(2) => ", reason = \"QUERY_TIMEOUT: drawn\"".to_owned(),
         _ => String::new(),
     }
@@ -247,8 +304,9 @@ impl Drawn {
         };
         let single = if self.single { "[repeatable]\nas_of = \"2024-06-30T00:00:00Z\"\n" } else { "" };
         format!(
-            "name = \"drawn\"\n{single}[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n[destination]\n{destination}",
-            fields.join(", ")
+            "name = \"drawn\"\n{single}[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n{}\n[destination]\n{destination}",
+            fields.join(", "),
+            self.way
         )
     }
 

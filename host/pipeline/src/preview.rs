@@ -141,7 +141,7 @@ async fn rows_of(
         columns: Columns::new(schema, &all, rows),
     });
     let Some(page) = reading.pages.take().await? else { return Ok(Default::default()) };
-    let mut pieces = run::read(&reading, page);
+    let mut pieces = run::read(&reading, page, run::Room::own());
     let (mut batches, mut rejected) = (Vec::new(), Vec::new());
     while let Some(piece) = cancel.race(pieces.recv()).await.ok_or(Error::Interrupted)? {
         if let Piece::Rows(decoded, _) = piece.map_err(|failure| failure.error)? {

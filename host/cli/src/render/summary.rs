@@ -223,7 +223,6 @@ mod tests {
             rejects_by_code: [("DECIMAL".to_owned(), 1)].into(),
             plugins: Vec::new(),
             skipped_fields: vec![SkippedField { name: "Photo\u{1b}".to_owned(), reason: "base64".to_owned() }],
-            window: None,
             field_changes: [("New__c", Change::New), ("Gone__c", Change::Gone)].map(change).into(),
             error: None,
         }

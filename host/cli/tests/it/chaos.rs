@@ -68,6 +68,8 @@ pub struct Drawn {
     pub into: Into,
     /// one worker
     pub single: bool,
+    /// pages fetched at a time, if the pipeline says so
+    parallel: Option<u64>,
     /// lines of the connection's `http` table
     pub http: String,
     /// what goes wrong
@@ -122,6 +124,7 @@ pub fn draw(seed: u64) -> Drawn {
         polls: 1 + dice.below(4) as u32,
         into: dice.of(&[Into::Csv, Into::Sqlite, Into::SqliteMerge]),
         single: dice.one_in(3),
+        parallel: dice.of(&[None, None, Some(1), Some(3), Some(8)]),
         // Time-outs that a fault runs into soon, and a busy machine seldom does.
         http: format!(
             "{gzip}stall_timeout_ms = 800\nfirst_byte_timeout_ms = 2500\nmax_attempts = {}\njob_stuck_after_s = 3",
@@ -302,9 +305,10 @@ impl Drawn {
                 "plugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Ext_Id__c\"]\nconfig = { table = \"account\" }\n[destination.grant]\nsql = { db = \"sqlite:out.db\" }\n"
             }
         };
+        let parallel = self.parallel.map(|pages| format!("parallel_pages = {pages}")).unwrap_or_default();
         let single = if self.single { "[repeatable]\nas_of = \"2024-06-30T00:00:00Z\"\n" } else { "" };
         format!(
-            "name = \"drawn\"\n{single}[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n{}\n[destination]\n{destination}",
+            "name = \"drawn\"\n{single}[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n{}\n{parallel}\n[destination]\n{destination}",
             fields.join(", "),
             self.way
         )
@@ -351,10 +355,10 @@ fn cells(number: usize) -> Vec<Cell> {
 
 impl fmt::Display for Drawn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { api, rows, page_rows, shape, polls, into, single, http, .. } = self;
+        let Self { api, rows, page_rows, shape, polls, into, single, parallel, http, .. } = self;
         writeln!(
             f,
-            "{api}: {rows} rows in pages of {page_rows}, {shape:?}, {polls} polls, into {into:?}, single {single}"
+            "{api}: {rows} rows in pages of {page_rows}, {shape:?}, {polls} polls, into {into:?}, single {single}, parallel {parallel:?}"
         )?;
         write!(f, "{http}\n{}", self.script())
     }

@@ -29,6 +29,8 @@ pub use validate::{Problem, parse_moment, parse_share, validate};
 
 /// Rows per batch when the file says nothing: large enough to hide the border's cost, small enough to stay in cache.
 pub const DEFAULT_BATCH_ROWS: usize = 8_192;
+/// Result pages that may be fetched at a time; an org serves some dozens of calls beside each other.
+pub const MAX_PARALLEL_PAGES: u8 = 32;
 /// Most rows a batch may have; row numbers inside a batch are 32 bits wide and plugins size buffers by it.
 pub const MAX_BATCH_ROWS: usize = 1_048_576;
 
@@ -108,6 +110,11 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_records: Option<u32>,
+    /// Result pages fetched at a time, each over a connection of its own, and workers at most, as far as the destination
+    /// takes several; each costs some MiB. Default: as many workers as there are cores, up to 4, and a page for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 32))]
+    pub parallel_pages: Option<u8>,
     /// Rows per batch handed to the plugins. Default: 8,192.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1048576))]

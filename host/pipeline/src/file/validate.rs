@@ -1,6 +1,8 @@
 //! Rules over a parsed pipeline file that its shape alone cannot express.
 
-use super::{DestinationStep, MAX_BATCH_ROWS, Mode, PipelineFile, PluginLimits, RejectLimit, Source};
+use super::{
+    DestinationStep, MAX_BATCH_ROWS, MAX_PARALLEL_PAGES, Mode, PipelineFile, PluginLimits, RejectLimit, Source,
+};
 
 /// One fault: the key at which it stands, and what is wrong with the way out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -109,6 +111,9 @@ fn check_source(source: &Source, problems: &mut Vec<Problem>) {
     }
     if source.batch_rows.is_some_and(|rows| rows == 0 || rows > MAX_BATCH_ROWS) {
         problems.push(Problem::new("source.batch_rows", format!("must be 1 to {MAX_BATCH_ROWS}")));
+    }
+    if source.parallel_pages.is_some_and(|pages| !(1..=MAX_PARALLEL_PAGES).contains(&pages)) {
+        problems.push(Problem::new("source.parallel_pages", format!("must be 1 to {MAX_PARALLEL_PAGES}")));
     }
     super::reading::check(source, problems);
     if let Some(version) = &source.api_version {
@@ -284,5 +289,8 @@ mod tests {
         assert_eq!(with_source("object='A'\napi_version='30.0'").len(), 1);
         assert!(with_source("object='A'\napi_version='62.0'").is_empty());
         assert_eq!(with_source("object='A'\nbatch_rows=0").len(), 1);
+        assert_eq!(with_source("object='A'\nparallel_pages=0").len(), 1);
+        assert_eq!(with_source("object='A'\nparallel_pages=33").len(), 1);
+        assert!(with_source("object='A'\nparallel_pages=8").is_empty());
     }
 }

@@ -6,10 +6,11 @@ use forcepump_salesforce::{Extract, PartRef};
 use forcepump_sandbox::DestinationInstance;
 use tokio::task::JoinSet;
 
+use super::ahead::Ahead;
 use super::failure::{Again, Failure};
 use super::findings::Findings;
 use super::pages::PageQueue;
-use super::reader::Reading;
+use super::reader::{Pieces, Reading};
 use super::retry::{self, patiently};
 use super::shared::Shared;
 use super::start::Ready;
@@ -65,10 +66,16 @@ pub(crate) async fn move_pages(ready: &Ready, extract: &Extract, cancel: &Cancel
         decode: ready.decode.clone(),
         columns: ready.columns(),
     });
+    let ahead = Arc::new(Ahead::start(&reading, ready.parts_at_a_time));
     let mut workers = JoinSet::new();
     for number in 0..ready.lanes {
         let lane = ready.lane(number).await?;
-        workers.spawn(work(lane, Arc::clone(&ready.shared), Arc::clone(&reading), cancel.clone()));
+        workers.spawn(work(
+            lane,
+            Arc::clone(&ready.shared),
+            (Arc::clone(&reading), Arc::clone(&ahead)),
+            cancel.clone(),
+        ));
     }
     let mut first_error = None;
     while let Some(joined) = workers.join_next().await {
@@ -84,21 +91,31 @@ fn worker_died(panic: &tokio::task::JoinError) -> Error {
     Error::Host { what: "a worker ended by itself".to_owned(), error: std::io::Error::other(panic.to_string()) }
 }
 
-async fn work(mut lane: Lane, shared: Arc<Shared>, reading: Arc<Reading>, cancel: Cancel) -> Result<(), Error> {
-    let worked = work_off(&mut lane, &shared, &reading, &cancel).await;
+async fn work(
+    mut lane: Lane,
+    shared: Arc<Shared>,
+    (reading, ahead): (Arc<Reading>, Arc<Ahead>),
+    cancel: Cancel,
+) -> Result<(), Error> {
+    let worked = work_off(&mut lane, &shared, (&reading, &ahead), &cancel).await;
     lane.retire(&shared);
     worked
 }
 
-async fn work_off(lane: &mut Lane, shared: &Shared, reading: &Arc<Reading>, cancel: &Cancel) -> Result<(), Error> {
+async fn work_off(
+    lane: &mut Lane,
+    shared: &Shared,
+    (reading, ahead): (&Arc<Reading>, &Ahead),
+    cancel: &Cancel,
+) -> Result<(), Error> {
     loop {
-        let taken = cancel.race(reading.pages.take()).await;
+        let taken = cancel.race(ahead.take()).await;
         if let Some(rows) = reading.pages.grown().await {
             shared.observer.event(Event::Announced { rows });
         }
         match taken.ok_or(Error::Interrupted)?? {
             None => break,
-            Some(page) => move_page(lane, shared, reading, page, cancel).await?,
+            Some(begun) => move_page(lane, shared, reading, begun, cancel).await?,
         }
     }
     flush(lane, shared, cancel).await
@@ -109,13 +126,14 @@ async fn move_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
-    page: PartRef,
+    (page, pieces): (PartRef, Pieces),
     cancel: &Cancel,
 ) -> Result<(), Error> {
+    let mut pieces = Some(pieces);
     let mut findings = Findings::new(lane.links.len());
     let mut tries = Tries::default();
     loop {
-        let done = unit::run_page(lane, shared, reading, page.clone(), &mut findings, cancel).await;
+        let done = unit::run_page(lane, shared, reading, (page.clone(), pieces.take()), &mut findings, cancel).await;
         let Err(failure) = done else { return Ok(()) };
         tries.again(lane, shared, failure, cancel).await?;
     }

@@ -1,5 +1,6 @@
 //! A run: extract, workers, commits, the destination's last step, and the report of it all.
 
+mod ahead;
 mod broken;
 mod deliver;
 mod empty;
@@ -45,7 +46,7 @@ use tally::UnitTally;
 pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;
-pub(crate) use reader::{Columns, Piece, Reading, read};
+pub(crate) use reader::{Columns, Piece, Reading, Room, read};
 pub(crate) use refuse::cell;
 
 /// Runs the pipeline once; whatever happens is in the report.

@@ -41,6 +41,11 @@ impl PageQueue {
         (self.told.swap(rows, Ordering::AcqRel) < rows).then_some(rows)
     }
 
+    /// Whether nobody takes another part.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// Nobody takes another part.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);

@@ -7,7 +7,8 @@ use arrow_schema::SchemaRef;
 use forcepump_batch::{DecodeOptions, DecodedBatch, PageDecoder};
 use forcepump_salesforce::{Extract, PartRef};
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 
 use super::failure::Failure;
 use super::pages::PageQueue;
@@ -33,26 +34,94 @@ pub(crate) struct Reading {
     pub columns: Columns,
 }
 
-/// Starts to read a page; the receiver ends early only after an error.
-pub(crate) fn read(reading: &Arc<Reading>, page: PartRef) -> mpsc::Receiver<Result<Piece, Failure>> {
-    let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+/// Where decoded rows wait for a worker.
+pub(crate) struct Room {
+    /// batches that may wait once a worker takes them
+    slots: Arc<Semaphore>,
+    /// KiB that rows of all parts may wait in while no worker takes them, and how much of it one batch may ask for
+    shared: Option<(Arc<Semaphore>, usize)>,
+    /// held for as long as the part is fetched
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// For a part that a worker takes at once.
+    pub(crate) fn own() -> Self {
+        Self { slots: Arc::new(Semaphore::new(BATCHES_AHEAD)), shared: None, _turn: None }
+    }
+
+    /// For a part that is fetched before a worker takes it. Its rows wait in `shared`, a semaphore of KiB, until then.
+    pub(crate) fn shared(shared: &Arc<Semaphore>, most_kib: usize, turn: OwnedSemaphorePermit) -> Self {
+        let shared = Some((Arc::clone(shared), most_kib));
+        Self { slots: Arc::new(Semaphore::new(0)), shared, _turn: Some(turn) }
+    }
+
+    /// Waits for a place: of the part's own, which come when a worker takes it, or of the shared ones. The worker's part
+    /// never waits for others, so that they cannot hold it up.
+    async fn place(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let own = Arc::clone(&self.slots).acquire_owned();
+        let Some((shared, most_kib)) = &self.shared else { return own.await.ok() };
+        let kib = (bytes / 1024 + 1).min(*most_kib);
+        let shared = Arc::clone(shared).acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX));
+        tokio::select! {
+            biased;
+            place = own => place.ok(),
+            place = shared => place.ok(),
+        }
+    }
+}
+
+/// The pieces of a part as they come; who drops them gives the part up.
+pub(crate) struct Pieces {
+    pieces: mpsc::UnboundedReceiver<Waiting>,
+    slots: Arc<Semaphore>,
+    task: JoinHandle<()>,
+}
+
+/// A piece, and the place that it waits in.
+type Waiting = (Result<Piece, Failure>, Option<OwnedSemaphorePermit>);
+
+impl Pieces {
+    /// A worker takes the pieces from now on.
+    pub(crate) fn wanted(&self) {
+        self.slots.add_permits(BATCHES_AHEAD);
+    }
+
+    /// The next piece; none after the last, and after an error.
+    pub(crate) async fn recv(&mut self) -> Option<Result<Piece, Failure>> {
+        self.pieces.recv().await.map(|(piece, _place)| piece)
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Starts to read a part.
+pub(crate) fn read(reading: &Arc<Reading>, page: PartRef, room: Room) -> Pieces {
+    // Bounded by the places in the room.
+    let (sender, pieces) = mpsc::unbounded_channel();
+    let slots = Arc::clone(&room.slots);
     let reading = Arc::clone(reading);
-    tokio::spawn(async move {
-        if let Err(failure) = read_page(&reading, &page, &sender).await {
+    let task = tokio::spawn(async move {
+        if let Err(failure) = read_page(&reading, &page, &room, &sender).await {
             // A receiver that is gone has given the page up.
-            let _ = sender.send(Err(failure)).await;
+            let _ = sender.send((Err(failure), None));
         }
     });
-    receiver
+    Pieces { pieces, slots, task }
 }
 
 async fn read_page(
     reading: &Reading,
     page: &PartRef,
-    sender: &mpsc::Sender<Result<Piece, Failure>>,
+    room: &Room,
+    sender: &mpsc::UnboundedSender<Waiting>,
 ) -> Result<(), Failure> {
     let mut body = reading.extract.fetch(page).await?;
-    if sender.send(Ok(Piece::Head { announced: body.announced_rows })).await.is_err() {
+    if sender.send((Ok(Piece::Head { announced: body.announced_rows }), None)).is_err() {
         return Ok(());
     }
     let mut decoder = PageDecoder::new(body.format, Arc::clone(&reading.columns.fetched), reading.decode.clone())
@@ -63,13 +132,13 @@ async fn read_page(
         let chunk = chunk?;
         bytes += chunk.len() as u64;
         decoder.feed(&chunk, &mut ready).map_err(|error| page_fault(page, &error))?;
-        if !ready.is_empty() && !send_all(&mut ready, &mut bytes, sender).await {
+        if !ready.is_empty() && !send_all(&mut ready, &mut bytes, room, sender).await {
             return Ok(());
         }
     }
     let records = decoder.finish(&mut ready).map_err(|error| page_fault(page, &error))?;
-    if send_all(&mut ready, &mut bytes, sender).await {
-        let _ = sender.send(Ok(Piece::End { records })).await;
+    if send_all(&mut ready, &mut bytes, room, sender).await {
+        let _ = sender.send((Ok(Piece::End { records }), None));
     }
     Ok(())
 }
@@ -83,10 +152,12 @@ fn page_fault(page: &PartRef, error: &forcepump_batch::DecodeError) -> Failure {
 async fn send_all(
     ready: &mut Vec<DecodedBatch>,
     bytes: &mut u64,
-    sender: &mpsc::Sender<Result<Piece, Failure>>,
+    room: &Room,
+    sender: &mpsc::UnboundedSender<Waiting>,
 ) -> bool {
     for batch in ready.drain(..) {
-        if sender.send(Ok(Piece::Rows(batch, std::mem::take(bytes)))).await.is_err() {
+        let Some(place) = room.place(batch.batch.get_array_memory_size()).await else { return false };
+        if sender.send((Ok(Piece::Rows(batch, std::mem::take(bytes))), Some(place))).is_err() {
             return false;
         }
     }

@@ -32,7 +32,7 @@ use crate::session::Session;
 pub(crate) const FINISH_ROWS: u32 = 8_192;
 /// CSV bytes of a batch at most, so that memory stays flat with very wide rows.
 const BATCH_BYTES: usize = 2 << 20;
-/// Workers at most, whatever a destination can take: each holds instances, buffers and a connection.
+/// Workers at most when the pipeline says nothing, whatever a destination can take: each holds instances, buffers and a connection.
 const MAX_LANES: u32 = 4;
 
 /// All that a run needs once it is planned.
@@ -43,6 +43,8 @@ pub(crate) struct Ready {
     pub drift: Drift,
     pub decode: DecodeOptions,
     pub lanes: u32,
+    /// parts that are fetched at a time
+    pub parts_at_a_time: usize,
     full: SchemaRef,
     kept: Vec<usize>,
     unfetched: BTreeSet<u32>,
@@ -114,7 +116,9 @@ pub(crate) async fn prepare(
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
-    let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, MAX_LANES).min(cores()) };
+    let asked = session.pipeline().file.source.parallel_pages;
+    let most = asked.map_or_else(|| MAX_LANES.min(cores()), u32::from);
+    let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, most) };
     Ok(Ready {
         skipped: query.skipped.iter().map(SkippedField::from).collect(),
         decode: DecodeOptions {
@@ -123,6 +127,7 @@ pub(crate) async fn prepare(
             ..DecodeOptions::default()
         },
         lanes,
+        parts_at_a_time: asked.map_or(lanes as usize, usize::from),
         drift,
         unfetched: (0..).take(full.fields().len()).filter(|number| !kept.contains(&(*number as usize))).collect(),
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use forcepump_batch::{DecodedBatch, RowReject};
 use forcepump_sandbox::Processed;
-use tokio::sync::mpsc;
 
 use super::broken::Broken;
 use super::failure::{Again, Failure};
@@ -13,7 +12,7 @@ use super::findings::Findings;
 use super::lane::Lane;
 use super::limit::When;
 use super::overlap::RowHash;
-use super::reader::{Piece, Reading};
+use super::reader::{Piece, Pieces, Reading, Room, read};
 use super::refuse::Refuser;
 use super::rejects::{Party, UnitRejects};
 use super::retry::patiently;
@@ -64,7 +63,7 @@ impl<'a> Unit<'a> {
         &mut self,
         lane: &mut Lane,
         reading: &Reading,
-        pieces: &mut mpsc::Receiver<Result<Piece, Failure>>,
+        pieces: &mut Pieces,
     ) -> Result<(), Failure> {
         let mut announced = None;
         while let Some(piece) = pieces.recv().await {
@@ -240,7 +239,7 @@ pub(crate) async fn run_page(
     lane: &mut Lane,
     shared: &Shared,
     reading: &Arc<Reading>,
-    page: forcepump_salesforce::PartRef,
+    (page, begun): (forcepump_salesforce::PartRef, Option<Pieces>),
     findings: &mut Findings,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
@@ -248,7 +247,7 @@ pub(crate) async fn run_page(
     lane.begin_unit(shared).await?;
     let mut unit = Unit::new(&id, shared, lane.links.len(), findings);
     begin(lane, shared, &id).await?;
-    let mut pieces = super::reader::read(reading, page);
+    let mut pieces = begun.unwrap_or_else(|| read(reading, page, Room::own()));
     let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;
     drop(pieces);
     finish(lane, unit, taken.unwrap_or_else(|| Err(Error::Interrupted.into()))).await

@@ -55,8 +55,8 @@ fn one(rows: u64) -> Outcome<Measured> {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut emulator = Emulator::start(rows)?;
-    write_pipeline(&folder, &emulator.access)?;
-    let measured = measure(&folder, rows);
+    let written = emulator.connect(&folder).and_then(|()| write_pipeline(&folder));
+    let measured = written.and_then(|()| measure(&folder, rows));
     emulator.stop();
     measured
 }
@@ -98,15 +98,22 @@ fn high_water_mib(pid: u32) -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
-struct Emulator {
+/// An emulator process.
+pub struct Emulator {
     child: Child,
     access: Value,
 }
 
 impl Emulator {
     fn start(rows: u64) -> Outcome<Self> {
+        Self::with(&["--generate", &format!("Account={rows}")])
+    }
+
+    /// Starts one with these options, on a free port.
+    pub fn with(options: &[&str]) -> Outcome<Self> {
         let mut child = Command::new(forcepump())
-            .args(["emulator", "--port", "0", "--generate", &format!("Account={rows}")])
+            .args(["emulator", "--port", "0"])
+            .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("forcepump emulator: {error}"))?;
@@ -117,29 +124,34 @@ impl Emulator {
         Ok(Self { child, access })
     }
 
-    fn stop(&mut self) {
+    /// Writes the way into it to the folder, as the connection `bench`.
+    pub fn connect(&self, folder: &Path) -> Outcome {
+        let word = |name: &str| self.access[name].as_str().unwrap_or_default().to_owned();
+        let connections = format!(
+            "[bench]\nurl = \"{}\"\nauth = \"access-token\"\naccess_token = \"file:token\"\n",
+            word("SF_INSTANCE_URL")
+        );
+        for (name, text) in [("token", word("SF_ACCESS_TOKEN")), ("connections.toml", connections)] {
+            std::fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// Ends it.
+    pub fn stop(&mut self) {
         // It may have ended by itself; nothing is left to do then.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn write_pipeline(folder: &Path, access: &Value) -> Outcome {
-    let word = |name: &str| access[name].as_str().unwrap_or_default().to_owned();
-    let connections = format!(
-        "[bench]\nurl = \"{}\"\nauth = \"access-token\"\naccess_token = \"file:token\"\n",
-        word("SF_INSTANCE_URL")
-    );
+fn write_pipeline(folder: &Path) -> Outcome {
     let pipeline = "name = \"extract\"\n[source]\nconnection = \"bench\"\nobject = \"Account\"\n\
                     [destination]\nplugin = \"parquet\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"results\" }\n";
-    let files =
-        [("token", word("SF_ACCESS_TOKEN")), ("connections.toml", connections), ("extract.toml", pipeline.into())];
-    for (name, text) in files {
-        std::fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
-    }
-    Ok(())
+    std::fs::write(folder.join("extract.toml"), pipeline).map_err(|error| format!("extract.toml: {error}"))
 }
 
-fn forcepump() -> std::path::PathBuf {
+/// The program that is measured.
+pub fn forcepump() -> std::path::PathBuf {
     release_folder().join("forcepump")
 }

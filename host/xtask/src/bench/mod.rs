@@ -3,6 +3,7 @@
 mod build;
 mod examples;
 mod extract;
+mod pages;
 
 use std::process::ExitCode;
 
@@ -27,11 +28,12 @@ struct Part {
     run: fn() -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part { letter: "a", title: "sandbox against native", run: examples::border },
     Part { letter: "b", title: "decoder against arrow-csv", run: examples::decoder },
     Part { letter: "c", title: "5 million rows to Parquet", run: extract::extract },
     Part { letter: "e", title: "checks and limits against none", run: examples::guards },
+    Part { letter: "f", title: "pages side by side against one at a time", run: pages::pages },
     Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
 ];
 
@@ -87,4 +89,6 @@ compares a number, on batches of 20 columns that are all filtered, in the sandbo
 (d) CPU time of `cargo build --release -p forcepump` into an empty target folder plus `forcepump demo`, downloads excluded.
 (e) the example `guards` of forcepump-sandbox: the transform of (a) with the limits of every run, and on an engine without deadline, caps and
 counters, less the time that the checks of handed over columns take beyond a bare copy.
+(f) an emulator process that answers after a pause and sends each body slowly; the same pipeline with `parallel_pages` 8 and
+1 into CSV files, the rate of each without the time of a run that finds no row.
 ";

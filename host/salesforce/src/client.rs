@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::body::{WireBody, read_whole};
 use crate::describe::DescribeCache;
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) budget: RetryBudget,
     pub(crate) calls: AtomicU64,
     pub(crate) notices: Notices,
+    /// Requests under way that make something in the org.
+    pub(crate) making: watch::Sender<usize>,
     /// The org's, known after the login.
     throttle: Mutex<Option<Arc<Throttle>>>,
     /// The operator has heard that the daily share runs short.
@@ -123,6 +126,7 @@ impl Client {
             budget: RetryBudget::new(options.retry_budget),
             calls: AtomicU64::new(0),
             notices,
+            making: watch::Sender::new(0),
             throttle: Mutex::new(None),
             warned: AtomicBool::new(false),
             clock_offset: AtomicI64::new(0),
@@ -238,6 +242,14 @@ impl Client {
     /// Whom to tell what happens while a call is under way: a login that is tried again, a share that runs short.
     pub fn listen(&self, listener: Listener) {
         self.inner.notices.listen(listener);
+    }
+
+    /// Returns as soon as no request is under way that makes something in the org: what waits for its turn, or to be sent
+    /// again, may be dropped.
+    pub async fn nothing_is_being_made(&self) {
+        let mut count = self.inner.making.subscribe();
+        // the sender lives in `self`
+        let _ = count.wait_for(|count| *count == 0).await;
     }
 
     /// `/services/data/vNN.N` + `rest`, in the connection's version.

@@ -227,7 +227,7 @@ impl Error {
             Self::Truncated { .. } | Self::Stalled { .. } | Self::Transport { .. } => true,
             Self::Api { status, code, .. } => is_retryable_answer(*status, code),
             Self::Auth { retryable, .. } => *retryable,
-            Self::Limit { .. } => self.is_too_many_at_once(),
+            Self::Limit { status, .. } => *status == 429 || self.is_too_many_at_once(),
             _ => false,
         }
     }
@@ -250,7 +250,7 @@ impl Error {
             // refused at the door: too many, starting up, not available (RFC 9110 section 15.6.4)
             Self::Api { status: 420 | 429 | 503, .. } => true,
             Self::Auth { retryable, .. } => *retryable,
-            Self::Limit { .. } => self.is_too_many_at_once(),
+            Self::Limit { status, .. } => *status == 429 || self.is_too_many_at_once(),
             _ => false,
         }
     }

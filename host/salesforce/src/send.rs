@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, IF_MODIFIED_SINCE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use secrecy::ExposeSecret;
+use tokio::sync::watch;
 
 use crate::answer::{MAX_ERROR_BODY_BYTES, Refusal, parse_api_usage};
 use crate::body::{WireBody, read_whole};
@@ -84,6 +85,7 @@ impl Client {
         throttle: &Throttle,
     ) -> Result<std::result::Result<reqwest::Response, Refusal>> {
         let sent = Sent::now(self, throttle);
+        let making = (!call.idempotent).then(|| Making::begin(self));
         let request = match self.request(call, session) {
             Ok(request) => request,
             Err(error) => {
@@ -92,7 +94,7 @@ impl Client {
             }
         };
         let limit = self.inner.options.first_byte_timeout;
-        let response = match tokio::time::timeout(limit, request.send()).await {
+        let mut response = match tokio::time::timeout(limit, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 let error = transport_error(&call.what, error);
@@ -108,6 +110,8 @@ impl Client {
         sent.answered(response.headers());
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            // made is what is answered to the end
+            response.extensions_mut().insert(Arc::new(making));
             return Ok(Ok(response));
         }
         let headers = response.headers().clone();
@@ -165,6 +169,22 @@ struct Refused {
     refusal: Refusal,
     throttle: Arc<Throttle>,
     permit: Permit,
+}
+
+/// Something is being made in the org; until this is dropped, what comes of it must be waited for.
+pub(crate) struct Making(watch::Sender<usize>);
+
+impl Making {
+    pub(crate) fn begin(client: &Client) -> Self {
+        client.inner.making.send_modify(|count| *count += 1);
+        Self(client.inner.making.clone())
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
 }
 
 /// A request on its way, counted once however it ends; also when its future is dropped.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use forcepump_emulator::Options;
 
 use crate::harness::{Bench, Org, Ran};
-use crate::orgs::{SMALL_ROWS, small};
+use crate::orgs::{SMALL_ROWS, faulty, small, wait_until};
 
 const PIPELINE: &str = "name = \"limited\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\napi = \"bulk2\"\n[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 
@@ -41,6 +41,35 @@ fn a_larger_share_lets_it_through_and_the_summary_compares_the_calls() {
     assert_eq!(report["rows"]["written"], SMALL_ROWS);
     assert!(report["calls_estimated"].as_u64().is_some_and(|calls| calls > 3), "{report}");
     org.is_tidy();
+}
+
+#[test]
+fn one_request_at_a_time_is_enough_for_each_api() {
+    for api in ["bulk2", "bulk1", "rest"] {
+        let (org, bench) = bench(1_000, "1.0");
+        bench.write("p.toml", &PIPELINE.replace("bulk2", api));
+        let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+        assert_eq!(report["rows"]["written"], SMALL_ROWS, "{api}");
+        drop(org);
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_of_a_job_that_is_refused_for_now() {
+    let org = faulty(
+        "[[fault]]\non = { route = \"bulk2-create\", times = \"always\" }\ndo = { kind = \"limit\", which = \"concurrent\" }\n",
+        false,
+    );
+    let bench = Bench::on(&org);
+    bench.write("p.toml", PIPELINE);
+    let mut command = bench.command(&["run", "p.toml"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+    wait_until("the job is refused a third time", || org.asked("/jobs/query") == 3);
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let ran = Ran::of(child.wait_with_output().expect("it ends")).ends(130);
+    assert!(!ran.stderr.contains("may be left"), "{ran:?}");
+    assert!(org.asked("/jobs/query") <= 4, "no more attempts");
 }
 
 #[test]

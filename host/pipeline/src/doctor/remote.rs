@@ -1,6 +1,6 @@
 //! What only the org can tell: the login, the clock, versions, permissions, limits, APIs.
 
-use forcepump_salesforce::{Api, Client, Limits};
+use forcepump_salesforce::{Api, Client, ErrorKind, Limits};
 
 use super::{Check, CheckState, fields};
 use crate::org::Org;
@@ -32,7 +32,13 @@ const TOLD: usize = 8;
 pub(super) async fn examine(org: &Org, object: Option<&str>, checks: &mut Vec<Check>) {
     let client = org.client();
     if let Err(error) = client.login().await {
-        checks.push(Check::of_error(LOGIN, CheckState::Failed, &error, "see the settings of the connection"));
+        let way = match error.kind() {
+            ErrorKind::Transport | ErrorKind::Interrupted => {
+                "is the host right, and can this machine reach it (DNS, proxy, firewall)?"
+            }
+            _ => "see the settings of the connection",
+        };
+        checks.push(Check::of_error(LOGIN, CheckState::Failed, &error, way));
         checks.extend(NAMES.into_iter().skip(1).map(|name| Check::skipped(name, "the login failed")));
         return;
     }

@@ -91,11 +91,16 @@ async fn create(session: &Session, ready: &Ready, choice: &Choice, cancel: &Canc
     tokio::pin!(creating);
     let created = match cancel.race(&mut creating).await {
         Some(created) => created,
-        None => tokio::time::timeout(CREATION_GRACE, creating).await.map_err(|_| {
-            let text = "the creation of the job was not answered; one may be left in the org";
-            ready.shared.observer.event(Event::Warning(text.to_owned()));
-            Error::Interrupted
-        })?,
+        None => tokio::select! {
+            biased;
+            created = tokio::time::timeout(CREATION_GRACE, creating) => created.map_err(|_| {
+                let text = "the creation of the job was not answered; one may be left in the org";
+                ready.shared.observer.event(Event::Warning(text.to_owned()));
+                Error::Interrupted
+            })?,
+            // it waits for its turn, or to be sent again
+            () = session.client().nothing_is_being_made() => return Err(Error::Interrupted),
+        },
     };
     created.map_err(Error::from)
 }

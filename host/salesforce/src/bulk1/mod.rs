@@ -20,9 +20,11 @@ pub use chunking::{ChunkingFault, PkChunking, check_chunking};
 pub(crate) use info::{BatchInfo, BatchState, JobInfo};
 
 use crate::body::{BodyStream, WireBody};
-use crate::bulk2::QueryAction;
+use crate::bulk2::{QueryAction, orphan};
 use crate::client::{Call, Client, Reply};
 use crate::error::{Error, Result, same_code};
+use crate::extract::Api;
+use crate::send::Making;
 use crate::xml_json::xml_to_json;
 
 const PK_CHUNKING: HeaderName = HeaderName::from_static("sforce-enable-pkchunking");
@@ -67,8 +69,20 @@ impl Job {
                 .map_err(|_| Error::config("pk_chunking holds characters that no header has"))?;
             call.headers.push((PK_CHUNKING, value));
         }
-        let info: JobInfo = read(&call.what, &client.whole(&call).await?)?;
+        let since_micros = client.server_now_micros();
+        let answer = client.whole(&call).await;
+        if let Err(error) = &answer
+            && error.may_have_been_executed()
+        {
+            let (action, api_version) = (options.action, options.api_version.as_str());
+            let missing = orphan::Missing { api: Api::Bulk1, object, action, api_version, since_micros };
+            orphan::end(client, &missing).await;
+        }
+        // an open job without its batch must not be left behind
+        let _making = Making::begin(client);
+        let info: JobInfo = read(&call.what, &answer?)?;
         info::check_id("job", &info.id)?;
+        orphan::made(&info.id);
         let mut job = Self {
             client: client.clone(),
             id: info.id,

@@ -2,7 +2,7 @@
 
 mod info;
 mod links;
-mod orphan;
+pub(crate) mod orphan;
 mod page;
 mod pages;
 
@@ -16,6 +16,7 @@ pub use pages::{NextPage, PageRef, Pages};
 
 use crate::client::{Call, Client};
 use crate::error::{Error, Result, same_code};
+use crate::extract::Api;
 use crate::resolved::check_api_version;
 use crate::soql::Select;
 
@@ -78,8 +79,11 @@ impl QueryJob {
             Ok(info) => info,
             Err(error) => {
                 if error.may_have_been_executed() {
+                    let object = Select::parse(soql).map(|select| select.object).unwrap_or_default();
                     let (action, api_version) = (options.action, api_version.as_str());
-                    orphan::end(client, &orphan::Missing { soql, action, api_version, since_micros }).await;
+                    let object = object.as_str();
+                    let missing = orphan::Missing { api: Api::Bulk2, object, action, api_version, since_micros };
+                    orphan::end(client, &missing).await;
                 }
                 return Err(error);
             }

@@ -12,7 +12,8 @@ use serde_json::json;
 use super::QueryAction;
 use crate::client::{Call, Client};
 use crate::error::{Error, Result};
-use crate::soql::Select;
+use crate::extract::Api;
+use crate::send::Making;
 
 /// The search ends after this, found or not: the run that waits for it has failed already.
 const MOST_SEARCHING: Duration = Duration::from_secs(15);
@@ -49,16 +50,19 @@ struct Entry {
 }
 
 /// What was to be made.
-pub(super) struct Missing<'a> {
-    pub(super) soql: &'a str,
-    pub(super) action: QueryAction,
-    pub(super) api_version: &'a str,
+pub(crate) struct Missing<'a> {
+    /// Bulk 2.0 or 1.0.
+    pub(crate) api: Api,
+    /// Empty: not known.
+    pub(crate) object: &'a str,
+    pub(crate) action: QueryAction,
+    pub(crate) api_version: &'a str,
     /// Salesforce's clock when the request was sent, in microseconds.
-    pub(super) since_micros: i64,
+    pub(crate) since_micros: i64,
 }
 
 /// Remembers a job that this process made.
-pub(super) fn made(id: &str) {
+pub(crate) fn made(id: &str) {
     ours().insert(id.to_owned());
 }
 
@@ -67,7 +71,8 @@ fn ours() -> MutexGuard<'static, BTreeSet<String>> {
 }
 
 /// Looks for the job and ends it; tells the operator what came of it.
-pub(super) async fn end(client: &Client, missing: &Missing<'_>) {
+pub(crate) async fn end(client: &Client, missing: &Missing<'_>) {
+    let _making = Making::begin(client);
     let searched = tokio::time::timeout(MOST_SEARCHING, search_and_end(client, missing)).await;
     let outcome = match searched {
         Ok(Ok(outcome)) => outcome,
@@ -85,21 +90,20 @@ async fn search_and_end(client: &Client, missing: &Missing<'_>) -> Result<String
     match found.as_slice() {
         [] => Ok(format!("no such job is in the org now; should it come later, {LOOK}")),
         [id] => {
-            finish(client, missing.api_version, id).await?;
-            Ok(format!("the job {id} was made, and is aborted and deleted"))
+            finish(client, missing, id).await?;
+            Ok(format!("the job {id} was made, and is ended"))
         }
         several => Ok(format!("these jobs may be it, and are left alone: {}", several.join(", "))),
     }
 }
 
 async fn candidates(client: &Client, missing: &Missing<'_>, user: &str) -> Result<Vec<String>> {
-    let object = Select::parse(missing.soql).map(|select| select.object).unwrap_or_default();
     let fits = |entry: &Entry| {
         let since = DateTime::parse_from_str(&entry.created_date, "%Y-%m-%dT%H:%M:%S%.f%z");
         let is_recent = since.is_ok_and(|at| at.timestamp_micros() >= missing.since_micros - CLOCK_SLACK_MICROS);
         is_recent
             && entry.operation == missing.action.as_str()
-            && (object.is_empty() || entry.object.eq_ignore_ascii_case(&object))
+            && (missing.object.is_empty() || entry.object.eq_ignore_ascii_case(missing.object))
             && same_id(&entry.created_by_id, user)
             && !ours().contains(&entry.id)
     };
@@ -108,7 +112,8 @@ async fn candidates(client: &Client, missing: &Missing<'_>, user: &str) -> Resul
     for _ in 0..MAX_PAGES {
         let path = format!("/services/data/v{}/jobs/query", missing.api_version);
         let mut call = Call::get("list of query jobs", path).tidying();
-        call.query.push(("jobType", "V2Query".to_owned()));
+        let kind = if missing.api == Api::Bulk1 { "Classic" } else { "V2Query" };
+        call.query.push(("jobType", kind.to_owned()));
         call.query.extend(locator.take().map(|locator| ("queryLocator", locator)));
         let list: List = client.json(&call).await?;
         found.extend(list.records.iter().filter(|entry| fits(entry)).map(|entry| entry.id.clone()));
@@ -122,12 +127,20 @@ async fn candidates(client: &Client, missing: &Missing<'_>, user: &str) -> Resul
     Err(Error::protocol("list of query jobs", "it does not end"))
 }
 
-async fn finish(client: &Client, version: &str, id: &str) -> Result<()> {
-    let path = format!("/services/data/v{version}/jobs/query/{id}");
-    let mut abort = Call::new(Method::PATCH, format!("abort of query job {id}"), path.clone()).tidying();
+async fn finish(client: &Client, missing: &Missing<'_>, id: &str) -> Result<()> {
+    let version = missing.api_version;
+    let (method, path) = match missing.api {
+        Api::Bulk1 => (Method::POST, format!("/services/async/{version}/job/{id}")),
+        _ => (Method::PATCH, format!("/services/data/v{version}/jobs/query/{id}")),
+    };
+    let mut abort = Call::new(method, format!("abort of query job {id}"), path.clone()).tidying();
     abort.json = Some(json!({ "state": "Aborted" }));
+    abort.idempotent = true;
+    let aborted = client.whole(&abort).await;
+    if missing.api == Api::Bulk1 {
+        return aborted.map(drop);
+    }
     // one that has ended already is only deleted
-    let _ = client.whole(&abort).await;
     match client.whole(&Call::new(Method::DELETE, format!("deletion of query job {id}"), path).tidying()).await {
         Ok(_) | Err(Error::Api { status: 404, .. }) => Ok(()),
         Err(error) => Err(error),

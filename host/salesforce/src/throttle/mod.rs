@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn more_requests_than_a_second_has_wait() {
+        let per_second = NonZeroU32::new(20).unwrap();
+        let options = ClientOptions { requests_per_second: per_second, ..ClientOptions::default() };
+        let throttle = Throttle::of("rate", &options);
+        let before = Instant::now();
+        for _ in 0..24 {
+            drop(throttle.admit(&asking(&options, false)).await.unwrap());
+        }
+        assert!(before.elapsed() > Duration::from_millis(150), "{:?}", before.elapsed());
+    }
+
+    #[tokio::test]
     async fn silence_is_kept_by_all() {
         let options = ClientOptions::default();
         let throttle = Throttle::of("silence", &options);

@@ -228,7 +228,7 @@ async fn told_of_silence(server: &Server) -> String {
 async fn a_job_that_was_made_without_an_answer_is_found_and_ended() {
     let server = silent_about_jobs(&[("750000000000007AAA", USER), ("750000000000008AAA", "005000000000002AAA")]).await;
     let told = told_of_silence(&server).await;
-    assert!(told.contains("750000000000007AAA was made, and is aborted and deleted"), "{told}");
+    assert!(told.contains("750000000000007AAA was made, and is ended"), "{told}");
     assert_eq!(server.count(|s| s.is("PATCH", "007AAA") || s.is("DELETE", "007AAA")), 2);
     assert_eq!(server.count(|s| s.path.ends_with("008AAA")), 0, "another user's job is not touched");
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use forcepump_salesforce::{AuthMethod, BrowserLogin, ConnectionConfig, DeviceLogin, SecretRef, TokenStore};
+use forcepump_salesforce::{AuthMethod, BrowserLogin, ConnectionConfig, DeviceLogin, Listener, SecretRef, TokenStore};
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -180,8 +180,10 @@ impl ConnectionDraft {
     ///
     /// # Errors
     /// As [`Org::test`].
-    pub async fn test(&self, demo: Option<&DemoAccess>) -> Result<ConnectionTest, Error> {
-        Org::of(&self.config, &self.name, self.edit.folder(), &self.store, demo)?.test().await
+    pub async fn test(&self, demo: Option<&DemoAccess>, listener: Listener) -> Result<ConnectionTest, Error> {
+        let org = Org::of(&self.config, &self.name, self.edit.folder(), &self.store, demo)?;
+        org.listen(listener);
+        org.test().await
     }
 
     /// Keeps tokens and secrets, then the connection. `outcome` is what the test found, or why it failed.

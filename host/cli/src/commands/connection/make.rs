@@ -68,7 +68,10 @@ async fn finish(context: &Context, draft: &ConnectionDraft, args: &LoginArgs, fo
     let logged_in = if draft.needs_login() { login::log_in(output, draft, args).await } else { Ok(()) };
     let demo = if draft.is_demo() { Some(DemoOrg::start().await?) } else { None };
     let tried = match logged_in {
-        Ok(()) => draft.test(demo.as_ref().map(DemoOrg::access).as_ref()).await.map_err(Failure::from),
+        Ok(()) => draft
+            .test(demo.as_ref().map(DemoOrg::access).as_ref(), context.output.listener())
+            .await
+            .map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     let outcome = match tried {

@@ -19,7 +19,7 @@ use crate::place::is_loopback;
 use crate::resolved::ResolvedConnection;
 use crate::retry::RetryBudget;
 use crate::session::{Session, Sessions};
-use crate::throttle::{DailyShare, Throttle};
+use crate::throttle::{DailyShare, Permit, Throttle};
 
 /// The largest JSON answer that is taken (a describe of 800 wide fields is about 5 MB).
 const MAX_JSON_BYTES: usize = 64 * 1024 * 1024;
@@ -277,7 +277,11 @@ impl Client {
 
     /// Sends; the body is left to the caller. Retries end with the head of the answer.
     pub(crate) async fn stream(&self, call: &Call) -> Result<reqwest::Response> {
-        self.retrying(call, || self.attempt(call)).await
+        let mut response = self.retrying(call, || self.attempt(call)).await?;
+        // A body that is left to the caller may wait for the very worker that waits for another request's turn: its
+        // place is free from now on. How many bodies flow side by side is the caller's to bound.
+        response.extensions_mut().remove::<Arc<Permit>>();
+        Ok(response)
     }
 }
 

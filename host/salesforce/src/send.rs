@@ -36,7 +36,7 @@ impl Client {
         }
     }
 
-    /// Sends when the limits let it. The response carries the permit: its body is part of the request.
+    /// Sends when the limits let it. The response carries the permit: a body that is read at once is part of the request.
     async fn admitted(
         &self,
         call: &Call,

@@ -24,7 +24,7 @@ struct State {
     changed: Instant,
 }
 
-/// Held for as long as a request is under way, its body included.
+/// Held for as long as a request is under way; the body too, where it is read at once.
 pub(crate) struct Permit {
     gate: Option<Arc<Gate>>,
     permit: Option<OwnedSemaphorePermit>,

@@ -19,7 +19,7 @@ const DEFAULT_DAILY_SHARE: f64 = 0.5;
 pub struct LimitSettings {
     /// requests a second at most, default 100
     pub requests_per_second: Option<NonZeroU32>,
-    /// requests at the same time at most, default 10; halved for a while when the org refuses so many
+    /// requests at the same time at most, default 10; result pages count until their body begins; halved for a while when the org refuses so many
     pub concurrency: Option<NonZeroU32>,
     /// part of the org's API calls of 24 hours up to which runs go on, default 0.5: calls of others count too
     #[schemars(with = "Option<f64>", range(min = 0.0, max = 1.0))]

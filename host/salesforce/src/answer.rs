@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::error::{Error, same_code};
+use crate::words::api;
 use crate::xml_json::xml_to_json;
 
 /// Error bodies are short; of a longer one the start is enough.
@@ -79,7 +80,7 @@ impl Refusal {
         if let Some(hint) = limit_hint(&code, &message, usage) {
             return Error::Limit { what, status, code, message, hint };
         }
-        let hint = hint_for(status, &code, &message).map(|h| format!("\n  hint: {h}")).unwrap_or_default();
+        let hint = api::of_answer(status, &code, &message).map(|words| words.lines("")).unwrap_or_default();
         Error::Api { what, status, code, message, hint, retry_after }
     }
 }
@@ -93,54 +94,14 @@ fn xml_item(body: &[u8]) -> Option<ErrorItem> {
 }
 
 fn session_words(what: &str, code: &str, message: &str) -> String {
-    format!(
-        "{what}: the session was refused ({code}: {message})\n  hint: check that the app holds the scope \"api\", the user \
-         \"API Enabled\", and that login IP ranges, session security level and API access control allow this machine"
-    )
+    format!("{what}: the session was refused ({code}: {message}){}", api::of_session(code, message).lines(""))
 }
 
 fn limit_hint(code: &str, message: &str, usage: Option<(u64, u64)>) -> Option<String> {
-    let is_limit = ["REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDEDQUOTA"].iter().any(|c| same_code(c, code));
-    if !is_limit && !message.starts_with("Max bulk v2 query") {
-        return None;
-    }
+    let words = api::of_limit(code, message)?;
     let used = usage.map(|(used, of)| format!(" ({used} of {of} API calls used)")).unwrap_or_default();
-    let text = message.to_ascii_lowercase();
-    let way = if text.contains("concurrent") {
-        "too many long requests run at once in the org: lower the parallelism or run at another hour"
-    } else if text.contains("bulk v2") {
-        "the org's bulk limit counts over 24 hours: wait, or ask Salesforce for more"
-    } else {
-        "the org's API calls of 24 hours are used up: wait until the window frees some, see Setup > System Overview"
-    };
-    Some(format!("{way}{used}"))
-}
-
-fn hint_for(status: u16, code: &str, message: &str) -> Option<&'static str> {
-    let is = |known: &str| same_code(known, code);
-    let says = |part: &str| message.contains(part);
-    Some(match status {
-        _ if is("API_DISABLED_FOR_ORG") || is("API_CURRENTLY_DISABLED") => {
-            "give the user the permission \"API Enabled\" (Setup > Permission Sets); the edition must include the API"
-        }
-        _ if is("FEATURENOTENABLED") && says("Async API") => "Bulk API is off for this org or user",
-        _ if says("compound data not supported") => {
-            "name the parts instead of the compound field, e.g. BillingStreet, BillingCity"
-        }
-        _ if says("Aggregate Relationships not supported") => {
-            "child sub-selects are not possible in Bulk; query the child object instead"
-        }
-        _ if is("INVALIDENTITY") || says("is not supported by the Bulk API") => "Bulk API does not offer this object",
-        _ if is("INVALID_FIELD") => "the field does not exist or field-level security hides it from the user",
-        _ if is("INVALID_TYPE") => "the object does not exist or the user may not see it",
-        _ if is("QUERY_TIMEOUT") => "narrow `where`, use indexed fields in it, or name fewer fields",
-        404 => "it does not exist, was deleted, is older than 7 days, or the user may not see it",
-        406 => "the server refused the Accept header",
-        409 => "results are given only to the API version that created the job",
-        410 => "this API version is retired: raise api_version",
-        414 | 431 => "the request is too long: name fewer fields",
-        _ => return None,
-    })
+    let cause = if words.cause.is_empty() { String::new() } else { format!("; {}", words.cause) };
+    Some(format!("{}{used}{cause}: {}", words.what, words.way_out))
 }
 
 fn foreign_body(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::credentials::{App, Credentials};
 use crate::error::{Error, Result};
 use crate::jwt;
-use crate::oauth_words::explain;
 use crate::soap_login::soap_login;
+use crate::words::oauth::explain;
 
 /// RFC 7523, 2.1.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp};
 use crate::place::parse_url;
-use crate::soap_words::{Login, explain};
+use crate::words::soap::{Login, explain};
 
 /// The newest version that has the operation.
 const LOGIN_API_VERSION: &str = "64.0";

@@ -13,6 +13,7 @@ mod doctor;
 mod driver;
 mod evil;
 mod examples;
+mod explained;
 mod fault_cases;
 mod faults;
 mod fields;

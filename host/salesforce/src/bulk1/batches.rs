@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{BatchInfo, BatchState, Job};
-use crate::bulk2::failure_hint;
 use crate::error::{Error, Result};
+use crate::words::jobs::of_reason;
 
 /// Looks at a job that was split without a chunk to be seen, before the object is asked whether it has rows at all.
 const PATIENT_LOOKS: u32 = 5;
@@ -256,7 +256,7 @@ impl Batches {
             (false, false) => "its batch failed",
         };
         let split = if self.job.chunked { "" } else { "; or split it by ids with pk_chunking" };
-        let hint = failure_hint(reason).map(|hint| format!("\n  hint: {hint}{split}")).unwrap_or_default();
+        let hint = of_reason(reason).map(|words| words.lines(split)).unwrap_or_default();
         self.error("Failed", format!("{which} (batch {}): {reason}{hint}", batch.id))
     }
 

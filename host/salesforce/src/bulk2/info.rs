@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
+use crate::words::jobs::of_reason;
 
 /// State of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,24 +130,9 @@ impl JobInfo {
         let Some(reason) = reason else {
             return "Salesforce gave no reason; see Setup > Bulk Data Load Jobs".into();
         };
-        match failure_hint(reason) {
-            Some(hint) => format!("{reason}\n  hint: {hint}"),
-            None => reason.to_owned(),
-        }
+        let words = of_reason(reason).map(|words| words.lines("")).unwrap_or_default();
+        format!("{reason}{words}")
     }
-}
-
-pub(crate) fn failure_hint(reason: &str) -> Option<&'static str> {
-    let text = reason.to_ascii_lowercase();
-    let says = |part: &str| text.contains(part);
-    if says("query_timeout") || says("running for too long") || says("retried more than") || says("tried more than") {
-        return Some("the query is too slow: narrow `where` on indexed fields, name fewer fields, drop ORDER BY");
-    }
-    if says("compound data") {
-        return Some("name the parts instead of the compound field, for example BillingStreet, BillingCity");
-    }
-    says("unexpected exception")
-        .then_some("a fault of Salesforce: run again, and give the id to Salesforce support if it stays")
 }
 
 /// A number, a number as text, or nothing.

@@ -9,8 +9,8 @@ mod pages;
 use http::Method;
 use serde_json::json;
 
+pub(crate) use info::lenient_number;
 pub use info::{JobInfo, JobState};
-pub(crate) use info::{failure_hint, lenient_number};
 pub use page::PageBody;
 pub use pages::{NextPage, PageRef, Pages};
 

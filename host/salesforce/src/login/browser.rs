@@ -14,9 +14,9 @@ use crate::connection::ConnectionConfig;
 use crate::credentials::AuthMethod;
 use crate::error::{Error, Result};
 use crate::oauth::code_grant;
-use crate::oauth_words::explain;
 use crate::place::is_loopback;
 use crate::store::TokenStore;
+use crate::words::oauth::explain;
 
 /// The callback that Salesforce's own command line uses, which many apps have already.
 const DEFAULT_REDIRECT_URI: &str = "http://localhost:1717/OauthRedirect";

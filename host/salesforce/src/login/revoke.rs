@@ -11,9 +11,9 @@ use crate::connection::ConnectionConfig;
 use crate::credentials::{AuthMethod, Credentials};
 use crate::error::{Error, Result};
 use crate::oauth::TokenHttp;
-use crate::oauth_words::explain;
 use crate::place::{is_loopback, parse_url};
 use crate::store::TokenStore;
+use crate::words::oauth::explain;
 
 /// An answer is a line.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;

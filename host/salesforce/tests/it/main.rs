@@ -7,5 +7,6 @@ mod emulator;
 mod jobs;
 mod limits;
 mod pages;
+mod recordings;
 mod rest;
 mod server;

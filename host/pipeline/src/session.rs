@@ -199,10 +199,10 @@ impl Session {
         let source = &self.pipeline.file.source;
         let variables = self.variables()?;
         let select = match (&source.query, &source.object) {
-            (Some(query), _) => Select::parse(&variables.into_soql("source.query", query)?)?,
+            (Some(query), _) => Select::parse(&variables.in_soql("source.query", query)?)?,
             (None, Some(object)) => {
                 let condition = source.condition.as_deref();
-                let condition = condition.map(|text| variables.into_soql("source.where", text)).transpose()?;
+                let condition = condition.map(|text| variables.in_soql("source.where", text)).transpose()?;
                 self.select(object, condition.as_deref()).await?
             }
             (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),

@@ -277,7 +277,21 @@ impl TokenHttp {
                 return Err(TokenHttpError::TooLarge);
             }
         }
+        if response.status().is_success() {
+            add_token_type(answer.body_mut());
+        }
         Ok(answer)
+    }
+}
+
+/// `oauth2` insists on a token type, which old recorded answers lack; Salesforce knows one only.
+fn add_token_type(body: &mut Vec<u8>) {
+    if let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_slice(body)
+        && fields.contains_key("access_token")
+        && !fields.contains_key("token_type")
+    {
+        fields.insert("token_type".to_owned(), "Bearer".into());
+        *body = serde_json::Value::Object(fields).to_string().into_bytes();
     }
 }
 

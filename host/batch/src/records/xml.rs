@@ -130,7 +130,11 @@ impl<'a> Reader<'a> {
     fn fields(&mut self, record: &Tag<'a>, names: &Node, cells: &mut [Cell<'a>]) -> Result<(), Fault> {
         let mut hint = 0;
         let mut any = false;
-        while !record.closed {
+        if record.closed {
+            cells::set_null(cells, names);
+            return Ok(());
+        }
+        loop {
             let token = self.token()?;
             match token {
                 Token::Close => break,
@@ -181,7 +185,10 @@ impl<'a> Reader<'a> {
     /// The text of an element, up to its end.
     fn value(&mut self, tag: &Tag<'a>) -> Result<Cell<'a>, Fault> {
         let mut whole: Option<Cow<'a, str>> = None;
-        while !tag.closed {
+        if tag.closed {
+            return Ok(Cell::Null);
+        }
+        loop {
             match self.token()? {
                 Token::Close => break,
                 Token::Nothing => {}

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn files_hold_every_row_once() {
-        assert_eq!(files(0, 10), [0..0]);
+        assert_eq!(files(0, 10), vec![0..0]);
         assert_eq!(files(25, 10), [0..10, 10..20, 20..25]);
         assert_eq!(files(100, 1).len(), 15);
         assert_eq!(files(100, 1).last(), Some(&(14..100)));

@@ -235,6 +235,7 @@ impl Emulators {
     }
 
     /// The login address, without a slash at the end.
+    #[expect(clippy::misnamed_getters, reason = "the login org is reached at its base address")]
     pub fn login_url(&self) -> &str {
         &self.login.base_url
     }

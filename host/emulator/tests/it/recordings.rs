@@ -30,8 +30,10 @@ enum Source {
     Headers(&'static str, &'static str),
 }
 
-/// Each recording by name, and what of it is otherwise here, with the reason.
-const CASES: [(&str, Source, &[(&str, &str)]); 12] = [
+/// Name, recording, and what of it is otherwise here, each with the reason.
+type Case = (&'static str, Source, &'static [(&'static str, &'static str)]);
+
+const CASES: [Case; 12] = [
     ("bulk2-create", Source::Json("amp-labs/providers/salesforce/test/bulk/read-launch-job-account.json"), &[]),
     (
         "bulk2-job",

@@ -74,7 +74,7 @@ impl Variables {
     ///
     /// # Errors
     /// [`Error::Input`] at `key` for an unknown name, and for NULL outside quotes.
-    pub(crate) fn into_soql(&self, key: &str, text: &str) -> Result<String, Error> {
+    pub(crate) fn in_soql(&self, key: &str, text: &str) -> Result<String, Error> {
         let mut out = String::with_capacity(text.len());
         for piece in pieces(text, Dialect::Soql) {
             match piece {
@@ -198,17 +198,17 @@ mod tests {
     fn the_expression_of_integrate_io_works_as_it_stands() {
         let mut system = System::new("run 1", "x", 1_718_000_000_000_000);
         let condition = "SystemModstamp > $lastsysmod";
-        let first = variables(LAST, &[], &system).unwrap().into_soql("source.where", condition).unwrap();
+        let first = variables(LAST, &[], &system).unwrap().in_soql("source.where", condition).unwrap();
         assert_eq!(first, "SystemModstamp > 1900-01-01T00:00:00Z");
         system.last = Some(system::LastRun {
             id: "run 0".into(),
             submitted_at: 1_718_000_000_123_456,
             ended_at: 1_718_000_001_000_000,
         });
-        let later = variables(LAST, &[], &system).unwrap().into_soql("source.where", condition).unwrap();
+        let later = variables(LAST, &[], &system).unwrap().in_soql("source.where", condition).unwrap();
         assert_eq!(later, "SystemModstamp > 2024-06-10T06:13:20.123Z");
         let set = variables(LAST, &[("lastsysmod", "2020-02-02T00:00:00Z")], &system).unwrap();
-        assert_eq!(set.into_soql("k", condition).unwrap(), "SystemModstamp > 2020-02-02T00:00:00Z");
+        assert_eq!(set.in_soql("k", condition).unwrap(), "SystemModstamp > 2020-02-02T00:00:00Z");
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         let text = "[variables]\nb = \"$a + 1\"\na = \"20 * 2\"\nfull = \"0\"\nc = \"CASE WHEN $full==1 THEN 'all' ELSE 'some ${b}' END\"\n";
         let given = variables(text, &[], &system).unwrap();
         assert_eq!(
-            given.into_soql("k", "X = $b AND Y = '$c' AND Z = $c").unwrap(),
+            given.in_soql("k", "X = $b AND Y = '$c' AND Z = $c").unwrap(),
             "X = 41 AND Y = 'some 41' AND Z = 'some 41'"
         );
         let circle = variables("[variables]\na = \"$b\"\nb = \"$a\"\n", &[], &system).unwrap_err();
@@ -227,7 +227,8 @@ mod tests {
     #[test]
     fn what_cannot_be_is_named() {
         let system = System::new("r", "x", 0);
-        let table: [(&str, &[(&str, &str)], &str); 5] = [
+        type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+        let table: [Row; 5] = [
             ("[variables]\na = \"$nothing\"\n", &[], "variables.a: no variable is named `$nothing`"),
             ("[variables]\nlast = \"1 +\"\n", &[], "variables.last"),
             ("[variables]\n_mine = \"1\"\n", &[], "set by forcepump"),
@@ -238,7 +239,7 @@ mod tests {
             let error = variables(text, set, &system).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
-        let null = variables("[variables]\na = \"NULL\"\n", &[], &system).unwrap().into_soql("source.where", "X = $a");
+        let null = variables("[variables]\na = \"NULL\"\n", &[], &system).unwrap().in_soql("source.where", "X = $a");
         assert!(null.unwrap_err().to_string().contains("is NULL"));
     }
 
@@ -246,8 +247,8 @@ mod tests {
     fn values_cannot_leave_their_quotes() {
         let system = System::new("r", "x", 0);
         let set = variables("[variables]\na = \"''\"\n", &[("a", "x' OR Name != '\\")], &system).unwrap();
-        assert_eq!(set.into_soql("k", "N = $a").unwrap(), r"N = 'x\' OR Name != \'\\'");
-        assert_eq!(set.into_soql("k", "N = '$a'").unwrap(), r"N = 'x\' OR Name != \'\\'");
-        assert_eq!(set.into_soql("k", "N = 'US$$'").unwrap(), "N = 'US$'");
+        assert_eq!(set.in_soql("k", "N = $a").unwrap(), r"N = 'x\' OR Name != \'\\'");
+        assert_eq!(set.in_soql("k", "N = '$a'").unwrap(), r"N = 'x\' OR Name != \'\\'");
+        assert_eq!(set.in_soql("k", "N = 'US$$'").unwrap(), "N = 'US$'");
     }
 }

@@ -69,7 +69,7 @@ pub fn check_chunking(select: &Select, chunking: &PkChunking) -> Result<(PkChunk
         chunking.parent = parent_of(&select.object);
     }
     let split = chunking.parent.as_deref().unwrap_or(&select.object);
-    if !is_supported(split) && !(chunking.parent.is_some() && by_custom_object(split)) {
+    if !(is_supported(split) || chunking.parent.is_some() && by_custom_object(split)) {
         return Err(fault(format!(
             "{split} is not among the objects that Salesforce can split by id (custom objects and about 100 standard ones)\n\
              hint: leave pk_chunking out; Bulk API 2.0 (api = \"bulk2\") splits by itself where it can"

@@ -58,9 +58,12 @@ pub fn password(key: &str, may_be_empty: bool) -> Result<String, Failure> {
         .map_err(|e| super::prompts::failed(&e))
 }
 
+/// Keys of a connection with their values.
+type Settings = Vec<(String, String)>;
+
 /// Settings whose secrets are references: a `-` becomes one into the token store, and a secret itself is refused, for
 /// other users can see the arguments of a program.
-pub fn by_reference(settings: Vec<(String, String)>) -> Result<(Vec<(String, String)>, Vec<Typed>), Failure> {
+pub fn by_reference(settings: Settings) -> Result<(Settings, Vec<Typed>), Failure> {
     let mut typed = Vec::new();
     let mut referred = Vec::with_capacity(settings.len());
     for (key, value) in settings {

@@ -255,6 +255,12 @@ async fn a_recorded_job_of_bulk_1() {
         text.extend_from_slice(&chunk.unwrap());
     }
     let schema = std::sync::Arc::clone(&query.schema);
+    let mut records: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&text).unwrap();
+    for record in &mut records {
+        // Selected by the recorded query with TYPEOF, and not by ours.
+        record.retain(|name, _| name != "Who" && name != "What");
+    }
+    let text = serde_json::to_vec(&records).unwrap();
     let mut decoder =
         forcepump_batch::PageDecoder::new(body.format, schema, forcepump_batch::DecodeOptions::default()).unwrap();
     let mut batches = Vec::new();

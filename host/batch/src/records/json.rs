@@ -8,10 +8,10 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::cells::{self, Cell, Fault};
+use super::feed::Feed;
 use super::json_scan::JsonScan;
 use super::names::{Child, Node};
 use super::rows::Rows;
-use crate::csv::error::MAX_RECORD_BYTES;
 use crate::{DecodeError, DecodeOptions, DecodedBatch};
 
 /// What REST and Bulk API 1.0 add to every record.
@@ -25,11 +25,7 @@ const ID: &str = "Id";
 /// Null, an empty text and a field of a parent that is null are the same null that an empty CSV cell is. Datetimes may
 /// end in `Z` or an offset, or be milliseconds of the epoch. A record must name each of its own fields and parents that
 /// the schema has, and no other; a parent may lack fields, because its type may.
-pub struct JsonDecoder {
-    rows: Rows,
-    scan: JsonScan,
-    buffer: Vec<u8>,
-}
+pub struct JsonDecoder(Feed<JsonScan>);
 
 impl JsonDecoder {
     /// A decoder for records with the fields of `schema`.
@@ -37,7 +33,7 @@ impl JsonDecoder {
     /// # Errors
     /// As [`crate::CsvDecoder::new`].
     pub fn new(schema: SchemaRef, options: DecodeOptions) -> Result<Self, DecodeError> {
-        Ok(Self { rows: Rows::new(schema, options, "json")?, scan: JsonScan::default(), buffer: Vec::new() })
+        Feed::new(schema, options, "json", read_whole).map(Self)
     }
 
     /// Decodes the next chunk; batches that became complete are appended to `out`.
@@ -45,20 +41,7 @@ impl JsonDecoder {
     /// # Errors
     /// When the text cannot be read on; records that do not fit are rejects instead.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(), DecodeError> {
-        self.rows.check_unspent()?;
-        self.buffer.extend_from_slice(bytes);
-        let next = |scan: &mut JsonScan, rows: &Rows, buffer: &[u8]| {
-            scan.next(buffer).map_err(|reason| rows.error(Fault::Syntax(reason)))
-        };
-        while let Some(record) = next(&mut self.scan, &self.rows, &self.buffer)? {
-            take(&mut self.rows, &self.buffer[record], out)?;
-        }
-        self.buffer.drain(..self.scan.forget());
-        if self.buffer.len() > MAX_RECORD_BYTES {
-            return Err(DecodeError::RecordTooLong { row: self.rows.records });
-        }
-        self.rows.went_well();
-        Ok(())
+        self.0.feed(bytes, out)
     }
 
     /// Ends the text; the last batch is appended to `out`. Gives the number of records, rejected ones too.
@@ -66,27 +49,13 @@ impl JsonDecoder {
     /// # Errors
     /// When the text ends within a record or an array.
     pub fn finish(&mut self, out: &mut Vec<DecodedBatch>) -> Result<u64, DecodeError> {
-        self.rows.check_unspent()?;
-        if !self.scan.is_at_end() {
-            return Err(self.rows.cut());
-        }
-        self.rows.flush(out)?;
-        self.rows.went_well();
-        Ok(self.rows.records)
+        self.0.finish(out)
     }
 }
 
-fn take(rows: &mut Rows, record: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(), DecodeError> {
-    let text = match simdutf8::basic::from_utf8(record) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(record),
-    };
-    let lossy = matches!(text, Cow::Owned(_));
-    let mut cells = rows.no_cells();
-    let read = read(&text, &rows.names, &mut cells);
-    read.and_then(|()| cells::check_whole(&cells, &rows.names, |column| rows.name(column)))
-        .map_err(|fault| rows.error(fault))?;
-    rows.take(&cells, lossy, record.len(), out)
+fn read_whole<'a>(rows: &Rows, text: &'a str, cells: &mut [Cell<'a>]) -> Result<(), Fault> {
+    read(text, &rows.names, cells)?;
+    cells::check_whole(cells, &rows.names, |column| rows.name(column))
 }
 
 fn read<'a>(text: &'a str, names: &Node, cells: &mut [Cell<'a>]) -> Result<(), Fault> {

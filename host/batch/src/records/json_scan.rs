@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
+use super::feed::Scan;
+
 /// Finds the objects in one or several arrays, one after the other: `[{…},{…}] [{…}]`.
 #[derive(Debug, Default)]
 pub(super) struct JsonScan {
@@ -31,9 +33,8 @@ enum Place {
     Within,
 }
 
-impl JsonScan {
-    /// The next record that is whole; `None`: more bytes are needed.
-    pub(super) fn next(&mut self, buffer: &[u8]) -> Result<Option<Range<usize>>, String> {
+impl Scan for JsonScan {
+    fn next(&mut self, buffer: &[u8]) -> Result<Option<Range<usize>>, String> {
         while let Some(byte) = buffer.get(self.at).copied() {
             if self.place == Place::Within {
                 match self.within(buffer) {
@@ -47,6 +48,19 @@ impl JsonScan {
         Ok(None)
     }
 
+    fn forget(&mut self) -> usize {
+        let done = if self.place == Place::Within { self.record_start } else { self.at };
+        self.at -= done;
+        self.record_start = 0;
+        done
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.place == Place::Outside
+    }
+}
+
+impl JsonScan {
     fn between(&mut self, byte: u8) -> Result<(), String> {
         self.place = match (self.place, byte) {
             (place, b' ' | b'\n' | b'\r' | b'\t') => place,
@@ -94,19 +108,6 @@ impl JsonScan {
             }
         }
         None
-    }
-
-    /// How many bytes of the buffer are of no more use; the rest moves to the front.
-    pub(super) fn forget(&mut self) -> usize {
-        let done = if self.place == Place::Within { self.record_start } else { self.at };
-        self.at -= done;
-        self.record_start = 0;
-        done
-    }
-
-    /// Whether the text may end here.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.place == Place::Outside
     }
 }
 

@@ -2,6 +2,7 @@
 //! columns, with the same rejects, as CSV.
 
 mod cells;
+mod feed;
 mod json;
 mod json_scan;
 mod names;

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use arrow_schema::SchemaRef;
 
 use super::cells::{self, Cell, Fault};
+use super::feed::Feed;
 use super::names::Node;
 use super::rows::Rows;
 use super::xml_scan::{Token, XmlScan, local, token_at};
-use crate::csv::error::MAX_RECORD_BYTES;
 use crate::{DecodeError, DecodeOptions, DecodedBatch};
 
 /// The element that names a record's object.
@@ -22,11 +22,7 @@ const ID: &str = "Id";
 /// Decodes the records of one result: [`feed`](Self::feed) it chunks cut anywhere, then [`finish`](Self::finish).
 ///
 /// Nil, an empty element and one that is missing are the same null that an empty CSV cell is.
-pub struct XmlDecoder {
-    rows: Rows,
-    scan: XmlScan,
-    buffer: Vec<u8>,
-}
+pub struct XmlDecoder(Feed<XmlScan>);
 
 impl XmlDecoder {
     /// A decoder for records with the fields of `schema`.
@@ -34,7 +30,7 @@ impl XmlDecoder {
     /// # Errors
     /// As [`crate::CsvDecoder::new`].
     pub fn new(schema: SchemaRef, options: DecodeOptions) -> Result<Self, DecodeError> {
-        Ok(Self { rows: Rows::new(schema, options, "xml")?, scan: XmlScan::default(), buffer: Vec::new() })
+        Feed::new(schema, options, "xml", read).map(Self)
     }
 
     /// Decodes the next chunk; batches that became complete are appended to `out`.
@@ -42,19 +38,7 @@ impl XmlDecoder {
     /// # Errors
     /// When the text cannot be read on; records that do not fit are rejects instead.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(), DecodeError> {
-        self.rows.check_unspent()?;
-        self.buffer.extend_from_slice(bytes);
-        loop {
-            let found = self.scan.next(&self.buffer);
-            let Some(record) = found.map_err(|reason| self.rows.error(Fault::Syntax(reason)))? else { break };
-            take(&mut self.rows, &self.buffer[record], out)?;
-        }
-        self.buffer.drain(..self.scan.forget());
-        if self.buffer.len() > MAX_RECORD_BYTES {
-            return Err(DecodeError::RecordTooLong { row: self.rows.records });
-        }
-        self.rows.went_well();
-        Ok(())
+        self.0.feed(bytes, out)
     }
 
     /// Ends the text; the last batch is appended to `out`. Gives the number of records, rejected ones too.
@@ -62,27 +46,14 @@ impl XmlDecoder {
     /// # Errors
     /// When the root element was not closed.
     pub fn finish(&mut self, out: &mut Vec<DecodedBatch>) -> Result<u64, DecodeError> {
-        self.rows.check_unspent()?;
-        if !self.scan.is_at_end() || !self.buffer.is_empty() {
-            return Err(self.rows.cut());
-        }
-        self.rows.flush(out)?;
-        self.rows.went_well();
-        Ok(self.rows.records)
+        self.0.finish(out)
     }
 }
 
-fn take(rows: &mut Rows, record: &[u8], out: &mut Vec<DecodedBatch>) -> Result<(), DecodeError> {
-    let text = match simdutf8::basic::from_utf8(record) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(record),
-    };
-    let lossy = matches!(text, Cow::Owned(_));
-    let mut cells = rows.no_cells();
-    let mut reader = Reader { text: &text, at: 0 };
-    let read = reader.open().and_then(|record| reader.fields(&record, &rows.names, &mut cells));
-    read.map_err(|fault| rows.error(fault))?;
-    rows.take(&cells, lossy, record.len(), out)
+fn read<'a>(rows: &Rows, text: &'a str, cells: &mut [Cell<'a>]) -> Result<(), Fault> {
+    let mut reader = Reader { text, at: 0 };
+    let record = reader.open()?;
+    reader.fields(&record, &rows.names, cells)
 }
 
 /// A start tag.

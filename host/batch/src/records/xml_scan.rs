@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem};
 
+use super::feed::Scan;
+
 /// The element of one record, whatever its prefix.
 const RECORD: &[u8] = b"records";
 
@@ -108,9 +110,8 @@ pub(super) struct XmlScan {
     begun: bool,
 }
 
-impl XmlScan {
-    /// The next record that is whole, tags included; `None`: more bytes are needed.
-    pub(super) fn next(&mut self, buffer: &[u8]) -> Result<Option<Range<usize>>, String> {
+impl Scan for XmlScan {
+    fn next(&mut self, buffer: &[u8]) -> Result<Option<Range<usize>>, String> {
         while self.at < buffer.len() {
             let Some((token, next)) = token_at(buffer, self.at)? else { return Ok(None) };
             let start = std::mem::replace(&mut self.at, next);
@@ -129,6 +130,19 @@ impl XmlScan {
         Ok(None)
     }
 
+    fn forget(&mut self) -> usize {
+        let done = self.record.unwrap_or(self.at);
+        self.at -= done;
+        self.record = self.record.map(|_| 0);
+        done
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.ended || !self.begun
+    }
+}
+
+impl XmlScan {
     fn open(&mut self, start: usize, name: &[u8], closed: bool) -> Option<usize> {
         self.begun = true;
         let is_record = self.depth == 1 && local(name) == RECORD;
@@ -149,19 +163,6 @@ impl XmlScan {
         self.depth -= 1;
         self.ended = self.depth == 0;
         if self.depth == 1 { self.record.take() } else { None }
-    }
-
-    /// How many bytes of the buffer are of no more use; the rest moves to the front.
-    pub(super) fn forget(&mut self) -> usize {
-        let done = self.record.unwrap_or(self.at);
-        self.at -= done;
-        self.record = self.record.map(|_| 0);
-        done
-    }
-
-    /// Whether the text may end here.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.ended || !self.begun
     }
 }
 

@@ -19,26 +19,6 @@ const MANY_ROWS: u64 = 10 * FEW_ROWS;
 const MOST_COUNTING: Duration = Duration::from_secs(10);
 /// Characters of a query that REST takes in an address whatever it holds; a longer one is Bulk's.
 const SHORT_QUERY_CHARS: usize = 4_000;
-/// Objects that Bulk API is known not to offer (as its users report them).
-const NOT_IN_BULK: [&str; 16] = [
-    "AcceptedEventRelation",
-    "CaseStatus",
-    "ContractStatus",
-    "DeclinedEventRelation",
-    "FieldDefinition",
-    "EntityDefinition",
-    "KnowledgeArticleViewStat",
-    "KnowledgeArticleVoteStat",
-    "OrderStatus",
-    "PartnerRole",
-    "RecentlyViewed",
-    "SolutionStatus",
-    "TaskPriority",
-    "TaskStatus",
-    "UndecidedEventRelation",
-    "UserRecordAccess",
-];
-
 /// An API with its settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Choice {
@@ -82,9 +62,6 @@ pub(crate) async fn choose(session: &Session, query: &ResolvedQuery) -> Result<C
 
 async fn suits(session: &Session, query: &ResolvedQuery) -> Result<(Api, String, bool), Error> {
     let source = &session.pipeline().file.source;
-    if NOT_IN_BULK.iter().any(|name| name.eq_ignore_ascii_case(&query.object)) {
-        return Ok((Api::Rest, format!("Bulk API does not offer {}", query.object), false));
-    }
     if let Some(refusal) = remembered(session, &query.object).await? {
         let day = chrono::DateTime::from_timestamp_micros(refusal.seen_at).unwrap_or_default().format("%Y-%m-%d");
         return Ok((Api::Rest, format!("Bulk API refused {} on {day}: {}", query.object, refusal.reason), false));

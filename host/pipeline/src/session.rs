@@ -246,14 +246,6 @@ impl Session {
         Window::new(incremental, &describe, cursor, now)
     }
 
-    /// The object of the source, as describe spells it; the query's own where the source is a query.
-    pub(crate) async fn object(&self) -> Result<String, Error> {
-        match &self.pipeline.file.source.object {
-            Some(object) => Ok(self.client.describe(object).await?.name.clone()),
-            None => Ok(self.resolve().await?.object),
-        }
-    }
-
     /// The window of an incremental source, after [`Session::resolve`].
     pub(crate) fn window(&self) -> Option<&Window> {
         self.window.get()

@@ -59,7 +59,7 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
     };
     let outcome = attempt(session, &observer, &cancel, &record, &mut progress).await;
     let mut report = report(session, progress, outcome.err(), started);
-    if let Err(error) = record.end(session, &report).await {
+    if let Err(error) = record.end(session, &report) {
         // Without its end in the state the next run would not know where to begin.
         report.state = RunState::Failed;
         report.error.get_or_insert_with(|| told(&error));

@@ -105,6 +105,14 @@ pub enum Error {
         /// Salesforce's reason, or that none was given, and the way out.
         message: String,
     },
+    /// A job or a cursor of an earlier process gives no more of its rows, or not as they were.
+    #[error("{what}: {detail}")]
+    Lost {
+        /// What was gone on with.
+        what: String,
+        /// What is gone.
+        detail: String,
+    },
     /// A body ended before its end: connection cut, gzip without trailer. Ask for the same page again.
     #[error("{what}: body ended early after {received_bytes} bytes: {detail}")]
     Truncated {
@@ -212,7 +220,7 @@ impl Error {
             Self::Api { code, .. } if is_query_code(code) => ErrorKind::Query,
             Self::Api { .. } => ErrorKind::Api,
             Self::Limit { .. } | Self::DailyShare { .. } => ErrorKind::Limit,
-            Self::Job { .. } => ErrorKind::Job,
+            Self::Job { .. } | Self::Lost { .. } => ErrorKind::Job,
             Self::Truncated { .. } | Self::Stalled { .. } => ErrorKind::Interrupted,
             Self::CountMismatch { .. } => ErrorKind::CountMismatch,
             Self::Transport { .. } => ErrorKind::Transport,
@@ -230,6 +238,33 @@ impl Error {
             Self::Limit { status, .. } => *status == 429 || self.is_too_many_at_once(),
             _ => false,
         }
+    }
+
+    /// The job, its results or the cursor are gone for good: deleted, expired, or stopped by somebody. Asking again is of
+    /// no use; the rows that are missing can come by a new job only.
+    ///
+    /// Jobs of Bulk API 2.0 answer 404 `NOT_FOUND` then, those of 1.0 400 `InvalidJob` or `InvalidBatch`, cursors
+    /// `INVALID_QUERY_LOCATOR` (Bulk API guide, "Errors"; REST API guide, "Query").
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::Job { state, .. } => state == "Aborted",
+            Self::Api { code, .. } => LOST_CODES.iter().any(|known| same_code(known, code)),
+            _ => false,
+        }
+    }
+
+    /// Salesforce gave the query up because it took too long: fewer rows at a time may pass.
+    pub fn is_query_timeout(&self) -> bool {
+        let (code, text) = match self {
+            Self::Api { code, message, .. } => (code.as_str(), message),
+            Self::Job { state, message, .. } if state == "Failed" => ("", message),
+            Self::Lost { detail, .. } => ("", detail),
+            _ => return false,
+        };
+        let text = text.to_ascii_lowercase();
+        same_code(code, "QUERY_TIMEOUT")
+            || ["query_timeout", "running for too long", "tried more than"].iter().any(|part| text.contains(part))
     }
 
     /// The org refuses because so many long requests run; it does so at the door.
@@ -278,6 +313,8 @@ pub(crate) fn same_code(left: &str, right: &str) -> bool {
     let plain = |text: &str| text.replace('_', "").to_ascii_uppercase();
     plain(left) == plain(right)
 }
+
+const LOST_CODES: [&str; 5] = ["NOT_FOUND", "InvalidJob", "InvalidBatch", "INVALID_QUERY_LOCATOR", "Gone"];
 
 fn is_query_code(code: &str) -> bool {
     const CODES: [&str; 7] = [
@@ -332,6 +369,25 @@ mod tests {
         for (error, kind, retryable, sure) in table {
             assert_eq!((error.kind(), error.is_retryable(), error.surely_not_executed()), (kind, retryable, sure));
         }
+    }
+
+    #[test]
+    fn lost_jobs_and_slow_queries_are_told_from_other_errors() {
+        for code in ["NOT_FOUND", "INVALIDJOB", "InvalidBatch", "INVALID_QUERY_LOCATOR"] {
+            assert!(api(404, code).is_lost(), "{code}");
+        }
+        assert!(!api(404, "").is_lost(), "a page of a proxy says nothing of the job");
+        assert!(!api(503, "SERVER_UNAVAILABLE").is_lost() && !api(400, "QUERY_TIMEOUT").is_lost());
+        let job = |state: &str, message: &str| Error::Job {
+            id: "750".into(),
+            object: "Account".into(),
+            state: state.into(),
+            message: message.into(),
+        };
+        assert!(job("Aborted", "x").is_lost() && !job("Failed", "x").is_lost());
+        assert!(job("Failed", "QUERY_TIMEOUT: Your query request was running for too long.").is_query_timeout());
+        assert!(job("Failed", "InternalServerError : Retried more than 15 times").is_query_timeout());
+        assert!(api(400, "QUERY_TIMEOUT").is_query_timeout() && !job("InProgress", "query_timeout").is_query_timeout());
     }
 
     #[test]

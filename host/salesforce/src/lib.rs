@@ -5,7 +5,7 @@
 //! 1. [`ConnectionConfig::resolve`] checks a connection and reads its secrets; [`Client::new`] takes the result.
 //!    Nothing is sent yet: the first request logs in, and a session found dead is renewed once for all requests.
 //! 2. [`Select::parse`] or [`Select::from_fields`] gives a query, [`resolve`] its types, from describe alone.
-//! 3. [`Extract::create`] makes a job by Bulk API 2.0 or 1.0, or asks REST (its id belongs into the state store now),
+//! 3. [`Extract::create`] makes a job by Bulk API 2.0 or 1.0, or asks REST ([`Extract::job_memory`] belongs into the state store now, [`Extract::attach`] goes on with it),
 //!    [`Extract::wait`] waits until its first part can be fetched. [`Error::refused`] tells when another API may help.
 //! 4. [`Extract::next_part`] tells the parts, [`Extract::fetch`] streams one. A part that breaks off is an error of
 //!    kind [`ErrorKind::Interrupted`]: fetch the same [`PartRef`] again.
@@ -65,7 +65,7 @@ pub use credentials::AuthMethod;
 pub use describe::{FieldDescribe, SObjectDescribe, SObjectSummary, namespace};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Explained, QueryPlan};
-pub use extract::{Api, Extract, ExtractOptions, PartBody, PartRef, Progress, Refused};
+pub use extract::{Api, Extract, ExtractOptions, JobMemory, PartBody, PartRef, Progress, Refused};
 pub use identity::Identity;
 pub use limits::{ApiVersion, Limit, Limits};
 pub use login::{BrowserLogin, Code, DeviceLogin, Revoked, revoke};

@@ -1,8 +1,9 @@
 //! The batches of a job as they end: which files can be fetched by now, and whether more may come.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{BatchInfo, BatchState, Job};
@@ -17,8 +18,21 @@ const PATIENT_LOOKS: u32 = 5;
 pub(crate) struct FileRef {
     pub(crate) batch: String,
     pub(crate) result: String,
+    /// Number among the files of its batch, from 0.
+    pub(crate) number: usize,
+    /// Files of its batch.
+    pub(crate) of: usize,
     /// Rows of the file, where the batch has no other.
     pub(crate) rows: Option<u64>,
+}
+
+/// What is kept of a file that is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownFile {
+    pub(crate) batch: String,
+    pub(crate) result: String,
+    pub(crate) number: usize,
+    pub(crate) of: usize,
 }
 
 /// What is known of the next file.
@@ -42,6 +56,8 @@ pub(crate) struct Batches {
     ready: VecDeque<FileRef>,
     /// Batches that were looked at for the last time.
     done: HashSet<String>,
+    /// Files that an earlier process has committed, by batch and number, as far as they were not passed yet.
+    known: HashMap<String, BTreeMap<usize, KnownFile>>,
     rows: u64,
     ended: bool,
     /// How many batches the last look saw, when all of them had ended.
@@ -80,6 +96,7 @@ impl Batches {
             in_order,
             ready: VecDeque::new(),
             done: HashSet::new(),
+            known: HashMap::new(),
             rows: 0,
             ended: false,
             confirming: None,
@@ -89,6 +106,14 @@ impl Batches {
             last_change: now,
             state: "Queued".to_owned(),
         }
+    }
+
+    /// Leaves out files that are committed.
+    pub(crate) fn without(mut self, known: Vec<KnownFile>) -> Self {
+        for file in known {
+            self.known.entry(short(&file.batch).to_owned()).or_default().insert(file.number, file);
+        }
+        self
     }
 
     /// Rows of the batches that are complete by now; of all once the end is reached.
@@ -112,7 +137,10 @@ impl Batches {
         }
         Ok(match self.ready.pop_front() {
             Some(file) => NextFile::File(file),
-            None if self.ended => NextFile::End,
+            None if self.ended => match self.known.values().flat_map(BTreeMap::values).next() {
+                None => NextFile::End,
+                Some(file) => return Err(self.cut_otherwise(&file.batch)),
+            },
             None => NextFile::Later(self.next_look.saturating_duration_since(Instant::now())),
         })
     }
@@ -183,12 +211,52 @@ impl Batches {
             );
             Error::protocol(self.job.words(), detail)
         })?;
-        let results = self.job.files(&batch.id).await?;
-        let alone = (results.len() == 1).then_some(rows);
-        self.ready.extend(results.into_iter().map(|result| FileRef { batch: batch.id.clone(), result, rows: alone }));
+        let known = self.known.remove(short(&batch.id)).unwrap_or_default();
+        let is_whole = known.values().next().is_some_and(|file| file.of == known.len());
+        if !is_whole {
+            let results = self.job.files(&batch.id).await?;
+            self.offer(&batch.id, results, &known, rows)?;
+        }
         self.rows += rows;
         self.done.insert(batch.id.clone());
         Ok(())
+    }
+
+    /// Gives the files of a batch that are not committed.
+    fn offer(
+        &mut self,
+        batch: &str,
+        results: Vec<String>,
+        known: &BTreeMap<usize, KnownFile>,
+        rows: u64,
+    ) -> Result<()> {
+        let of = results.len();
+        let is_same = |file: &KnownFile| {
+            file.of == of && results.get(file.number).is_some_and(|r| short(r) == short(&file.result))
+        };
+        if !known.values().all(is_same) {
+            return Err(self.cut_otherwise(batch));
+        }
+        let alone = (of == 1).then_some(rows);
+        let files = results.into_iter().enumerate().filter(|(number, _)| !known.contains_key(number));
+        self.ready.extend(files.map(|(number, result)| FileRef {
+            batch: batch.to_owned(),
+            result,
+            number,
+            of,
+            rows: alone,
+        }));
+        Ok(())
+    }
+
+    /// What is committed cannot be told from what is not.
+    fn cut_otherwise(&self, batch: &str) -> Error {
+        Error::Lost {
+            what: self.job.words(),
+            detail: format!(
+                "batch {batch} has other files than when some of them were committed; what remains cannot be told"
+            ),
+        }
     }
 
     /// Decides whether all is there. Chunks can come late: with chunking, a second look and the job's own counters must
@@ -268,6 +336,11 @@ impl Batches {
         let (id, object) = (self.job.id.clone(), self.job.object.clone());
         Error::Job { id, object, state: state.to_owned(), message }
     }
+}
+
+/// Ids have 15 characters, or 18 with a checksum; JSON gives the short ones.
+fn short(id: &str) -> &str {
+    id.get(..15).unwrap_or(id)
 }
 
 const SOMEONE: &str = "someone stopped the job (Setup > Bulk Data Load Jobs shows who), or another run did; run again";

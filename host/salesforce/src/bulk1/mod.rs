@@ -15,12 +15,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub(crate) use batches::{Batches, FileRef, NextFile, Probe};
+pub(crate) use batches::{Batches, FileRef, KnownFile, NextFile, Probe};
 pub use chunking::{ChunkingFault, PkChunking, check_chunking};
 pub(crate) use info::{BatchInfo, BatchState, JobInfo};
 
 use crate::body::{BodyStream, WireBody};
-use crate::bulk2::{QueryAction, orphan};
+use crate::bulk2::{QueryAction, check_job_id, orphan};
 use crate::client::{Call, Client, Reply};
 use crate::error::{Error, Result, same_code};
 use crate::extract::Api;
@@ -103,6 +103,26 @@ impl Job {
         Ok(job)
     }
 
+    /// A job that this process did not make, without asking for it. `batch`: the one that was posted.
+    pub(crate) fn remembered(
+        client: &Client,
+        id: &str,
+        object: &str,
+        batch: &str,
+        options: &JobOptions,
+    ) -> Result<Self> {
+        check_job_id(id)?;
+        Ok(Self {
+            client: client.clone(),
+            id: id.to_owned(),
+            object: object.to_owned(),
+            api_version: options.api_version.clone(),
+            format: options.format,
+            chunked: options.chunking.is_some(),
+            batch: batch.to_owned(),
+        })
+    }
+
     async fn post(&self, soql: &str) -> Result<String> {
         let mut call = Call::new(Method::POST, format!("query of {}", self.words()), self.path("/batch"));
         call.text = Some((content_type(self.format).1, soql.to_owned()));
@@ -169,6 +189,10 @@ impl Job {
     async fn get<T: DeserializeOwned>(&self, what: String, rest: &str) -> Result<T> {
         let call = Call::get(what, self.path(rest));
         read(&call.what, &self.client.whole(&call).await?)
+    }
+
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
     }
 
     pub(crate) fn client(&self) -> &Client {

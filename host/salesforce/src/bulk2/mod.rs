@@ -6,12 +6,15 @@ pub(crate) mod orphan;
 mod page;
 mod pages;
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::json;
 
 pub(crate) use info::lenient_number;
 pub use info::{JobInfo, JobState};
 pub use page::PageBody;
+pub(crate) use pages::KnownPage;
 pub use pages::{NextPage, PageRef, Pages};
 
 use crate::client::{Call, Client};
@@ -101,9 +104,7 @@ impl QueryJob {
 
     /// A job that exists already, for example one that a run which was killed has left. Ids are valid for 7 days.
     pub async fn attach(client: &Client, id: &str, options: QueryOptions) -> Result<Self> {
-        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return Err(Error::config(format!("{id:?} is not a job id: expected 15 or 18 letters and digits, 750…")));
-        }
+        check_job_id(id)?;
         let api_version = match &options.api_version {
             Some(version) => check_api_version(version)?,
             None => client.api_version().to_owned(),
@@ -126,6 +127,11 @@ impl QueryJob {
     /// Job id, 18 characters.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Version that made the job, for example `62.0`.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
     }
 
     /// Object of the query, as Salesforce names it.
@@ -188,6 +194,25 @@ impl QueryJob {
         Pages::chain_from(self.clone(), first)
     }
 
+    /// Pages of a complete job that are not among those `known`.
+    pub(crate) fn pages_without(&self, known: BTreeMap<u64, KnownPage>) -> Pages {
+        Pages::without(self.clone(), known)
+    }
+
+    /// A job that this process did not make, without asking for it.
+    pub(crate) fn remembered(
+        client: &Client,
+        id: &str,
+        object: &str,
+        api_version: &str,
+        max: Option<u64>,
+    ) -> Result<Self> {
+        check_job_id(id)?;
+        let (id, object) = (id.to_owned(), object.to_owned());
+        let api_version = check_api_version(api_version)?;
+        Ok(Self { client: client.clone(), id, object, api_version, max_records: max })
+    }
+
     /// Asks for a page. Returns with the head of the answer; the body is a stream.
     ///
     /// Retried (session, 5xx, connection) until the head is there. After that an error of the body is
@@ -235,6 +260,14 @@ impl QueryAction {
             Self::Query => "query",
             Self::QueryAll => "queryAll",
         }
+    }
+}
+
+/// An id becomes part of a path.
+pub(crate) fn check_job_id(id: &str) -> Result<()> {
+    match !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err(Error::config(format!("{id:?} is not a job id: expected 15 or 18 letters and digits, 750…"))),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The list of pages: `resultPages` where the server offers it, the chain of locators where not.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 use super::QueryJob;
 use super::links::{Answer, PageList};
@@ -19,6 +21,20 @@ pub struct PageRef {
     pub locator: Option<String>,
     /// Rows at most; constant over a chain.
     pub max_records: Option<u64>,
+}
+
+/// What is kept of a page that is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownPage {
+    /// Where it starts.
+    pub(crate) locator: Option<String>,
+    /// What its head named as the next page; none: it was the last.
+    pub(crate) next: Option<String>,
+    /// It came from `resultPages`.
+    pub(crate) listed: bool,
+    /// Digest of its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begins: Option<String>,
 }
 
 /// What is known of the next page.
@@ -49,6 +65,10 @@ pub struct Pages {
     seen: HashSet<Option<String>>,
     /// what the head of each page of a chain said of the next one
     told: HashMap<u64, Option<String>>,
+    /// pages that an earlier process has committed, as far as they were not passed yet
+    known: BTreeMap<u64, KnownPage>,
+    /// the pages so far were found by the chain, and so are the others
+    chained: bool,
     next_index: u64,
 }
 
@@ -79,8 +99,16 @@ impl Pages {
             ready: VecDeque::new(),
             seen: HashSet::new(),
             told: HashMap::new(),
+            known: BTreeMap::new(),
+            chained: false,
             next_index: 0,
         }
+    }
+
+    /// The pages that are not among those `known`.
+    pub(super) fn without(job: QueryJob, known: BTreeMap<u64, KnownPage>) -> Self {
+        let chained = known.values().any(|page| !page.listed);
+        Self { known, chained, ..Self::new(job) }
     }
 
     pub(super) fn chain_from(job: QueryJob, first: PageRef) -> Self {
@@ -97,27 +125,34 @@ impl Pages {
         matches!(self.source, Source::Listed(_) | Source::ListedAll)
     }
 
-    /// The next page to fetch, as far as known. At most one API call.
+    /// The next page to fetch, as far as known. At most one API call, or one for each list of pages that are all known.
     pub async fn next(&mut self) -> Result<NextPage> {
-        if let Some(page) = self.ready.pop_front() {
-            return Ok(NextPage::Page(page));
-        }
-        match &self.source {
-            Source::NotAsked => self.ask_first().await?,
-            Source::Listed(query) => {
-                let query = query.clone();
-                let list = self.ask(query).await?;
-                self.take_list(list)?;
+        loop {
+            if let Some(page) = self.ready.pop_front() {
+                return Ok(NextPage::Page(page));
             }
-            Source::ListedAll => return Ok(NextPage::End),
-            Source::Chain { after_last: AfterLast::Nothing } => return Ok(NextPage::End),
-            Source::Chain { after_last: AfterLast::Unknown } => return Ok(NextPage::Waiting),
+            let before = self.next_index;
+            match &self.source {
+                Source::NotAsked => self.ask_first().await?,
+                Source::Listed(query) => {
+                    let query = query.clone();
+                    let list = self.ask(query).await?;
+                    self.take_list(list)?;
+                }
+                Source::ListedAll | Source::Chain { after_last: AfterLast::Nothing } => return self.end(),
+                Source::Chain { after_last: AfterLast::Unknown } => return Ok(NextPage::Waiting),
+            }
+            // an empty list with a next address would be asked for ever; the first answer is never empty here
+            if self.next_index == before && matches!(self.source, Source::Listed(_)) {
+                return Err(Error::protocol(self.words(), "an empty list of pages that is not the last"));
+            }
         }
-        // an empty list with a next address would be asked for ever; the first answer is never empty here
-        match self.ready.pop_front() {
-            Some(page) => Ok(NextPage::Page(page)),
-            None if matches!(self.source, Source::ListedAll) => Ok(NextPage::End),
-            None => Err(Error::protocol(self.words(), "an empty list of pages that is not the last")),
+    }
+
+    fn end(&self) -> Result<NextPage> {
+        match self.known.first_key_value() {
+            None => Ok(NextPage::End),
+            Some((index, _)) => Err(self.cut_otherwise(*index)),
         }
     }
 
@@ -164,7 +199,7 @@ impl Pages {
 
     /// The list's pages have the server's size, so a bound on it can only be kept by the chain.
     fn is_offered(&self) -> bool {
-        if self.job.max_records.is_some() {
+        if self.job.max_records.is_some() || self.chained {
             return false;
         }
         let major = self.job.api_version.split('.').next().and_then(|text| text.parse::<u32>().ok());
@@ -199,17 +234,43 @@ impl Pages {
         Ok(())
     }
 
-    fn push(&mut self, locator: Option<String>, max_records: Option<u64>) -> Result<()> {
-        if !self.seen.insert(locator.clone()) {
-            let locator = locator.as_deref().unwrap_or("(first page)");
-            return Err(Error::protocol(
-                self.words(),
-                format!("locator {locator} comes a second time: an endless loop"),
-            ));
+    /// Adds a page, or what follows it when it is known.
+    fn push(&mut self, mut locator: Option<String>, max_records: Option<u64>) -> Result<()> {
+        loop {
+            if !self.seen.insert(locator.clone()) {
+                let locator = locator.as_deref().unwrap_or("(first page)");
+                return Err(Error::protocol(
+                    self.words(),
+                    format!("locator {locator} comes a second time: an endless loop"),
+                ));
+            }
+            let index = self.next_index;
+            self.next_index += 1;
+            let Some(known) = self.known.remove(&index) else {
+                self.ready.push_back(PageRef { index, locator, max_records });
+                return Ok(());
+            };
+            // the first page has a locator in lists, and none in the chain
+            if index > 0 && known.locator != locator {
+                return Err(self.cut_otherwise(index));
+            }
+            if !matches!(self.source, Source::Chain { .. }) {
+                return Ok(());
+            }
+            if known.next.is_none() {
+                self.source = Source::Chain { after_last: AfterLast::Nothing };
+                return Ok(());
+            }
+            locator = known.next;
         }
-        self.ready.push_back(PageRef { index: self.next_index, locator, max_records });
-        self.next_index += 1;
-        Ok(())
+    }
+
+    /// What is committed cannot be told from what is not.
+    fn cut_otherwise(&self, index: u64) -> Error {
+        Error::Lost {
+            what: self.words(),
+            detail: format!("they begin elsewhere than when page {index} was committed; what remains cannot be told"),
+        }
     }
 
     fn words(&self) -> String {

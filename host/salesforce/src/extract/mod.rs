@@ -4,36 +4,50 @@
 //! A *part* is what is fetched and written as one: a result page of Bulk 2.0, a file of a batch of Bulk 1.0, some pages
 //! of REST. Parts may be under way side by side, and each may be fetched any number of times.
 
+mod begin;
+mod beginnings;
+mod memory;
 mod options;
 mod refused;
 mod rest;
 mod wide;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use forcepump_batch::ResultFormat;
 use tokio::sync::{Mutex, Notify};
 
+pub use memory::JobMemory;
 pub use options::{Api, ExtractOptions};
 pub use refused::Refused;
 
 use crate::body::BodyStream;
-use crate::bulk1::{self, Batches, FileRef, NextFile, Probe};
-use crate::bulk2::{NextPage, PageRef, Pages, QueryJob, QueryOptions};
-use crate::client::Client;
+use crate::bulk1::{self, Batches, FileRef, NextFile};
+use crate::bulk2::{NextPage, PageRef, Pages, QueryJob};
 use crate::error::{Error, Result};
-use crate::resolved::check_api_version;
-use crate::schema::ResolvedQuery;
+use beginnings::Beginnings;
 use rest::{RestQuery, RestRef};
 
 /// One part of a result; stays valid for the life of the extract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartRef {
-    /// Number in the result, from 0.
+    /// Number in the result, from 0; files of Bulk 1.0 are numbered as they come.
     pub index: u64,
     place: Place,
+}
+
+impl PartRef {
+    /// Names the part; the same in every process that reads the same job: `p00000` for a page or a run of pages,
+    /// `751…-00000` for a file of a batch.
+    pub fn unit(&self) -> String {
+        match &self.place {
+            Place::Page(_) | Place::Rest(_) => format!("p{:05}", self.index),
+            Place::File(file) => format!("{}-{:05}", file.batch, file.number),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +82,8 @@ pub struct Extract(Arc<Inner>);
 
 struct Inner {
     source: Source,
+    /// The job is one of another process.
+    attached: bool,
     /// What was learned from a part tells of the next.
     changed: Notify,
     /// Of the whole job, once told.
@@ -76,53 +92,50 @@ struct Inner {
 }
 
 enum Source {
-    Bulk2 { job: QueryJob, pages: Mutex<Pages> },
+    Bulk2(Pages2),
     Bulk1 { job: bulk1::Job, batches: Mutex<Batches>, next_index: AtomicU64 },
     Rest(Arc<RestQuery>),
 }
 
-impl Extract {
-    /// Creates the job, where the API has jobs; REST asks nothing yet.
-    ///
-    /// # Errors
-    /// What Salesforce says of the query; no job is left behind then.
-    pub async fn create(client: &Client, query: &ResolvedQuery, options: &ExtractOptions) -> Result<Self> {
-        let source = match options.api {
-            Api::Bulk2 => {
-                let wanted = QueryOptions {
-                    action: options.action,
-                    max_records: options.max_records,
-                    api_version: options.api_version.clone(),
-                };
-                let job = QueryJob::create(client, &query.soql, wanted).await?;
-                Source::Bulk2 { pages: Mutex::new(job.pages()), job }
-            }
-            Api::Bulk1 => {
-                let api_version = match &options.api_version {
-                    Some(version) => check_api_version(version)?,
-                    None => client.api_version().to_owned(),
-                };
-                let wanted = bulk1::JobOptions {
-                    action: options.action,
-                    format: options.format,
-                    chunking: options.pk_chunking.clone(),
-                    api_version,
-                };
-                let job = bulk1::Job::create(client, &query.object, &query.soql, &wanted).await?;
-                let probe = Probe { soql: query.select.probe(), all: options.sees_all() };
-                let batches = Mutex::new(Batches::new(job.clone(), probe, options.in_order));
-                Source::Bulk1 { job, batches, next_index: AtomicU64::new(0) }
-            }
-            Api::Rest => Source::Rest(Arc::new(RestQuery::new(client, &query.soql, options)?)),
-        };
-        let (announced, aborted) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { source, changed: Notify::new(), announced, aborted })))
+/// The pages of a job of Bulk API 2.0.
+struct Pages2 {
+    job: QueryJob,
+    pages: Mutex<Pages>,
+    /// What the head of each page named as the next one, and whether the pages are listed.
+    heads: std::sync::Mutex<HashMap<u64, (Option<String>, bool)>>,
+    beginnings: Arc<Beginnings>,
+    /// Each row can be told from every other.
+    has_ids: bool,
+}
+
+impl Pages2 {
+    fn heads(&self) -> MutexGuard<'_, HashMap<u64, (Option<String>, bool)>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn fetch(&self, page: &PageRef) -> Result<PartBody> {
+        let fetched = self.job.fetch(page).await?;
+        let mut pages = self.pages.lock().await;
+        pages.learned(page, fetched.next_locator.as_deref())?;
+        let listed = pages.is_listed();
+        drop(pages);
+        self.heads().insert(page.index, (fetched.next_locator, listed));
+        let body = match self.has_ids {
+            true => {
+                let what = format!("job {}, page {}", self.job.id(), page.index);
+                self.beginnings.checked(what, page.index, fetched.body)
+            }
+            false => fetched.body,
+        };
+        Ok(PartBody { announced_rows: fetched.announced_rows, format: ResultFormat::Csv, body })
+    }
+}
+
+impl Extract {
     /// The API that it reads by.
     pub fn api(&self) -> Api {
         match &self.0.source {
-            Source::Bulk2 { .. } => Api::Bulk2,
+            Source::Bulk2(_) => Api::Bulk2,
             Source::Bulk1 { .. } => Api::Bulk1,
             Source::Rest(_) => Api::Rest,
         }
@@ -131,7 +144,7 @@ impl Extract {
     /// Id of the job; REST has none.
     pub fn job_id(&self) -> Option<&str> {
         match &self.0.source {
-            Source::Bulk2 { job, .. } => Some(job.id()),
+            Source::Bulk2(bulk2) => Some(bulk2.job.id()),
             Source::Bulk1 { job, .. } => Some(&job.id),
             Source::Rest(_) => None,
         }
@@ -154,13 +167,13 @@ impl Extract {
         tokio::select! {
             biased;
             () = cancel => Err(Error::Cancelled { what: self.words() }),
-            done = self.become_ready(&mut progress) => done,
+            done = self.become_ready(&mut progress) => done.map_err(|error| self.seen_later(error)),
         }
     }
 
     async fn become_ready(&self, progress: &mut (impl FnMut(Progress) + Send)) -> Result<()> {
         match &self.0.source {
-            Source::Bulk2 { job, .. } => {
+            Source::Bulk2(Pages2 { job, .. }) => {
                 let polled = |info: &crate::bulk2::JobInfo| {
                     let rows = info.number_records_processed.unwrap_or(0);
                     progress(Progress { state: info.state.as_str().to_owned(), rows });
@@ -209,7 +222,7 @@ impl Extract {
             tokio::pin!(changed);
             // registered before looking, so that nothing told in between is missed
             changed.as_mut().enable();
-            let pause = match self.look().await? {
+            let pause = match self.look().await.map_err(|error| self.seen_later(error))? {
                 Next::Part(part) => return Ok(Some(part)),
                 Next::End => return Ok(None),
                 Next::Later(pause) => pause,
@@ -226,7 +239,7 @@ impl Extract {
 
     async fn look(&self) -> Result<Next> {
         Ok(match &self.0.source {
-            Source::Bulk2 { pages, .. } => match pages.lock().await.next().await? {
+            Source::Bulk2(bulk2) => match bulk2.pages.lock().await.next().await? {
                 NextPage::Page(page) => Next::Part(PartRef { index: page.index, place: Place::Page(page) }),
                 NextPage::Waiting => Next::Later(None),
                 NextPage::End => Next::End,
@@ -254,11 +267,10 @@ impl Extract {
     /// What Salesforce says; a part of another kind than it should be.
     pub async fn fetch(&self, part: &PartRef) -> Result<PartBody> {
         match (&self.0.source, &part.place) {
-            (Source::Bulk2 { job, pages }, Place::Page(page)) => {
-                let fetched = job.fetch(page).await?;
-                pages.lock().await.learned(page, fetched.next_locator.as_deref())?;
+            (Source::Bulk2(bulk2), Place::Page(page)) => {
+                let fetched = bulk2.fetch(page).await;
                 self.0.changed.notify_waiters();
-                Ok(PartBody { announced_rows: fetched.announced_rows, format: ResultFormat::Csv, body: fetched.body })
+                fetched
             }
             (Source::Bulk1 { job, .. }, Place::File(file)) => {
                 let (format, body) = job.fetch(file).await?;
@@ -279,7 +291,7 @@ impl Extract {
     /// What Salesforce says.
     pub async fn abort(&self) -> Result<bool> {
         let stopped = match &self.0.source {
-            Source::Bulk2 { job, .. } => job.abort().await?,
+            Source::Bulk2(bulk2) => bulk2.job.abort().await?,
             Source::Bulk1 { job, .. } => job.abort().await?,
             Source::Rest(_) => false,
         };
@@ -293,10 +305,23 @@ impl Extract {
     /// What Salesforce says.
     pub async fn dispose(&self) -> Result<()> {
         match &self.0.source {
-            Source::Bulk2 { job, .. } => job.delete().await,
+            Source::Bulk2(bulk2) => bulk2.job.delete().await,
             Source::Bulk1 { .. } if self.0.aborted.load(Ordering::Acquire) => Ok(()),
             Source::Bulk1 { job, .. } => job.close().await,
             Source::Rest(_) => Ok(()),
+        }
+    }
+}
+
+impl Extract {
+    /// A job that failed while nobody looked gives nothing any more, as one that was deleted.
+    fn seen_later(&self, error: Error) -> Error {
+        match error {
+            Error::Job { state, message, .. } if self.0.attached && state == "Failed" => Error::Lost {
+                what: format!("query {}", self.words()),
+                detail: format!("it ended as Failed: {message}"),
+            },
+            other => other,
         }
     }
 }

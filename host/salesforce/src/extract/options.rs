@@ -1,12 +1,14 @@
 //! Which API reads a query, and how.
 
 use forcepump_batch::ResultFormat;
+use serde::{Deserialize, Serialize};
 
 use crate::bulk1::PkChunking;
 use crate::bulk2::QueryAction;
 
 /// An API of Salesforce that gives rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Api {
     /// Bulk API 2.0 query jobs.
     Bulk2,

@@ -3,7 +3,7 @@
 //! REST API Developer Guide, "Query": at most 2,000 records a page, `nextRecordsUrl` until `done`; a cursor lives two
 //! days, and a page of it may be asked for again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::memory::KnownRun;
 use super::wide;
 use super::{BodyStream, ExtractOptions};
 use crate::client::{Call, Client};
@@ -33,7 +34,7 @@ const MAX_PAGE_BYTES: usize = 256 * 1024 * 1024;
 pub(super) struct RestRef {
     pub(super) index: u64,
     /// Path of its first page; none for the first of all.
-    start: Option<String>,
+    pub(super) start: Option<String>,
 }
 
 pub(super) enum NextRun {
@@ -49,6 +50,8 @@ pub(super) struct RestQuery {
     soql: String,
     all: bool,
     version: String,
+    /// Rows of the whole result, as an earlier process heard of them.
+    total: Option<u64>,
     chain: Mutex<Chain>,
 }
 
@@ -60,6 +63,9 @@ struct Chain {
     ready: Option<RestRef>,
     /// Where each run ends, which must stay the same when it is read again; `None`: at the end of all.
     ends: HashMap<u64, Option<String>>,
+    /// Runs that an earlier process has committed, as far as they were not passed yet.
+    known: BTreeMap<u64, KnownRun>,
+    begun: bool,
     seen: HashSet<String>,
 }
 
@@ -91,11 +97,40 @@ impl RestQuery {
             None => client.api_version().to_owned(),
         };
         let (all, soql) = (options.sees_all(), soql.to_owned());
-        Ok(Self { client: client.clone(), soql, all, version, chain: Mutex::default() })
+        Ok(Self { client: client.clone(), soql, all, version, total: None, chain: Mutex::default() })
+    }
+
+    /// Goes on behind the runs that are committed. Without the first of them there is no way to its rows: they came
+    /// with the query, and the cursor leads on from there only.
+    pub(super) fn without(mut self, total: Option<u64>, known: BTreeMap<u64, KnownRun>) -> Result<Self> {
+        if known.is_empty() {
+            return Ok(self);
+        }
+        if total.is_none() || !known.contains_key(&0) {
+            return Err(lost("the first page came with the query, and cannot be asked for again"));
+        }
+        self.total = total;
+        self.chain().known = known;
+        Ok(self)
+    }
+
+    pub(super) fn api_version(&self) -> &str {
+        &self.version
+    }
+
+    /// The total is known.
+    pub(super) fn has_begun(&self) -> bool {
+        self.chain().begun
     }
 
     /// Runs the query; gives the rows of the whole result.
     pub(super) async fn begin(&self) -> Result<u64> {
+        if let Some(total) = self.total {
+            let mut chain = self.chain();
+            chain.offer(0, None)?;
+            chain.begun = true;
+            return Ok(total);
+        }
         let resource = format!("/services/data/v{}/{}", self.version, if self.all { "queryAll" } else { "query" });
         let page = match wide::is_wide(&self.soql) {
             true => wide::query(&self.client, &self.version, &resource, &self.soql).await?,
@@ -114,7 +149,8 @@ impl RestQuery {
         let total = page.total;
         let mut chain = self.chain();
         chain.first = Some(page);
-        chain.ready = Some(RestRef { index: 0, start: None });
+        chain.offer(0, None)?;
+        chain.begun = true;
         Ok(total)
     }
 
@@ -124,7 +160,11 @@ impl RestQuery {
             return Ok(NextRun::Run(run));
         }
         let ended = chain.ends.values().any(Option::is_none);
-        Ok(if ended { NextRun::End } else { NextRun::Waiting })
+        match ended {
+            false => Ok(NextRun::Waiting),
+            true if chain.known.is_empty() => Ok(NextRun::End),
+            true => Err(lost("its pages end before one that is committed")),
+        }
     }
 
     async fn ask(&self, mut call: Call) -> Result<Page> {
@@ -152,14 +192,11 @@ impl RestQuery {
         if chain.ends.contains_key(&run.index) {
             return Ok(());
         }
-        if let Some(next) = &next {
-            if chain.ends.values().any(|end| end.as_ref() == Some(next)) {
-                return Err(endless());
-            }
-            chain.ready = Some(RestRef { index: run.index + 1, start: Some(next.clone()) });
+        chain.ends(run.index, next.clone())?;
+        match next {
+            Some(next) => chain.offer(run.index + 1, Some(next)),
+            None => Ok(()),
         }
-        chain.ends.insert(run.index, next);
-        Ok(())
     }
 
     /// Notes a page of a run that is read for the first time.
@@ -172,7 +209,7 @@ impl RestQuery {
         Err(endless())
     }
 
-    fn end_of(&self, run: &RestRef) -> Option<Option<String>> {
+    pub(super) fn end_of(&self, run: &RestRef) -> Option<Option<String>> {
         self.chain().ends.get(&run.index).cloned()
     }
 
@@ -187,7 +224,37 @@ impl RestQuery {
     }
 }
 
+impl Chain {
+    fn ends(&mut self, index: u64, next: Option<String>) -> Result<()> {
+        if next.is_some() && self.ends.values().any(|end| *end == next) {
+            return Err(endless());
+        }
+        self.ends.insert(index, next);
+        Ok(())
+    }
+
+    /// Gives a run, or the one behind those that are committed.
+    fn offer(&mut self, mut index: u64, mut start: Option<String>) -> Result<()> {
+        while let Some(known) = self.known.remove(&index) {
+            if known.start != start {
+                return Err(lost("its pages begin elsewhere than when some of them were committed"));
+            }
+            self.ends(index, known.end.clone())?;
+            match known.end {
+                None => return Ok(()),
+                next => (index, start) = (index + 1, next),
+            }
+        }
+        self.ready = Some(RestRef { index, start });
+        Ok(())
+    }
+}
+
 const WHAT: &str = "the query";
+
+fn lost(detail: &str) -> Error {
+    Error::Lost { what: WHAT.to_owned(), detail: detail.to_owned() }
+}
 
 fn endless() -> Error {
     Error::protocol(WHAT, "the next page's address comes a second time: an endless loop")

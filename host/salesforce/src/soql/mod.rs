@@ -1,6 +1,7 @@
 //! SOQL as far as the host must understand it: what is selected, from where; the rest is carried verbatim.
 
 mod group;
+mod narrow;
 mod path;
 mod refuse;
 pub(crate) mod scan;

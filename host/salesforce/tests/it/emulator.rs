@@ -15,10 +15,10 @@ use secrecy::SecretString;
 use crate::server::options;
 
 const ACCOUNTS: usize = 40;
-const CONTACTS: usize = 790;
+pub(crate) const CONTACTS: usize = 790;
 
 /// An org with a little data: the demo org takes a second to load, and there are many orgs here.
-async fn org(options: Options) -> Emulator {
+pub(crate) async fn org(options: Options) -> Emulator {
     let folder = tempfile::tempdir().unwrap();
     let mut accounts = "Ext_Id__c,Name,AnnualRevenue\n".to_owned();
     (0..ACCOUNTS).for_each(|i| accounts.push_str(&format!("A{i},\"Account, {i}\",12345678\n")));
@@ -31,7 +31,7 @@ async fn org(options: Options) -> Emulator {
     org
 }
 
-fn faults(script: &str) -> Options {
+pub(crate) fn faults(script: &str) -> Options {
     Options { faults: FaultScript::parse(script).unwrap(), ..Options::default() }
 }
 
@@ -40,7 +40,7 @@ fn connection(who: &Credentials) -> ResolvedConnection {
     ResolvedConnection::client_credentials(&who.instance_url, &who.client_id, secret).unwrap()
 }
 
-fn client(org: &Emulator, options: ClientOptions) -> Client {
+pub(crate) fn client(org: &Emulator, options: ClientOptions) -> Client {
     Client::new(connection(org.credentials()), options).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! The client against scripted servers and against the emulator, on loopback only.
 
+mod attach;
 mod auth;
 mod bulk1;
 mod describe;

@@ -47,4 +47,55 @@ pub(super) const MIGRATIONS: &[&str] = &[
         hash BLOB NOT NULL,             -- 16 bytes of SHA-256 over id and cursor value
         PRIMARY KEY (run, hash)
     ) STRICT, WITHOUT ROWID;",
+    // 3: what a run needs to go on where it stopped: its plan, its feeds, their jobs, and the units that are committed.
+    "ALTER TABLE run ADD COLUMN fingerprint TEXT;    -- of what it was planned from; none: nothing was begun
+    ALTER TABLE run ADD COLUMN plan TEXT;            -- as JSON: the file, the values given, the moment
+    ALTER TABLE run ADD COLUMN resumable INTEGER NOT NULL DEFAULT 0; -- it ended unfinished and can go on
+    ALTER TABLE run ADD COLUMN resumed INTEGER NOT NULL DEFAULT 0;   -- how often it went on
+    CREATE TABLE feed (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,             -- its name in the pipeline file
+        object TEXT NOT NULL,           -- API name
+        org TEXT NOT NULL,              -- organization id, 15 characters
+        \"window\" TEXT,                 -- of an incremental one, as JSON
+        concluded INTEGER NOT NULL DEFAULT 0, -- the destination did its last step
+        PRIMARY KEY (run, feed)
+    ) STRICT;
+    CREATE TABLE job (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        pass TEXT NOT NULL,             -- prefix of its units; empty: the main one
+        api TEXT NOT NULL,              -- bulk2, bulk1 or rest
+        id TEXT,                        -- none of a REST query
+        soql TEXT NOT NULL,
+        options TEXT NOT NULL,          -- as JSON
+        memory TEXT NOT NULL,           -- what the extract has to know of it, as JSON
+        created_at INTEGER NOT NULL,
+        announced INTEGER,              -- rows of the whole result, once told
+        done INTEGER NOT NULL DEFAULT 0, -- every unit is committed, and the total adds up
+        PRIMARY KEY (run, feed, pass)
+    ) STRICT;
+    CREATE TABLE unit (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        pass TEXT NOT NULL,
+        unit TEXT NOT NULL,             -- its id, the pass's prefix included
+        number INTEGER NOT NULL,        -- in the order of the commits, from 0
+        read INTEGER NOT NULL,
+        filtered INTEGER NOT NULL,
+        added INTEGER NOT NULL,
+        rejected INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        token TEXT NOT NULL,            -- what the destination's commit gave
+        part TEXT,                      -- what the extract has to know of the part
+        rejects_bytes INTEGER NOT NULL, -- length of the rejects file after it
+        min_id TEXT,
+        max_id TEXT,
+        ascending INTEGER NOT NULL,     -- its ids came in ascending order
+        read_hash BLOB,
+        written_hash BLOB,
+        committed_at INTEGER NOT NULL,
+        PRIMARY KEY (run, feed, pass, unit)
+    ) STRICT, WITHOUT ROWID;",
 ];

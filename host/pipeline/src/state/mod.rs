@@ -5,9 +5,12 @@
 
 mod cursors;
 mod fields;
+mod jobs;
 mod migrations;
+mod plans;
 mod refusals;
 mod runs;
+mod units;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +24,10 @@ pub(crate) use refusals::Refusal;
 
 pub(crate) use cursors::CursorKey;
 pub(crate) use fields::{LastSeen, SeenField};
-pub(crate) use runs::{RUNNING, RunRow, Turn};
+pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
+pub(crate) use plans::RunPlan;
+pub(crate) use runs::{RUNNING, RunEnd, RunRow, Turn};
+pub(crate) use units::{Committed, IdRange, UnitRow};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.
 pub(crate) const FOLDER: &str = ".forcepump";
@@ -86,6 +92,16 @@ impl State {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A count as SQLite keeps it.
+fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The count in a column.
+fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|count| count.max(0).unsigned_abs())
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {

@@ -25,6 +25,28 @@ pub(crate) struct RunRow {
     pub state: String,
     /// the report as JSON, when the run ended
     pub report: Option<String>,
+    /// what it was planned from; none: nothing was begun
+    pub fingerprint: Option<String>,
+    /// its plan as JSON
+    pub plan: Option<String>,
+    /// it ended unfinished and can go on
+    pub resumable: bool,
+    /// how often it went on
+    pub resumed: u64,
+}
+
+const COLUMNS: &str =
+    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed";
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunEnd<'a> {
+    /// the report's word
+    pub state: &'a str,
+    /// as JSON
+    pub report: &'a str,
+    /// it can go on
+    pub resumable: bool,
 }
 
 impl State {
@@ -41,11 +63,11 @@ impl State {
     }
 
     /// A run ended; its report is kept.
-    pub(crate) fn run_ends(&self, id: &str, ended_at: i64, state: &str, report: &str) -> Result<(), Error> {
+    pub(crate) fn run_ends(&self, id: &str, ended_at: i64, end: &RunEnd<'_>) -> Result<(), Error> {
         self.transaction(|t| {
             t.execute(
-                "UPDATE run SET ended_at = ?2, state = ?3, report = ?4 WHERE id = ?1",
-                (id, ended_at, state, report),
+                "UPDATE run SET ended_at = ?2, state = ?3, report = ?4, resumable = ?5 WHERE id = ?1",
+                (id, ended_at, end.state, end.report, end.resumable),
             )
         })?;
         Ok(())
@@ -54,10 +76,10 @@ impl State {
     /// The newest runs first; of one pipeline, or of all.
     pub(crate) fn runs(&self, pipeline: Option<&str>, most: usize) -> Result<Vec<RunRow>, Error> {
         self.read(|c| {
-            let mut statement = c.prepare(
-                "SELECT id, pipeline, file, started_at, ended_at, state, report FROM run
-                 WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
-            )?;
+            let mut statement = c.prepare(&format!(
+                "SELECT {COLUMNS} FROM run
+                 WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2"
+            ))?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
             statement.query_map((pipeline, most), run_row)?.collect()
         })
@@ -66,8 +88,7 @@ impl State {
     /// The run of that id.
     pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
         self.read(|c| {
-            let sql = "SELECT id, pipeline, file, started_at, ended_at, state, report FROM run WHERE id = ?1";
-            c.query_row(sql, [id], run_row).optional()
+            c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional()
         })
     }
 
@@ -95,6 +116,10 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         ended_at: row.get(4)?,
         state: row.get(5)?,
         report: row.get(6)?,
+        fingerprint: row.get(7)?,
+        plan: row.get(8)?,
+        resumable: row.get(9)?,
+        resumed: super::count(row, 10)?,
     })
 }
 
@@ -130,15 +155,16 @@ mod tests {
     fn the_last_successful_run_is_neither_failed_nor_under_way() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
+        let ended = |state| RunEnd { state, report: "{}", resumable: false };
         let begun = [("a", 1), ("b", 2), ("c", 3), ("d", 4)];
         for (id, at) in begun {
             state.run_begins(id, "p", Path::new("p.toml"), at).unwrap();
         }
         state.run_begins("other", "q", Path::new("q.toml"), 9).unwrap();
         assert_eq!(state.last_successful("p").unwrap(), None);
-        state.run_ends("a", 10, "complete", "{}").unwrap();
-        state.run_ends("b", 11, "complete-with-rejects", "{}").unwrap();
-        state.run_ends("c", 12, "failed", "{}").unwrap();
+        state.run_ends("a", 10, &ended("complete")).unwrap();
+        state.run_ends("b", 11, &ended("complete-with-rejects")).unwrap();
+        state.run_ends("c", 12, &ended("failed")).unwrap();
         let last = state.last_successful("p").unwrap().unwrap();
         assert_eq!((last.id.as_str(), last.submitted_at, last.ended_at), ("b", 2, 11));
         let ids = |runs: Vec<RunRow>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();

@@ -1,0 +1,114 @@
+//! What is kept of one feed of a run as it goes: its window, its jobs, its committed units.
+//!
+//! The order of things, and what a kill or a power cut in between leaves:
+//!
+//! 1. The plan of the run is noted before anything is made or written; without it nothing was done.
+//! 2. A job is noted as soon as it is created. Killed in between: the job stays in the org until it expires, and the next
+//!    run makes another.
+//! 3. The rejected rows of a unit are made durable, then the destination commits the unit, then the unit is noted here. A
+//!    note is never ahead of the destination. Killed in between: the unit is read again, and the destination, which knows
+//!    it by run and unit, takes it as done; its rejected rows are taken out of the file before.
+//! 4. The destination does its last step, then the jobs are disposed of, then the run ends and its cursor moves. Killed in
+//!    between: every unit is known, the last step is done again, which has the effect of once.
+//!
+//! So a note that a power cut takes back is only work that is done again, and the state's transactions need not be
+//! durable one by one (`synchronous = NORMAL` of a write-ahead log: a cut may take back the last ones, in order, and never
+//! tears one). A run that ended is different: a cursor that falls back would read a window again and, appending, write it
+//! twice. The ends of runs are therefore made durable; see `State::durably`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::overlap::RowHash;
+use crate::error::Error;
+use crate::state::{FeedKey, FeedRow, JobRow, State, UnitRow};
+
+/// One feed of a run in the state.
+pub(crate) struct Journal {
+    state: Arc<State>,
+    run_id: String,
+    feed: String,
+    /// units that were noted
+    noted: AtomicU64,
+}
+
+impl Journal {
+    /// Of a feed of a run; what is there already stays.
+    pub(crate) fn new(state: Arc<State>, run_id: &str, feed: &str) -> Self {
+        Self { state, run_id: run_id.to_owned(), feed: feed.to_owned(), noted: AtomicU64::new(0) }
+    }
+
+    /// Name of the feed.
+    pub(crate) fn feed(&self) -> &str {
+        &self.feed
+    }
+
+    pub(crate) fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// The feed begins: its object, the org, and the window of an incremental one.
+    pub(crate) fn begins(&self, object: &str, org: &str, window: Option<String>) -> Result<(), Error> {
+        let (feed, object, org) = (self.feed.clone(), object.to_owned(), org.to_owned());
+        self.state.feed_begins(&self.run_id, &FeedRow { feed, object, org, window, concluded: false })
+    }
+
+    /// The feed as an earlier process began it.
+    pub(crate) fn begun(&self) -> Result<Option<FeedRow>, Error> {
+        Ok(self.state.feeds(&self.run_id)?.into_iter().find(|row| row.feed == self.feed))
+    }
+
+    /// The jobs of the feed's passes.
+    pub(crate) fn jobs(&self) -> Result<Vec<JobRow>, Error> {
+        Ok(self.state.jobs(&self.run_id)?.into_iter().filter(|row| row.feed == self.feed).collect())
+    }
+
+    /// The committed units of the feed, in the order of their commits.
+    pub(crate) fn units(&self) -> Result<Vec<UnitRow>, Error> {
+        let units: Vec<UnitRow> =
+            self.state.units(&self.run_id)?.into_iter().filter(|row| row.feed == self.feed).collect();
+        let next = units.iter().map(|row| row.number + 1).max().unwrap_or(0);
+        self.noted.fetch_max(next, Ordering::AcqRel);
+        Ok(units)
+    }
+
+    /// A pass has a job.
+    pub(crate) fn job_created(&self, job: &JobRow) -> Result<(), Error> {
+        self.state.job_created(&self.run_id, job)
+    }
+
+    /// Salesforce told how many rows the job of a pass holds.
+    pub(crate) fn announced(&self, pass: &str, rows: u64) -> Result<(), Error> {
+        self.state.job_announced(self.key(), pass, rows)
+    }
+
+    /// Every unit of a pass is committed, and its total adds up.
+    pub(crate) fn pass_done(&self, pass: &str, announced: u64) -> Result<(), Error> {
+        self.state.pass_done(self.key(), pass, announced)
+    }
+
+    /// The job of a pass is gone for good.
+    pub(crate) fn job_gone(&self, pass: &str) -> Result<(), Error> {
+        self.state.job_gone(self.key(), pass)
+    }
+
+    /// The units of a pass are read again.
+    pub(crate) fn forget_units(&self, pass: &str) -> Result<(), Error> {
+        self.state.forget_units(self.key(), pass)
+    }
+
+    /// The destination did its last step.
+    pub(crate) fn concluded(&self) -> Result<(), Error> {
+        self.state.feed_concluded(self.key())
+    }
+
+    /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again.
+    pub(crate) fn unit(&self, mut row: UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
+        row.number = self.noted.fetch_add(1, Ordering::AcqRel);
+        self.state.unit_committed(&self.run_id, &row, remembered)
+    }
+
+    fn key(&self) -> FeedKey<'_> {
+        FeedKey { run: &self.run_id, feed: &self.feed }
+    }
+}

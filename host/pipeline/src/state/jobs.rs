@@ -1,0 +1,240 @@
+//! The feeds of a run and the Salesforce jobs of their passes, so that the run can go on with them.
+
+use rusqlite::Row;
+
+use super::{State, stored};
+use crate::error::Error;
+
+/// One feed of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FeedKey<'a> {
+    pub run: &'a str,
+    pub feed: &'a str,
+}
+
+/// A feed as it was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FeedRow {
+    pub feed: String,
+    /// API name of the object
+    pub object: String,
+    /// organization id
+    pub org: String,
+    /// window of an incremental feed, as JSON
+    pub window: Option<String>,
+    /// the destination has done its last step
+    pub concluded: bool,
+}
+
+/// The job of a pass. Moments are microseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobRow {
+    pub feed: String,
+    /// prefix of the units; empty: the main pass
+    pub pass: String,
+    /// `bulk2`, `bulk1` or `rest`
+    pub api: String,
+    /// none of a REST query
+    pub id: Option<String>,
+    pub soql: String,
+    /// how it was made, as JSON
+    pub options: String,
+    /// what the extract has to know to go on with it, as JSON
+    pub memory: String,
+    pub created_at: i64,
+    /// rows of the whole result, once told
+    pub announced: Option<u64>,
+    /// every unit is committed, and the total adds up
+    pub done: bool,
+}
+
+impl State {
+    /// A feed of a run begins.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn feed_begins(&self, run: &str, row: &FeedRow) -> Result<(), Error> {
+        self.transaction(|t| {
+            let sql = "INSERT INTO feed (run, feed, object, org, \"window\") VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (run, feed) DO UPDATE SET object = ?3, org = ?4, \"window\" = ?5";
+            t.execute(sql, (run, &row.feed, &row.object, &row.org, &row.window))
+        })?;
+        Ok(())
+    }
+
+    /// The destination did its last step for a feed.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn feed_concluded(&self, key: FeedKey<'_>) -> Result<(), Error> {
+        let sql = "UPDATE feed SET concluded = 1 WHERE run = ?1 AND feed = ?2";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed)))?;
+        Ok(())
+    }
+
+    /// The feeds that a run has begun, by name.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn feeds(&self, run: &str) -> Result<Vec<FeedRow>, Error> {
+        self.read(|c| {
+            let sql = "SELECT feed, object, org, \"window\", concluded FROM feed WHERE run = ?1 ORDER BY feed";
+            let mut statement = c.prepare(sql)?;
+            let row = |row: &Row<'_>| {
+                Ok(FeedRow {
+                    feed: row.get(0)?,
+                    object: row.get(1)?,
+                    org: row.get(2)?,
+                    window: row.get(3)?,
+                    concluded: row.get(4)?,
+                })
+            };
+            statement.query_map([run], row)?.collect()
+        })
+    }
+
+    /// A pass has a job from now on, in the place of one that it had before.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn job_created(&self, run: &str, job: &JobRow) -> Result<(), Error> {
+        self.transaction(|t| {
+            t.execute(
+                "INSERT OR REPLACE INTO job (run, feed, pass, api, id, soql, options, memory, created_at, announced, done)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                rusqlite::params![
+                    run,
+                    job.feed,
+                    job.pass,
+                    job.api,
+                    job.id,
+                    job.soql,
+                    job.options,
+                    job.memory,
+                    job.created_at,
+                    job.announced.map(stored),
+                    job.done
+                ],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Salesforce told how many rows the job of a pass holds.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn job_announced(&self, key: FeedKey<'_>, pass: &str, rows: u64) -> Result<(), Error> {
+        let sql = "UPDATE job SET announced = ?4 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(rows))))?;
+        Ok(())
+    }
+
+    /// Every unit of a pass is committed, and its total adds up.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn pass_done(&self, key: FeedKey<'_>, pass: &str, announced: u64) -> Result<(), Error> {
+        let sql = "UPDATE job SET announced = ?4, done = 1 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(announced))))?;
+        Ok(())
+    }
+
+    /// The job of a pass is gone for good.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn job_gone(&self, key: FeedKey<'_>, pass: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM job WHERE run = ?1 AND feed = ?2 AND pass = ?3";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass)))?;
+        Ok(())
+    }
+
+    /// The jobs of a run, in the order of their feeds and passes.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn jobs(&self, run: &str) -> Result<Vec<JobRow>, Error> {
+        self.read(|c| {
+            let sql = "SELECT feed, pass, api, id, soql, options, memory, created_at, announced, done FROM job
+                       WHERE run = ?1 ORDER BY feed, pass";
+            let mut statement = c.prepare(sql)?;
+            statement.query_map([run], job_row)?.collect()
+        })
+    }
+}
+
+fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRow> {
+    Ok(JobRow {
+        feed: row.get(0)?,
+        pass: row.get(1)?,
+        api: row.get(2)?,
+        id: row.get(3)?,
+        soql: row.get(4)?,
+        options: row.get(5)?,
+        memory: row.get(6)?,
+        created_at: row.get(7)?,
+        announced: row.get::<_, Option<i64>>(8)?.map(|rows| rows.max(0).unsigned_abs()),
+        done: row.get(9)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(feed: &str, pass: &str) -> JobRow {
+        JobRow {
+            feed: feed.into(),
+            pass: pass.into(),
+            api: "bulk2".into(),
+            id: Some("750".into()),
+            soql: "SELECT Id FROM Account".into(),
+            options: "{}".into(),
+            memory: "{}".into(),
+            created_at: 7,
+            announced: None,
+            done: false,
+        }
+    }
+
+    #[test]
+    fn jobs_are_kept_by_run_feed_and_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let key = FeedKey { run: "r", feed: "Account" };
+        for row in [job("Account", ""), job("Account", "d"), job("Contact", "")] {
+            state.job_created("r", &row).unwrap();
+        }
+        state.job_announced(key, "", 50).unwrap();
+        state.pass_done(key, "d", 3).unwrap();
+        let jobs = state.jobs("r").unwrap();
+        assert_eq!(jobs.iter().map(|job| (job.announced, job.done)).collect::<Vec<_>>(), [
+            (Some(50), false),
+            (Some(3), true),
+            (None, false)
+        ]);
+        state.job_created("r", &JobRow { id: None, ..job("Account", "") }).unwrap();
+        assert_eq!(state.jobs("r").unwrap()[0].announced, None, "another job says its rows anew");
+        state.job_gone(key, "d").unwrap();
+        assert_eq!(state.jobs("r").unwrap().len(), 2);
+        assert!(state.jobs("other").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_feed_is_begun_once_and_concluded() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let row = FeedRow {
+            feed: "Account".into(),
+            object: "Account".into(),
+            org: "00D".into(),
+            window: Some("{}".into()),
+            concluded: false,
+        };
+        state.feed_begins("r", &row).unwrap();
+        state.feed_begins("r", &row).unwrap();
+        state.feed_concluded(FeedKey { run: "r", feed: "Account" }).unwrap();
+        assert_eq!(state.feeds("r").unwrap(), [FeedRow { concluded: true, ..row }]);
+    }
+}

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use forcepump_salesforce::{FieldGroup, SObjectDescribe, Select, Selected};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::file::{Incremental, Source, nearest, parse_moment};
@@ -12,7 +12,7 @@ use crate::state::State;
 const CURSORS: [&str; 3] = ["SystemModstamp", "LastModifiedDate", "CreatedDate"];
 
 /// What one run reads. Moments are microseconds since the epoch; `from` is inside, `to` is not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
     /// API name of the cursor field
     pub field: String,
@@ -27,7 +27,7 @@ pub(crate) struct Window {
 }
 
 /// A window, as plans and reports show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownWindow {
     /// API name of the cursor field
     pub field: String,

@@ -139,6 +139,7 @@ async fn rows_of(
         pages: PageQueue::new(extract.clone(), 0),
         decode,
         columns: Columns::new(schema, &all, rows),
+        announced_before: 0,
     });
     let Some(page) = reading.pages.take().await? else { return Ok(Default::default()) };
     let mut pieces = run::read(&reading, page, run::Room::own());

@@ -126,6 +126,21 @@ impl Session {
         &self.run_id
     }
 
+    /// Name of what is read: the object as the file has it, or `query`.
+    pub(crate) fn feed(&self) -> &str {
+        self.pipeline.file.source.object.as_deref().unwrap_or("query")
+    }
+
+    /// What `--set` gave.
+    pub(crate) fn given(&self) -> &BTreeMap<String, String> {
+        &self.given
+    }
+
+    /// The run's one moment, in microseconds since the epoch.
+    pub(crate) fn as_of(&self) -> i64 {
+        self.fixed().map_or(self.submitted_at, |(as_of, _)| as_of)
+    }
+
     /// When the session was opened, in microseconds since the epoch.
     pub(crate) fn submitted_at(&self) -> i64 {
         self.submitted_at
@@ -134,8 +149,7 @@ impl Session {
     /// The variables with their values.
     pub(crate) fn variables(&self) -> Result<Variables, Error> {
         let file = &self.pipeline.file;
-        let submitted_at = self.fixed().map_or(self.submitted_at, |(as_of, _)| as_of);
-        let mut system = System::new(&self.run_id, &file.name, submitted_at);
+        let mut system = System::new(&self.run_id, &file.name, self.as_of());
         if let Some(state) = State::open_existing(self.pipeline.folder())? {
             system.last = state.last_successful(&file.name)?;
         }
@@ -283,7 +297,7 @@ impl Session {
             feed: object.to_owned(),
             run_id: run_id.to_owned(),
             shown_run_id: if self.is_repeatable() { REPEATABLE_RUN.to_owned() } else { run_id.to_owned() },
-            as_of_micros: self.fixed().map_or_else(|| chrono::Utc::now().timestamp_micros(), |(as_of, _)| as_of),
+            as_of_micros: self.as_of(),
         }
     }
 

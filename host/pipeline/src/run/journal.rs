@@ -16,18 +16,23 @@
 //! tears one). A run that ended is different: a cursor that falls back would read a window again and, appending, write it
 //! twice. The ends of runs are therefore made durable; see `State::durably`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use super::overlap::RowHash;
+use super::overlap::{Overlap, RowHash};
 use crate::error::Error;
-use crate::state::{FeedKey, FeedRow, JobRow, State, UnitRow};
+use crate::incremental::Window;
+use crate::report::{RunReport, RunState};
+use crate::session::Session;
+use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, State, UnitRow};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
     state: Arc<State>,
     run_id: String,
     feed: String,
+    /// of an incremental feed, once its object is known
+    cursor: OnceLock<CursorKey>,
     /// units that were noted
     noted: AtomicU64,
 }
@@ -35,7 +40,13 @@ pub(crate) struct Journal {
 impl Journal {
     /// Of a feed of a run; what is there already stays.
     pub(crate) fn new(state: Arc<State>, run_id: &str, feed: &str) -> Self {
-        Self { state, run_id: run_id.to_owned(), feed: feed.to_owned(), noted: AtomicU64::new(0) }
+        Self {
+            state,
+            run_id: run_id.to_owned(),
+            feed: feed.to_owned(),
+            cursor: OnceLock::new(),
+            noted: AtomicU64::new(0),
+        }
     }
 
     /// Name of the feed.
@@ -47,10 +58,36 @@ impl Journal {
         &self.state
     }
 
-    /// The feed begins: its object, the org, and the window of an incremental one.
-    pub(crate) fn begins(&self, object: &str, org: &str, window: Option<String>) -> Result<(), Error> {
-        let (feed, object, org) = (self.feed.clone(), object.to_owned(), org.to_owned());
-        self.state.feed_begins(&self.run_id, &FeedRow { feed, object, org, window, concluded: false })
+    /// The feed begins: its object, the org, and the window of an incremental one, of which it gives what the last run
+    /// remembered.
+    ///
+    /// The org is asked for now: at the end nothing is sent any more, and what is committed cannot fail for want of an
+    /// answer.
+    pub(super) async fn begins(&self, session: &Session, object: &str) -> Result<Option<Overlap>, Error> {
+        let org = session.client().organization().await?;
+        let window = session.window().map(serde_json::to_string).transpose();
+        let window =
+            window.map_err(|error| Error::Host { what: "keeping the window".to_owned(), error: error.into() })?;
+        let (feed, object) = (self.feed.clone(), object.to_owned());
+        let row = FeedRow { feed, object: object.clone(), org: org.clone(), window, concluded: false };
+        self.state.feed_begins(&self.run_id, &row)?;
+        let Some(window) = session.window() else { return Ok(None) };
+        let key = CursorKey { pipeline: session.pipeline().file.name.clone(), org, object };
+        let known = self.state.overlap(&key)?;
+        self.cursor.get_or_init(|| key);
+        Ok(Some(Overlap::new(window, known)))
+    }
+
+    /// The feed ended: of a complete incremental one the cursor moves to the end of its window.
+    pub(super) fn ends(&self, window: Option<&Window>, report: &RunReport) -> Result<(), Error> {
+        let is_complete = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
+        match (window, self.cursor.get()) {
+            (Some(window), Some(key)) if is_complete => {
+                self.state.cursor_moves(key, &window.field, window.to, &self.run_id)
+            }
+            (Some(_), _) => self.state.forget(&self.run_id),
+            (None, _) => Ok(()),
+        }
     }
 
     /// The feed as an earlier process began it.

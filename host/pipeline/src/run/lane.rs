@@ -10,6 +10,7 @@ use super::ahead::Ahead;
 use super::failure::{Again, Failure};
 use super::findings::Findings;
 use super::pages::PageQueue;
+use super::pass::Pass;
 use super::reader::{Pieces, Reading};
 use super::retry::{self, patiently};
 use super::shared::Shared;
@@ -23,6 +24,8 @@ use crate::link::Link;
 /// The instances of one worker.
 pub(crate) struct Lane {
     pub number: u32,
+    /// whose units it works on
+    pub pass: Arc<Pass>,
     pub links: Vec<Link>,
     pub destination: DestinationInstance,
 }
@@ -58,18 +61,25 @@ impl Lane {
     }
 }
 
-/// Moves every part of an extract into the destination.
-pub(crate) async fn move_pages(ready: &Ready, extract: &Extract, cancel: &Cancel) -> Result<(), Error> {
+/// Moves every part of a pass into the destination; `before` are the rows that the passes before it announced.
+pub(crate) async fn move_pages(
+    ready: &Ready,
+    pass: &Arc<Pass>,
+    extract: &Extract,
+    before: u64,
+    cancel: &Cancel,
+) -> Result<(), Error> {
     let reading = Arc::new(Reading {
         extract: extract.clone(),
         pages: PageQueue::new(extract.clone(), extract.announced().await),
         decode: ready.decode.clone(),
         columns: ready.columns(),
+        announced_before: before,
     });
     let ahead = Arc::new(Ahead::start(&reading, ready.parts_at_a_time));
     let mut workers = JoinSet::new();
     for number in 0..ready.lanes {
-        let lane = ready.lane(number).await?;
+        let lane = ready.lane(pass, number).await?;
         workers.spawn(work(
             lane,
             Arc::clone(&ready.shared),
@@ -111,7 +121,7 @@ async fn work_off(
     loop {
         let taken = cancel.race(ahead.take()).await;
         if let Some(rows) = reading.pages.grown().await {
-            shared.observer.event(Event::Announced { rows });
+            shared.observer.event(Event::Announced { rows: reading.announced_before + rows });
         }
         match taken.ok_or(Error::Interrupted)?? {
             None => break,
@@ -180,7 +190,7 @@ impl Tries {
 
 /// What stateful transforms still hold becomes a last unit of its own.
 async fn flush(lane: &mut Lane, shared: &Shared, cancel: &Cancel) -> Result<(), Error> {
-    let id = format!("final-{}", lane.number);
+    let id = lane.pass.named(&format!("final-{}", lane.number));
     let mut findings = Findings::new(lane.links.len());
     let mut tries = Tries::default();
     loop {

@@ -6,12 +6,16 @@ mod deliver;
 mod empty;
 mod failure;
 mod findings;
+mod fingerprint;
+mod ids;
+mod journal;
 mod lane;
 mod limit;
 mod mend;
 mod opening;
 mod overlap;
 mod pages;
+mod pass;
 mod reader;
 mod record;
 mod refuse;
@@ -36,18 +40,20 @@ use crate::estimate::CallEstimate;
 use crate::event::{Event, Observer, Phase};
 use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
 use crate::session::Session;
+use journal::Journal;
 use limit::When;
+use pass::Pass;
 use record::Record;
 use rejects::UnitRejects;
 use retry::patiently;
 use shared::Shared;
-use tally::UnitTally;
 
 pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;
 pub(crate) use reader::{Columns, Piece, Reading, Room, read};
 pub(crate) use refuse::cell;
+pub(crate) use tally::UnitTally;
 
 /// Runs the pipeline once; whatever happens is in the report.
 pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
@@ -57,9 +63,10 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
         Ok(record) => record,
         Err(error) => return report(session, progress, Some(error), started),
     };
-    let outcome = attempt(session, &observer, &cancel, &record, &mut progress).await;
+    let journal = record.feed(session.feed());
+    let outcome = attempt(session, &observer, &cancel, &journal, &mut progress).await;
     let mut report = report(session, progress, outcome.err(), started);
-    if let Err(error) = record.end(session, &report) {
+    if let Err(error) = journal.ends(session.window(), &report).and_then(|()| record.end(&report)) {
         // Without its end in the state the next run would not know where to begin.
         report.state = RunState::Failed;
         report.error.get_or_insert_with(|| told(&error));
@@ -81,23 +88,20 @@ struct Progress {
     shared: Option<Arc<Shared>>,
 }
 
+/// Moves one feed: plan, pass after pass, the destination's last step.
 async fn attempt(
     session: &Session,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
-    record: &Record,
+    journal: &Arc<Journal>,
     progress: &mut Progress,
 ) -> Result<(), Error> {
     observer.event(Event::Phase(Phase::Planning));
-    let ready = cancel.race(start::prepare(session, observer, record, cancel)).await.ok_or(Error::Interrupted)??;
+    let ready = cancel.race(start::prepare(session, observer, journal, cancel)).await.ok_or(Error::Interrupted)??;
     progress.skipped = ready.skipped.clone();
     progress.changes = ready.drift.changes.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
-    observer.event(Event::Phase(Phase::Querying));
-    let moved = match opening::open(session, &ready, cancel, progress).await {
-        Ok(extract) => with_extract(&ready, extract, cancel, progress).await,
-        Err(error) => Err(error),
-    };
+    let moved = move_passes(session, &ready, cancel, progress).await;
     let concluded = conclude(&ready, &moved).await;
     ready.shared.tell_drops();
     moved.and(concluded)?;
@@ -108,40 +112,50 @@ async fn attempt(
     Ok(())
 }
 
-/// Moves the rows of an extract, and leaves no job behind in the org.
-async fn with_extract(
+/// One pass after the other; when nothing was written by any, the columns alone.
+async fn move_passes(
+    session: &Session,
     ready: &start::Ready,
-    extract: Extract,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<(), Error> {
-    let moved = move_rows(ready, &extract, cancel, progress).await;
-    opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
-    moved
-}
-
-async fn move_rows(
-    ready: &start::Ready,
-    extract: &Extract,
-    cancel: &Cancel,
-    progress: &mut Progress,
-) -> Result<(), Error> {
-    let observer = &ready.shared.observer;
-    let rows = extract.announced().await;
-    progress.announced = rows;
-    observer.event(Event::Announced { rows });
-    observer.event(Event::Phase(Phase::Moving));
-    let moved = lane::move_pages(ready, extract, cancel).await;
-    progress.announced = extract.announced().await;
-    moved?;
-    check_total(extract, progress.announced, &ready.shared)?;
+    for pass in &ready.passes {
+        ready.shared.observer.event(Event::Phase(Phase::Querying));
+        let extract = opening::open(session, ready, pass, cancel, progress).await?;
+        let moved = move_rows(ready, pass, &extract, cancel, progress).await;
+        opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
+        moved?;
+    }
     ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(), When::End)?;
     empty::write_columns(ready).await
 }
 
+/// Moves the rows of a pass: its extract is whole, or it is an error.
+async fn move_rows(
+    ready: &start::Ready,
+    pass: &Arc<Pass>,
+    extract: &Extract,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let shared = &ready.shared;
+    let (before, read_before) = (progress.announced, shared.ledger().rows.read);
+    let rows = extract.announced().await;
+    progress.announced = before + rows;
+    shared.journal.announced(&pass.prefix, rows)?;
+    shared.observer.event(Event::Announced { rows: progress.announced });
+    shared.observer.event(Event::Phase(Phase::Moving));
+    let moved = lane::move_pages(ready, pass, extract, before, cancel).await;
+    let rows = extract.announced().await;
+    progress.announced = before + rows;
+    moved?;
+    let read = shared.ledger().rows.read - read_before;
+    check_total(extract, rows, read)?;
+    shared.journal.pass_done(&pass.prefix, rows)
+}
+
 /// The source's own count against the rows parsed from all parts: a missing page cannot pass.
-fn check_total(extract: &Extract, announced: u64, shared: &Shared) -> Result<(), Error> {
-    let read = shared.ledger().rows.read;
+fn check_total(extract: &Extract, announced: u64, read: u64) -> Result<(), Error> {
     if announced == read {
         return Ok(());
     }

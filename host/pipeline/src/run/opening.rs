@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcepump_salesforce::{Api, Extract, Refused};
+use forcepump_salesforce::{Api, Extract, QueryAction, Refused};
 
 use super::Progress;
+use super::journal::Journal;
+use super::pass::Pass;
 use super::start::Ready;
 use crate::cancel::Cancel;
 use crate::choice::{self, Choice};
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::session::Session;
+use crate::state::JobRow;
 
 /// How long an interrupted run waits for the answer to the creation of its job.
 const CREATION_GRACE: Duration = Duration::from_secs(10);
@@ -20,11 +23,12 @@ const CREATION_GRACE: Duration = Duration::from_secs(10);
 pub(super) async fn open(
     session: &Session,
     ready: &Ready,
+    pass: &Pass,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
     let observer = &ready.shared.observer;
-    let mut choice = cancel.race(choice::choose(session, &ready.query)).await.ok_or(Error::Interrupted)??;
+    let mut choice = cancel.race(choice::choose(session, &pass.query)).await.ok_or(Error::Interrupted)??;
     for note in &choice.notes {
         observer.event(Event::Warning(note.clone()));
     }
@@ -33,12 +37,12 @@ pub(super) async fn open(
         tried.push(choice.options.api);
         progress.api = Some(choice.options.api.as_str().to_owned());
         progress.begun = Some((choice.options.clone(), session.client().calls_used()));
-        let error = match begin(session, ready, &choice, cancel, progress).await {
+        let error = match begin(session, (ready, pass), &choice, cancel, progress).await {
             Ok(extract) => match extract.announced().await {
                 rows if choice.is_too_slow_for(rows) && !tried.contains(&Api::Bulk2) => {
                     let text = format!(
                         "{} has {rows} rows, more than were counted: Bulk API 2.0 reads them",
-                        ready.query.object
+                        pass.query.object
                     );
                     observer.event(Event::Warning(text));
                     choice.options.api = Api::Bulk2;
@@ -52,20 +56,21 @@ pub(super) async fn open(
         let Some((next, refused)) = choice.after(&error, &tried) else {
             return Err(choice::with_hint(*error, &session.pipeline().file.source));
         };
-        change(session, ready, &mut choice, next, refused, &error).await;
+        change(session, (ready, pass), &mut choice, next, refused, &error).await;
     }
 }
 
 async fn begin(
     session: &Session,
-    ready: &Ready,
+    (ready, pass): (&Ready, &Pass),
     choice: &Choice,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
     let observer = &ready.shared.observer;
-    let extract = create(session, ready, choice, cancel).await?;
+    let extract = create(session, (ready, pass), choice, cancel).await?;
     progress.job_id = extract.job_id().map(str::to_owned);
+    note_job(&ready.shared.journal, pass, &extract, choice)?;
     if let Some(id) = extract.job_id() {
         observer.event(Event::JobCreated { id: id.to_owned() });
     }
@@ -81,13 +86,41 @@ async fn begin(
     }
 }
 
+/// Notes the job before anything is fetched of it.
+fn note_job(journal: &Journal, pass: &Pass, extract: &Extract, choice: &Choice) -> Result<(), Error> {
+    let options = &choice.options;
+    let options = serde_json::json!({
+        "all": options.action == QueryAction::QueryAll,
+        "max_records": options.max_records,
+        "api_version": options.api_version,
+        "chunked": options.pk_chunking.is_some(),
+    });
+    journal.job_created(&JobRow {
+        feed: journal.feed().to_owned(),
+        pass: pass.prefix.clone(),
+        api: extract.api().as_str().to_owned(),
+        id: extract.job_id().map(str::to_owned),
+        soql: pass.query.soql.clone(),
+        options: options.to_string(),
+        memory: String::new(),
+        created_at: chrono::Utc::now().timestamp_micros(),
+        announced: None,
+        done: false,
+    })
+}
+
 /// Creates the job. A creation that is on its way when the operator interrupts is waited for: without its id the job
 /// could not be aborted and would stay in the org.
-async fn create(session: &Session, ready: &Ready, choice: &Choice, cancel: &Cancel) -> Result<Extract, Error> {
+async fn create(
+    session: &Session,
+    (ready, pass): (&Ready, &Pass),
+    choice: &Choice,
+    cancel: &Cancel,
+) -> Result<Extract, Error> {
     if cancel.is_cancelled() {
         return Err(Error::Interrupted);
     }
-    let creating = Extract::create(session.client(), &ready.query, &choice.options);
+    let creating = Extract::create(session.client(), &pass.query, &choice.options);
     tokio::pin!(creating);
     let created = match cancel.race(&mut creating).await {
         Some(created) => created,
@@ -108,14 +141,14 @@ async fn create(session: &Session, ready: &Ready, choice: &Choice, cancel: &Canc
 /// Says that another API is tried, and remembers why.
 async fn change(
     session: &Session,
-    ready: &Ready,
+    (ready, pass): (&Ready, &Pass),
     choice: &mut Choice,
     next: Api,
     refused: Refused,
     error: &forcepump_salesforce::Error,
 ) {
     let observer = &ready.shared.observer;
-    let (before, object) = (choice.options.api, &ready.query.object);
+    let (before, object) = (choice.options.api, &pass.query.object);
     let reason = error.to_string();
     let reason = reason.lines().next().unwrap_or_default();
     observer.event(Event::Warning(format!(

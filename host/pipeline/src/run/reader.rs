@@ -32,6 +32,8 @@ pub(crate) struct Reading {
     pub pages: PageQueue,
     pub decode: DecodeOptions,
     pub columns: Columns,
+    /// rows that the passes before this one announced
+    pub announced_before: u64,
 }
 
 /// Where decoded rows wait for a worker.

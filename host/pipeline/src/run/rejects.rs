@@ -118,6 +118,12 @@ impl RejectsFile {
         Ok(())
     }
 
+    /// Its length so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len())
+    }
+
     /// The file's path, when a row was refused.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

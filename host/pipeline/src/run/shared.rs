@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::SchemaRef;
-use forcepump_sandbox::{DestinationInstance, Prepared, Settings, Target};
+use forcepump_sandbox::{DestinationInstance, Settings, Target};
 
+use super::journal::Journal;
 use super::limit::{Limit, When};
-use super::record::Memory;
+use super::overlap::Overlap;
 use super::rejects::{RejectsFile, UnitRejects};
 use super::tally::UnitTally;
 use crate::cancel::Cancel;
@@ -28,7 +29,6 @@ pub(crate) struct Parts {
 /// Where the rows of a run go.
 pub(crate) struct Place {
     pub target: Target,
-    pub prepared: Prepared,
     /// what stands between the transforms and the destination
     pub gate: Gate,
     /// what comes out of the transforms, before the gate
@@ -45,8 +45,10 @@ pub(crate) struct Shared {
     pub observer: Arc<dyn Observer>,
     pub cancel: Cancel,
     limit: Limit,
+    /// the feed in the state
+    pub journal: Arc<Journal>,
     /// of an incremental run
-    pub memory: Option<Memory>,
+    pub overlap: Option<Overlap>,
     /// one for each transform, the last for the destination
     healths: Vec<Health>,
     ledger: Mutex<Ledger>,
@@ -70,12 +72,12 @@ impl Shared {
         opening: Opening,
         (observer, cancel): (Arc<dyn Observer>, Cancel),
         (rejects, limit): (RejectsFile, Limit),
-        memory: Option<Memory>,
+        (journal, overlap): (Arc<Journal>, Option<Overlap>),
     ) -> Self {
         let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
         let steps = parts.transforms.iter().chain([&parts.destination]);
         let healths = steps.map(|part| Health::new(part.name(), &part.key)).collect();
-        Self { parts, place, opening, observer, cancel, limit, memory, healths, ledger: Mutex::new(ledger) }
+        Self { parts, place, opening, observer, cancel, limit, journal, overlap, healths, ledger: Mutex::new(ledger) }
     }
 
     /// Of a transform, or of the destination.

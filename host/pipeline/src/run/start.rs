@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
-use forcepump_salesforce::ResolvedQuery;
 use forcepump_sandbox::{Opened, Settings, Target, WriteMode};
 
+use super::fingerprint;
+use super::journal::Journal;
 use super::lane::Lane;
 use super::limit::Limit;
+use super::pass::Pass;
 use super::reader::Columns;
-use super::record::Record;
 use super::rejects::RejectsFile;
 use super::shared::{Parts, Place, Shared};
 use crate::cancel::Cancel;
@@ -38,7 +39,8 @@ const MAX_LANES: u32 = 4;
 /// All that a run needs once it is planned.
 pub(crate) struct Ready {
     pub shared: Arc<Shared>,
-    pub query: ResolvedQuery,
+    /// in the order in which they are moved
+    pub passes: Vec<Arc<Pass>>,
     pub skipped: Vec<SkippedField>,
     pub drift: Drift,
     pub decode: DecodeOptions,
@@ -88,7 +90,7 @@ impl Settled {
 pub(crate) async fn prepare(
     session: &Session,
     observer: &Arc<dyn Observer>,
-    record: &Record,
+    journal: &Arc<Journal>,
     cancel: &Cancel,
 ) -> Result<Ready, Error> {
     let run_id = session.run_id();
@@ -114,13 +116,18 @@ pub(crate) async fn prepare(
     query.keep_columns(&kept);
     let Settled { chain, gate, target } = settled;
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
+    let (plan, fingerprint) = fingerprint::plan(session, &parts)?;
+    journal.state().run_planned(run_id, &fingerprint, &plan)?;
+    let overlap = journal.begins(session, &query.object).await?;
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
     let asked = session.pipeline().file.source.parallel_pages;
     let most = asked.map_or_else(|| MAX_LANES.min(cores()), u32::from);
     let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, most) };
+    let skipped = query.skipped.iter().map(SkippedField::from).collect();
+    let main = Pass { prefix: String::new(), query, target: target.clone(), prepared };
     Ok(Ready {
-        skipped: query.skipped.iter().map(SkippedField::from).collect(),
+        skipped,
         decode: DecodeOptions {
             batch_rows: session.batch_rows(preferred.unwrap_or(0)),
             batch_bytes: BATCH_BYTES,
@@ -133,13 +140,13 @@ pub(crate) async fn prepare(
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),
         shared: Arc::new(Shared::new(
             parts,
-            Place { target, prepared, gate, output: chain.output, settings },
+            Place { target, gate, output: chain.output, settings },
             opening,
             (Arc::clone(observer), cancel.clone()),
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
-            record.memory(session, &query.object).await?,
+            (Arc::clone(journal), overlap),
         )),
-        query,
+        passes: vec![Arc::new(main)],
         full,
         kept,
     })
@@ -223,8 +230,8 @@ impl Ready {
         Columns::new(&self.full, &self.kept, self.decode.batch_rows)
     }
 
-    /// The instances of one worker, which must agree to what the planned ones did.
-    pub(crate) async fn lane(&self, number: u32) -> Result<Lane, Error> {
+    /// The instances of one worker in a pass, which must agree to what the planned ones did.
+    pub(crate) async fn lane(&self, pass: &Arc<Pass>, number: u32) -> Result<Lane, Error> {
         let shared = &self.shared;
         let live = |part: &Part| part.live_settings(part.settings.grants.clone(), &shared.observer);
         let way = Way {
@@ -236,6 +243,6 @@ impl Ready {
             agreed: Some(&self.agreed),
         };
         let links = chain::open(&way, live).await?.links;
-        Ok(Lane { number, links, destination: shared.destination().await? })
+        Ok(Lane { number, pass: Arc::clone(pass), links, destination: shared.destination().await? })
     }
 }

@@ -9,9 +9,11 @@ use forcepump_sandbox::Processed;
 use super::broken::Broken;
 use super::failure::{Again, Failure};
 use super::findings::Findings;
+use super::ids::Ids;
 use super::lane::Lane;
 use super::limit::When;
 use super::overlap::RowHash;
+use super::pass;
 use super::reader::{Piece, Pieces, Reading, Room, read};
 use super::refuse::Refuser;
 use super::rejects::{Party, UnitRejects};
@@ -21,6 +23,7 @@ use super::tally::UnitTally;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::Event;
+use crate::state::UnitRow;
 
 /// A unit under way.
 pub(crate) struct Unit<'a> {
@@ -36,6 +39,10 @@ pub(crate) struct Unit<'a> {
     pub bad_rows: u64,
     /// rows that the next incremental run may meet again
     pub remembered: Vec<RowHash>,
+    /// the ids of its rows
+    pub ids: Ids,
+    /// what the extract has to know of its part, once the unit is whole
+    pub part: Option<String>,
     /// the destination has taken a batch of this unit
     pub wrote: bool,
     /// rows seen so far at the entrance of each transform, and of the destination
@@ -53,6 +60,8 @@ impl<'a> Unit<'a> {
             probing: None,
             bad_rows: 0,
             remembered: Vec::new(),
+            ids: Ids::default(),
+            part: None,
             wrote: false,
             seen: vec![0; stages + 1],
         }
@@ -104,9 +113,11 @@ impl<'a> Unit<'a> {
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += decoded.rejects.len() as u64;
         for reject in &decoded.rejects {
+            self.ids.unknown();
             self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched), Party::Source);
         }
         if decoded.batch.num_rows() > 0 {
+            self.ids.take(&decoded.batch);
             let batch = self.without_known(decoded.batch)?;
             if batch.num_rows() > 0 {
                 self.pass(lane, 0, reading.columns.widen(&batch)?).await?;
@@ -118,8 +129,8 @@ impl<'a> Unit<'a> {
 
     /// The rows that the last incremental run has not read already.
     fn without_known(&mut self, batch: RecordBatch) -> Result<RecordBatch, Failure> {
-        let Some(memory) = &self.shared.memory else { return Ok(batch) };
-        let (batch, known) = memory.overlap.sift(batch, &mut self.remembered)?;
+        let Some(overlap) = &self.shared.overlap else { return Ok(batch) };
+        let (batch, known) = overlap.sift(batch, &mut self.remembered)?;
         self.tally.filtered += known;
         Ok(batch)
     }
@@ -243,13 +254,14 @@ pub(crate) async fn run_page(
     findings: &mut Findings,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    let id = unit_id(page.index);
+    let id = lane.pass.unit_of(&page);
     lane.begin_unit(shared).await?;
     let mut unit = Unit::new(&id, shared, lane.links.len(), findings);
     begin(lane, shared, &id).await?;
-    let mut pieces = begun.unwrap_or_else(|| read(reading, page, Room::own()));
+    let mut pieces = begun.unwrap_or_else(|| read(reading, page.clone(), Room::own()));
     let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;
     drop(pieces);
+    unit.part = pass::part_memory(&reading.extract, &page);
     finish(lane, unit, taken.unwrap_or_else(|| Err(Error::Interrupted.into()))).await
 }
 
@@ -264,12 +276,35 @@ pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
-    shared.ledger().committed(token, &unit.tally);
-    if let Some(memory) = &shared.memory {
-        memory.remember(&unit.remembered)?;
-    }
+    note(&lane.pass.prefix, &unit, token)?;
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
     Ok(())
+}
+
+/// A unit that is durable is in the ledger of this process, and then in the state.
+fn note(pass: &str, unit: &Unit<'_>, token: String) -> Result<(), Error> {
+    let shared = unit.shared;
+    let rejects_bytes = {
+        let mut ledger = shared.ledger();
+        ledger.committed(token.clone(), &unit.tally);
+        ledger.rejects.bytes()
+    };
+    let row = UnitRow {
+        feed: shared.journal.feed().to_owned(),
+        pass: pass.to_owned(),
+        unit: unit.id.to_owned(),
+        number: 0,
+        tally: unit.tally,
+        token,
+        part: unit.part.clone(),
+        rejects_bytes,
+        ids: unit.ids.range(),
+        files: Vec::new(),
+        read_hash: None,
+        written_hash: None,
+        committed_at: chrono::Utc::now().timestamp_micros(),
+    };
+    shared.journal.unit(row, &unit.remembered)
 }
 
 async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failure {
@@ -298,12 +333,7 @@ async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failu
 }
 
 pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<(), Failure> {
-    let place = &shared.place;
-    let begun = patiently!(shared, lane.destination.begin(&place.target, &place.prepared, id));
+    let pass = &lane.pass;
+    let begun = patiently!(shared, lane.destination.begin(&pass.target, &pass.prepared, id));
     begun.map_err(|error| shared.interrupted_or(shared.parts.destination.destination_error(&error)).into())
-}
-
-/// The same page has the same unit id, however often it is tried.
-fn unit_id(index: u64) -> String {
-    format!("p{index:05}")
 }

@@ -209,11 +209,10 @@ mod tests {
         state.job_announced(key, "", 50).unwrap();
         state.pass_done(key, "d", 3).unwrap();
         let jobs = state.jobs("r").unwrap();
-        assert_eq!(jobs.iter().map(|job| (job.announced, job.done)).collect::<Vec<_>>(), [
-            (Some(50), false),
-            (Some(3), true),
-            (None, false)
-        ]);
+        assert_eq!(
+            jobs.iter().map(|job| (job.announced, job.done)).collect::<Vec<_>>(),
+            [(Some(50), false), (Some(3), true), (None, false)]
+        );
         state.job_created("r", &JobRow { id: None, ..job("Account", "") }).unwrap();
         assert_eq!(state.jobs("r").unwrap()[0].announced, None, "another job says its rows anew");
         state.job_gone(key, "d").unwrap();

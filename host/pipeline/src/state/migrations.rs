@@ -93,6 +93,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
         min_id TEXT,
         max_id TEXT,
         ascending INTEGER NOT NULL,     -- its ids came in ascending order
+        files TEXT,                     -- what the host wrote for it, as JSON
         read_hash BLOB,
         written_hash BLOB,
         committed_at INTEGER NOT NULL,

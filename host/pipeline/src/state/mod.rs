@@ -27,7 +27,7 @@ pub(crate) use fields::{LastSeen, SeenField};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use plans::RunPlan;
 pub(crate) use runs::{RUNNING, RunEnd, RunRow, Turn};
-pub(crate) use units::{Committed, IdRange, UnitRow};
+pub(crate) use units::{Committed, IdRange, UnitFile, UnitRow};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.
 pub(crate) const FOLDER: &str = ".forcepump";

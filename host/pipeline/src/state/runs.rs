@@ -35,8 +35,7 @@ pub(crate) struct RunRow {
     pub resumed: u64,
 }
 
-const COLUMNS: &str =
-    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed";
+const COLUMNS: &str = "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +86,7 @@ impl State {
 
     /// The run of that id.
     pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
-        self.read(|c| {
-            c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional()
-        })
+        self.read(|c| c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional())
     }
 
     /// The pipeline's last run that was complete.

@@ -1,6 +1,7 @@
 //! The units of a run that are committed in the destination.
 
 use rusqlite::Row;
+use serde::{Deserialize, Serialize};
 
 use super::jobs::FeedKey;
 use super::{State, count, stored};
@@ -25,12 +26,23 @@ pub(crate) struct UnitRow {
     /// length of the rejects file after it
     pub rejects_bytes: u64,
     pub ids: IdRange,
+    /// files that the host wrote for it, below the granted folders
+    pub files: Vec<UnitFile>,
     /// of the rows that were read
     pub read_hash: Option<Vec<u8>>,
     /// of the rows that were written
     pub written_hash: Option<Vec<u8>>,
     /// microseconds since the epoch
     pub committed_at: i64,
+}
+
+/// A file that the host wrote for a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnitFile {
+    /// name of the granted folder
+    pub root: String,
+    /// path below it
+    pub path: String,
 }
 
 /// Which ids a unit holds.
@@ -52,7 +64,7 @@ pub(crate) struct Committed {
 }
 
 const COLUMNS: &str = "feed, pass, unit, number, read, filtered, added, rejected, written, bytes, token, part, rejects_bytes, \
-                       min_id, max_id, ascending, read_hash, written_hash, committed_at";
+                       min_id, max_id, ascending, files, read_hash, written_hash, committed_at";
 
 impl State {
     /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again.
@@ -60,13 +72,14 @@ impl State {
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn unit_committed(&self, run: &str, row: &UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
+        let files = (!row.files.is_empty()).then(|| serde_json::to_string(&row.files).ok()).flatten();
         self.transaction(|t| {
             {
                 let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
                 remembered.iter().try_for_each(|hash| statement.execute((run, hash)).map(|_| ()))?;
             }
             let sql = format!(
-                "INSERT OR REPLACE INTO unit (run, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+                "INSERT OR REPLACE INTO unit (run, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
             );
             let tally = &row.tally;
             t.prepare_cached(&sql)?.execute(rusqlite::params![
@@ -87,6 +100,7 @@ impl State {
                 row.ids.min,
                 row.ids.max,
                 row.ids.ascending,
+                files,
                 row.read_hash,
                 row.written_hash,
                 row.committed_at,
@@ -136,6 +150,7 @@ fn unit_row(row: &Row<'_>) -> rusqlite::Result<UnitRow> {
         written: count(row, 8)?,
         bytes: count(row, 9)?,
     };
+    let files: Option<String> = row.get(16)?;
     Ok(UnitRow {
         feed: row.get(0)?,
         pass: row.get(1)?,
@@ -146,9 +161,10 @@ fn unit_row(row: &Row<'_>) -> rusqlite::Result<UnitRow> {
         part: row.get(11)?,
         rejects_bytes: count(row, 12)?,
         ids: IdRange { min: row.get(13)?, max: row.get(14)?, ascending: row.get(15)? },
-        read_hash: row.get(16)?,
-        written_hash: row.get(17)?,
-        committed_at: row.get(18)?,
+        files: files.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        read_hash: row.get(17)?,
+        written_hash: row.get(18)?,
+        committed_at: row.get(19)?,
     })
 }
 
@@ -167,6 +183,7 @@ mod tests {
             part: Some("{}".into()),
             rejects_bytes: 0,
             ids: IdRange { min: Some("001".into()), max: Some("002".into()), ascending: true },
+            files: vec![UnitFile { root: "out".into(), path: "Account/a.csv".into() }],
             read_hash: None,
             written_hash: Some(vec![1, 2]),
             committed_at: 9,

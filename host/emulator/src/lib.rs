@@ -6,7 +6,11 @@
 //!
 //! [Apps, users and policies](access) decide who may log in; [`Emulators`] serves several orgs behind one login address.
 //!
-//! Deliberately absent so far: ingest jobs, composite writes, dynamic client registration, SAML.
+//! Records can be changed while it runs: by REST (create, update, delete) and SOAP (`undelete`), or by the handle. What no
+//! call of Salesforce does (a [`Clock`] that is moved, rows that come late, lost jobs) is there for tests: by the handle,
+//! and where the options ask for it by `POST /emulator/control`.
+//!
+//! Deliberately absent so far: ingest jobs, composite writes, upserts, dynamic client registration, SAML.
 
 pub mod access;
 mod auth;
@@ -14,6 +18,7 @@ mod bulk1;
 mod bulk2;
 
 mod check;
+mod clock;
 pub mod data;
 pub mod faults;
 mod ids;
@@ -25,7 +30,9 @@ pub mod soql;
 pub use bulk1::{BatchState, ClassicBatchRecord, ClassicJobRecord, ClassicJobState};
 pub use bulk2::{JobRecord, JobState};
 pub use check::OrgFileError;
+pub use clock::Clock;
 pub use data::DataSource;
+pub use data::edit::{Edit, EditError};
 pub use faults::{FaultScript, FaultScriptError};
 pub use options::Options;
 pub use server::{Credentials, Emulator, EmulatorError, Emulators, RequestRecord};

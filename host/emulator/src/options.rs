@@ -84,6 +84,8 @@ pub struct Options {
     pub profiles: Vec<Profile>,
     /// The org's settings around login.
     pub policy: Policy,
+    /// Whether `POST /emulator/control` answers: the clock, late rows, lost jobs. No call of Salesforce does that.
+    pub control: bool,
     /// What goes wrong, and when.
     pub faults: FaultScript,
 }
@@ -117,6 +119,7 @@ impl Default for Options {
             users: Vec::new(),
             profiles: Vec::new(),
             policy: Policy::default(),
+            control: false,
             faults: FaultScript::default(),
         }
     }

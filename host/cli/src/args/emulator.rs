@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 /// Options that stand in an org file where there is one.
-const ORG_FILE_KEYS: [&str; 16] = [
+const ORG_FILE_KEYS: [&str; 17] = [
     "data",
     "generate",
     "seed",
@@ -22,6 +22,7 @@ const ORG_FILE_KEYS: [&str; 16] = [
     "daily_api_requests",
     "daily_query_jobs",
     "daily_bulk_batches",
+    "control",
 ];
 
 /// Arguments of `emulator`.
@@ -81,6 +82,11 @@ pub struct EmulatorArgs {
     /// Bulk 1.0 batches allowed a day; each chunk of PK chunking is one
     #[arg(long, value_name = "N")]
     pub daily_bulk_batches: Option<u64>,
+    /// Answer POST /emulator/control, which no Salesforce has: a JSON object with the keys clock ("2026-01-31T10:00:00Z"),
+    /// clock_step_s, clock_frozen, late ({"stamp": …, "edit": {"create": {"object": …, "fields": {…}}}}, or update, delete,
+    /// undelete), lose_job and lose_cursors
+    #[arg(long)]
+    pub control: bool,
 }
 
 /// The published shapes of `resultPages`.

@@ -72,6 +72,7 @@ fn options(args: &EmulatorArgs) -> Result<Options, Failure> {
         daily_api_requests: args.daily_api_requests.unwrap_or(base.daily_api_requests),
         daily_query_jobs: args.daily_query_jobs.unwrap_or(base.daily_query_jobs),
         daily_bulk_batches: args.daily_bulk_batches.unwrap_or(base.daily_bulk_batches),
+        control: args.control,
         account: account(args)?,
         faults: args.faults.as_deref().map(faults).transpose()?.unwrap_or_default(),
         ..base

@@ -19,6 +19,7 @@ mod scopes;
 mod secrets;
 mod sessions;
 mod soap;
+mod soap_rows;
 mod soap_xml;
 mod tenant;
 mod token;

@@ -83,7 +83,7 @@ fn session(state: &State, id: &str) -> Result<(Arc<Tenant>, Session), Fault> {
     })
 }
 
-/// The calls that need no rows; the others are left to REST and Bulk.
+/// The calls that need no rows, and the one that REST does not have; the others are left to REST and Bulk.
 fn with_session(tenant: &Tenant, session: &Session, id: &str, body: &str) -> Result<String, Fault> {
     let user = &session.grant.user;
     if let Some(call) = element(body, "setPassword") {
@@ -101,17 +101,19 @@ fn with_session(tenant: &Tenant, session: &Session, id: &str, body: &str) -> Res
             Ok(format!("<getUserInfoResponse><result>{}</result></getUserInfoResponse>", user_info(tenant, user)))
         }
         "getServerTimestamp" => {
-            let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
+            let now = tenant.org.clock().now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
             Ok(format!(
                 "<getServerTimestampResponse><result><timestamp>{now}</timestamp></result></getServerTimestampResponse>"
             ))
         }
+        "undelete" => Ok(super::soap_rows::undelete(tenant, user, body)),
         "logout" => {
             lock(&tenant.sessions).revoke(id);
             Ok("<logoutResponse/>".to_owned())
         }
         other => {
-            let message = format!("this emulator answers login, logout, getUserInfo and setPassword, not '{other}'");
+            let message =
+                format!("this emulator answers login, logout, getUserInfo, setPassword and undelete, not '{other}'");
             Err(Fault::unexpected("INVALID_OPERATION", message))
         }
     }

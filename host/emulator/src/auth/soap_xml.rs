@@ -1,18 +1,36 @@
 //! Just enough XML: elements by local name, escaped text.
 
+use std::ops::Range;
+
 /// The inner text of the first element with this local name, whatever its prefix.
 pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.get(place(text, name)?)
+}
+
+/// Where the inner text of that element is.
+fn place(text: &str, name: &str) -> Option<Range<usize>> {
     let mut from = 0;
     while let Some(at) = text[from..].find('<') {
         let tag = from + at + 1;
         let end = tag + text[tag..].find('>')?;
         if local_name(&text[tag..end]) == name {
             let inner = end + 1;
-            return closing(&text[inner..], name).map(|length| &text[inner..inner + length]);
+            return closing(&text[inner..], name).map(|length| inner..inner + length);
         }
         from = end + 1;
     }
     None
+}
+
+/// The inner texts of all elements with this local name, in their order.
+pub(super) fn elements<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let place = place(rest, name)?;
+        let inner = rest.get(place.clone())?;
+        rest = rest.get(place.end..)?;
+        Some(inner)
+    })
 }
 
 /// Where the closing tag with this local name begins.

@@ -68,7 +68,7 @@ pub(super) fn add(state: &State, call: &Call, id: &str, version: ApiVersion) -> 
     if soql.is_empty() {
         return Err(Failure::new("ClientInputError", "Unable to find any data to create batch"));
     }
-    let now = Utc::now();
+    let now = state.now();
     // Evaluated outside the lock: large results take a while.
     let made = evaluate(state, &asked, soql, &call.fired, now);
     let mut jobs = lock(&state.classic_jobs);

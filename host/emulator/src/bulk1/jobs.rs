@@ -1,6 +1,5 @@
 //! Jobs: create, look, close, abort.
 
-use chrono::Utc;
 use http::header::LOCATION;
 use http::{HeaderName, StatusCode};
 
@@ -69,7 +68,7 @@ fn checked(state: &State, call: &Call, request: JobRequest, form: Form, version:
     if let Some(chunking) = &chunking {
         chunking.check(&object)?;
     }
-    let now = Utc::now();
+    let now = state.now();
     Ok(Job {
         id: String::new(),
         all,
@@ -103,7 +102,7 @@ pub(super) fn change(state: &State, call: &Call, id: &str) -> Result<Reply, Fail
     let job = jobs.find(id, &state.options, &call.fired.job_faults(), false).ok_or_else(|| unknown_job(id))?;
     let form = Form::asked(call).unwrap_or(Form::Xml);
     let request = JobRequest::read(&wire::body(call)?, form)?;
-    let now = Utc::now();
+    let now = state.now();
     let running = job.batches.iter().any(|batch| !batch.state.is_terminal());
     match (request.state.as_deref(), job.state) {
         (Some("Closed"), ClassicJobState::Open) => job.enter(ClassicJobState::Closed, now),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
+use chrono::TimeDelta;
 
 use super::job::{ClassicJobRecord, Job};
+use crate::clock::Clock;
 use crate::faults::JobFault;
 use crate::ids::{id18, serial_of, short};
 use crate::options::Options;
@@ -15,6 +16,8 @@ const JOB_PREFIX: [u8; 3] = *b"750";
 const SERIALS_A_SEED: u64 = 1_000_000;
 const FIRST_OF_SEED: u64 = 500_000;
 const SEEDS: u64 = 10_007;
+/// Jobs and their results are kept so long (Bulk API guide, "Bulk API Limits").
+const LIFE: TimeDelta = TimeDelta::days(7);
 
 /// Numbers that have not been given out yet.
 #[derive(Debug)]
@@ -41,12 +44,13 @@ impl Serials {
 pub(crate) struct Jobs {
     jobs: BTreeMap<u64, Job>,
     serials: Serials,
+    clock: Clock,
 }
 
 impl Jobs {
-    pub(crate) fn new(seed: u64) -> Jobs {
+    pub(crate) fn new(seed: u64, clock: Clock) -> Jobs {
         let base = (seed % SEEDS) * SERIALS_A_SEED + FIRST_OF_SEED;
-        Jobs { jobs: BTreeMap::new(), serials: Serials { base, jobs: 0, batches: 0 } }
+        Jobs { jobs: BTreeMap::new(), serials: Serials { base, jobs: 0, batches: 0 }, clock }
     }
 
     /// Every job, in the order of their creation.
@@ -73,10 +77,10 @@ impl Jobs {
     /// The job with this id of 15 or 18 characters, after time has passed for it and it met `faults`; a `look` moves it.
     pub(super) fn find(&mut self, id: &str, options: &Options, faults: &[JobFault], look: bool) -> Option<&mut Job> {
         let job = self.jobs.get_mut(&serial_of(JOB_PREFIX, id)?)?;
-        if short(&job.id) != short(id) || job.vanished {
+        let now = self.clock.now();
+        if short(&job.id) != short(id) || job.vanished || now - job.created > LIFE {
             return None;
         }
-        let now = Utc::now();
         for fault in faults {
             job.meet(fault, now);
         }
@@ -85,6 +89,12 @@ impl Jobs {
             job.look(options, &mut self.serials, now);
         }
         (!job.vanished).then_some(job)
+    }
+
+    /// Makes a job unknown; `false` when it is so already.
+    pub(crate) fn lose(&mut self, id: &str) -> bool {
+        let job = serial_of(JOB_PREFIX, id).and_then(|serial| self.jobs.get_mut(&serial)).filter(|job| !job.vanished);
+        job.map(|job| job.vanished = true).is_some()
     }
 
     /// Jobs in the order of their creation.

@@ -1,6 +1,5 @@
 //! `POST /jobs/query`.
 
-use chrono::Utc;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -48,7 +47,7 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
-    let now = Utc::now();
+    let now = state.now();
     let mut jobs = lock(&state.jobs);
     let max = state.options.daily_query_jobs;
     if jobs.created() >= max {

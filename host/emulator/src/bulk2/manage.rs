@@ -1,6 +1,5 @@
 //! One job: look at it, abort it, delete it.
 
-use chrono::Utc;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -16,7 +15,7 @@ pub(crate) fn get(state: &State, call: &Call, id: &str) -> Reply {
         let classic = classic_json(state, call, Some(id), |_, _, _| true).pop();
         return classic.map_or_else(Reply::not_found, |job| Reply::ok(&job));
     };
-    job.poll(&state.options, Utc::now());
+    job.poll(&state.options, state.now());
     Reply::ok(&job.json(View::Get))
 }
 
@@ -41,7 +40,7 @@ pub(crate) fn abort(state: &State, call: &Call, id: &str) -> Reply {
     if job.state.is_terminal() {
         return Reply::bad_request("INVALIDJOBSTATE", "Aborting already Completed Job not allowed");
     }
-    job.enter(JobState::Aborted, Utc::now());
+    job.enter(JobState::Aborted, state.now());
     Reply::ok(&job.json(View::Abort)).uncompressed()
 }
 

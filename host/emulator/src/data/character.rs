@@ -42,7 +42,7 @@ impl Character {
 
 fn table<'a>(tables: &'a mut Tables, object: &str) -> Option<&'a mut Table> {
     let index = tables.schema.find(object)?;
-    Arc::make_mut(&mut tables.tables).get_mut(index)
+    Arc::make_mut(&mut tables.tables).get_mut(index).map(Arc::make_mut)
 }
 
 /// Replaces every cell of a column; objects and fields that the org does not have are passed over.

@@ -28,7 +28,7 @@ impl Prepared {
         let size = u128::from(size.max(1));
         let table = &self.plan.tables.tables[self.plan.object];
         let prefix = self.plan.tables.object(self.plan.object).prefix_bytes();
-        let given = match table {
+        let given = match table.as_ref() {
             Table::Stored(stored) => stored.given_ids.as_ref(),
             Table::Generated(_) => None,
         };

@@ -34,9 +34,23 @@ pub fn complete(object: &ObjectDef, rows: &mut Stored, users: &[Vec<u8>]) {
             rows.fill_gaps(Some(index), |_, _| b"false".to_vec());
         }
     }
-    let deleted = object.field("IsDeleted");
-    rows.deleted =
-        (0..rows.rows).filter(|row| deleted.is_some_and(|field| rows.cell(*row, field) == b"true")).count() as u64;
+    rows.count_deleted(object.field("IsDeleted"));
+}
+
+/// The fields that follow from others, and must be worked out anew when a record changes; those that follow from the
+/// stage only when it `moved`.
+pub fn derived(object: &ObjectDef, moved: bool) -> Vec<usize> {
+    let mut names = Vec::new();
+    if object.field("FirstName").is_some() && object.field("LastName").is_some() {
+        names.push("Name");
+    }
+    if object.name == "Opportunity" {
+        names.extend(["ExpectedRevenue", "FiscalYear", "FiscalQuarter", "Fiscal"]);
+        if moved {
+            names.extend(["IsClosed", "IsWon", "ForecastCategory", "ForecastCategoryName", "Probability"]);
+        }
+    }
+    names.into_iter().filter_map(|name| object.field(name)).collect()
 }
 
 /// A moment of creation that depends on object and row only.

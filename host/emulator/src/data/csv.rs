@@ -67,7 +67,7 @@ pub fn rows(
 }
 
 fn source<'a>(tables: &'a Tables, object: usize, column: &'a FieldPath) -> Source<'a> {
-    let local = column.local().and_then(|field| match tables.tables.get(object)? {
+    let local = column.local().and_then(|field| match tables.tables.get(object)?.as_ref() {
         Table::Generated(generated) => generated.pick(field).map(Source::Generated),
         Table::Stored(stored) => stored.columns.get(field).map(|cells| Source::Held(cells, column.kind)),
     });
@@ -79,7 +79,7 @@ fn over(tables: &Tables, path: &FieldPath, row: u64, out: &mut Vec<u8>) {
     match end {
         None => out.extend_from_slice(b"\"\""),
         Some(((object, _), End::TypeName)) => quoted(tables.object(object).name.as_bytes(), out),
-        Some(((object, row), End::Field(field))) => match &tables.tables[object] {
+        Some(((object, row), End::Field(field))) => match tables.tables[object].as_ref() {
             Table::Generated(generated) => generated.csv(row, field, out),
             Table::Stored(stored) => held(path.kind, stored.cell(row, field), out),
         },

@@ -70,6 +70,11 @@ pub fn object(schema: &Schema, object: &ObjectDef, version: f32) -> Value {
     Value::Object(out)
 }
 
+/// Whether describe says so of an object: `createable`, `updateable`, `deletable` or `undeletable`.
+pub fn allows(object: &ObjectDef, flag: &str) -> bool {
+    summary(object, DEFAULT_VERSION).get(flag).and_then(Value::as_bool).unwrap_or(false)
+}
+
 /// The keys that an object has in the list of objects too.
 fn summary(object: &ObjectDef, version: f32) -> Map<String, Value> {
     let writable = !READ_ONLY.contains(&object.name.as_str());

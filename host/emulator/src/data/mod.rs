@@ -11,6 +11,8 @@ mod csv;
 mod csv_read;
 mod demo;
 mod describe;
+pub mod edit;
+mod edit_value;
 mod field_definitions;
 mod filter;
 mod function;
@@ -38,7 +40,7 @@ mod value;
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
 
@@ -49,9 +51,10 @@ use json::{Shape, Style};
 pub use load::DataError;
 use prepare::{Output, Plan, Setting};
 use resolve::{FieldPath, Resolver};
-use schema::FieldType;
-use tables::Tables;
+use schema::{FieldType, Schema};
+use tables::{Table, Tables};
 
+use crate::clock::Clock;
 pub use crate::soql::SoqlError;
 use crate::soql::ast::Path;
 
@@ -105,10 +108,15 @@ pub struct CsvDialect {
     pub crlf: bool,
 }
 
-/// Objects and rows of one emulated org; shared between requests in an `Arc`.
+/// Objects and rows of one emulated org; copies share the rows, with every change of them, and the clock.
 #[derive(Debug, Clone)]
 pub struct Org {
-    tables: Arc<Tables>,
+    /// Objects and fields that the caller sees.
+    schema: Arc<Schema>,
+    /// All of them.
+    full: Arc<Schema>,
+    held: Arc<RwLock<Arc<Vec<Arc<Table>>>>>,
+    clock: Clock,
 }
 
 /// The rows of a result, in its order.
@@ -145,47 +153,64 @@ impl Org {
     /// # Errors
     /// When a file cannot be read or does not fit the object it is named after.
     pub fn open(source: &DataSource, generate: &[(String, u64)], seed: u64) -> Result<Org, DataError> {
-        open::open(source, generate, seed).map(|tables| Org { tables: Arc::new(tables) })
+        open::open(source, generate, seed).map(Org::of)
+    }
+
+    fn of(tables: Tables) -> Org {
+        let Tables { schema, tables } = tables;
+        Org { full: schema.clone(), schema, held: Arc::new(RwLock::new(tables)), clock: Clock::default() }
+    }
+
+    /// The rows as they are now; what is evaluated over them keeps them so.
+    fn tables(&self) -> Arc<Tables> {
+        let tables = Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner));
+        Arc::new(Tables { schema: self.schema.clone(), tables })
+    }
+
+    /// The org's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// An object's name in its canonical spelling; `None` when there is no such object.
     pub fn object_name(&self, object: &str) -> Option<String> {
-        self.tables.schema.find(object).map(|index| self.tables.object(index).name.clone())
+        self.schema.find(object).map(|index| self.schema.objects[index].name.clone())
     }
 
     /// An org without objects.
     pub(crate) fn empty() -> Org {
-        Org { tables: Arc::new(Tables { schema: schema::Schema::default(), tables: Arc::default() }) }
+        Org::of(Tables { schema: Arc::default(), tables: Arc::default() })
     }
 
     /// The same rows without the named objects (`Case`) and fields (`Account.Phone`), as a user without access sees
     /// them. Names that the org does not have are passed over.
     pub fn hiding<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Org {
-        let mut tables = Tables::clone(&self.tables);
-        names.into_iter().for_each(|name| tables.schema.hide(name));
-        Org { tables: Arc::new(tables) }
+        let mut schema = Schema::clone(&self.schema);
+        names.into_iter().for_each(|name| schema.hide(name));
+        Org { schema: Arc::new(schema), ..self.clone() }
     }
 
     /// The same org with a character of its own.
-    pub(crate) fn marked(mut self, character: &Character) -> Org {
-        character.mark(Arc::make_mut(&mut self.tables));
-        self
+    pub(crate) fn marked(self, character: &Character) -> Org {
+        let mut tables = Tables::clone(&self.tables());
+        character.mark(&mut tables);
+        Org { held: Arc::new(RwLock::new(tables.tables)), ..self }
     }
 
     /// Whether an object (`Case`) or a field (`Account.Phone`) is there and can be hidden; says why not.
     pub(crate) fn check_hidden(&self, name: &str) -> Result<(), String> {
-        self.tables.schema.check_hidden(name)
+        self.schema.check_hidden(name)
     }
 
     /// `GET /sobjects`.
     pub fn describe_global(&self) -> Value {
-        describe::global(&self.tables.schema)
+        describe::global(&self.schema)
     }
 
     /// `GET /sobjects/X/describe`; `None` when there is no such object.
     pub fn describe(&self, object: &str, version: f32) -> Option<Value> {
-        let index = self.tables.schema.find(object)?;
-        Some(describe::object(&self.tables.schema, self.tables.object(index), version))
+        let index = self.schema.find(object)?;
+        Some(describe::object(&self.schema, &self.schema.objects[index], version))
     }
 
     /// `GET /tooling/query` over `FieldDefinition`.
@@ -193,13 +218,13 @@ impl Org {
     /// # Errors
     /// The refusal as it goes on the wire.
     pub fn field_definitions(&self, soql: &str, api_version: &str) -> Result<Value, SoqlError> {
-        field_definitions::query(&self.tables.schema, soql, api_version)
+        field_definitions::query(&self.schema, soql, api_version)
     }
 
     /// Rows that are not deleted; `None` when there is no such object.
     pub fn object_rows(&self, object: &str) -> Option<u64> {
-        let index = self.tables.schema.find(object)?;
-        Some(self.tables.tables[index].live_rows())
+        let index = self.schema.find(object)?;
+        Some(self.tables().tables[index].live_rows())
     }
 
     /// Parses, checks and evaluates one statement.
@@ -208,22 +233,22 @@ impl Org {
     /// The refusal as it goes on the wire.
     pub fn prepare(&self, soql: &str, mode: QueryMode) -> Result<Prepared, SoqlError> {
         let statement = crate::soql::parse(soql)?;
-        let setting = Setting { tables: &self.tables, mode, now: chrono::Utc::now().naive_utc() };
+        let setting = Setting { tables: &self.tables(), mode, now: self.clock.now().naive_utc() };
         prepare::plan(setting, &statement, soql).map(|plan| Prepared { plan: Arc::new(plan) })
     }
 
     /// One record with all its fields in the REST shape, by 15 or 18 character id.
     pub fn record(&self, object: &str, id: &str) -> Option<Value> {
-        let (found, row) = self.tables.find(&ids::normalise(id.as_bytes())?)?;
-        if self.tables.schema.find(object) != Some(found) {
+        let tables = self.tables();
+        let (found, row) = tables.find(&ids::normalise(id.as_bytes())?)?;
+        if self.schema.find(object) != Some(found) {
             return None;
         }
-        let resolver = Resolver { schema: &self.tables.schema, statement: "", object: found, alias: None, joins: &[] };
-        let names =
-            self.tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
+        let resolver = Resolver { schema: &self.schema, statement: "", object: found, alias: None, joins: &[] };
+        let names = tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
         let columns: Vec<FieldPath> = names.filter_map(|name| resolver.field(&name).ok()).collect();
         let version = format!("{:.1}", describe::DEFAULT_VERSION);
-        Some(Shape::of(&columns).record(&self.tables, &columns, row, (found, row), Style::rest(&version)))
+        Some(Shape::of(&columns).record(&tables, &columns, row, (found, row), Style::rest(&version)))
     }
 }
 

@@ -178,7 +178,7 @@ fn tables(schema: Schema, mut drafts: HashMap<usize, Draft>, wishes: &[Wish]) ->
             *place = Table::Generated(Generated::new(definition, *rows, *seed, &targets));
         }
     }
-    Tables { schema, tables: Arc::new(tables) }
+    Tables { schema: Arc::new(schema), tables: Arc::new(tables.into_iter().map(Arc::new).collect()) }
 }
 
 /// Finds the parents that are named by a key. Parents that are generated have no such key: one is chosen by the key's text.

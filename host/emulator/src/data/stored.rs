@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::generate::Generated;
 use super::ids::{self, Id};
 use super::schema::ObjectDef;
 
@@ -34,6 +35,18 @@ impl TextColumn {
         };
         let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Puts another cell in the place of one; nulls stand before it where the column was shorter.
+    pub fn replace(&mut self, row: u64, cell: &[u8]) {
+        self.pad(row.saturating_add(1));
+        let Some(row) = usize::try_from(row).ok().filter(|row| *row < self.ends.len()) else { return };
+        let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends[row];
+        self.bytes.splice(start..end, cell.iter().copied());
+        for place in &mut self.ends[row..] {
+            *place = *place - (end - start) + cell.len();
+        }
     }
 
     /// Whether nothing was pushed.
@@ -72,6 +85,53 @@ impl Stored {
             Some(given) => given.get(id).copied(),
             None => ids::row_of(id).filter(|row| *row < self.rows),
         }
+    }
+
+    /// The same rows as they were generated.
+    pub fn of_generated(object: &ObjectDef, generated: &Generated) -> Stored {
+        let mut stored = Stored { rows: generated.rows, ..Stored::empty(object) };
+        let mut cell = Vec::new();
+        for (field, column) in stored.columns.iter_mut().enumerate() {
+            for row in 0..generated.rows {
+                cell.clear();
+                generated.text(row, field, &mut cell);
+                column.push(&cell);
+            }
+        }
+        stored
+    }
+
+    /// Adds a row of one cell a field.
+    pub fn append(&mut self, cells: &[Vec<u8>]) {
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            column.pad(self.rows);
+            column.push(cell);
+        }
+        self.rows += 1;
+    }
+
+    /// As [`Stored::append`], for a row that is to be found by its id.
+    pub fn append_with_id(&mut self, cells: &[Vec<u8>], id: Id) {
+        let row = self.rows;
+        self.append(cells);
+        if let Some(given) = &mut self.given_ids {
+            given.insert(id, row);
+        }
+    }
+
+    /// Puts other cells in the place of a row's; those that are the same are left alone.
+    pub fn replace(&mut self, row: u64, cells: &[Vec<u8>]) {
+        for (column, cell) in self.columns.iter_mut().zip(cells) {
+            if column.get(row) != cell.as_slice() {
+                column.replace(row, cell);
+            }
+        }
+    }
+
+    /// Counts the rows in the recycle bin anew.
+    pub fn count_deleted(&mut self, field: Option<usize>) {
+        let deleted = |row: &u64| field.is_some_and(|field| self.cell(*row, field) == b"true");
+        self.deleted = (0..self.rows).filter(deleted).count() as u64;
     }
 
     /// Replaces a column's empty cells.

@@ -20,9 +20,9 @@ pub enum Table {
 #[derive(Debug, Clone)]
 pub struct Tables {
     /// The objects; numbers of objects index this and `tables`.
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     /// The rows.
-    pub tables: Arc<Vec<Table>>,
+    pub tables: Arc<Vec<Arc<Table>>>,
 }
 
 impl Table {
@@ -60,7 +60,7 @@ impl Tables {
 
     /// Appends the cell's text; nothing for null.
     pub fn cell(&self, object: usize, row: u64, field: usize, out: &mut Vec<u8>) {
-        match &self.tables[object] {
+        match self.tables[object].as_ref() {
             Table::Stored(stored) => out.extend_from_slice(stored.cell(row, field)),
             Table::Generated(generated) => generated.text(row, field, out),
         }
@@ -75,7 +75,7 @@ impl Tables {
 
     /// The record that a reference field points to; `None` when it is null or points nowhere.
     pub fn parent(&self, object: usize, row: u64, field: usize) -> Option<(usize, u64)> {
-        match &self.tables[object] {
+        match self.tables[object].as_ref() {
             Table::Stored(stored) => self.find(&ids::normalise(stored.cell(row, field))?),
             Table::Generated(generated) => generated.parent(row, field),
         }

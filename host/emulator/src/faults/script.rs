@@ -122,6 +122,7 @@ pub enum RouteName {
     Sobject,
     Describe,
     Record,
+    Changes,
     Query,
     QueryMore,
     ToolingQuery,

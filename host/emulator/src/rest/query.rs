@@ -40,9 +40,9 @@ struct Cursor {
 }
 
 impl Cursors {
-    fn open(&mut self, prepared: Prepared, batch: u64) -> Cursor {
+    fn open(&mut self, prepared: Prepared, batch: u64, now: DateTime<Utc>) -> Cursor {
         self.made += 1;
-        let cursor = Cursor { id: id18(CURSOR_PREFIX, self.made), prepared, batch, opened: Utc::now() };
+        let cursor = Cursor { id: id18(CURSOR_PREFIX, self.made), prepared, batch, opened: now };
         self.open.insert(self.made, cursor.clone());
         self.order.push_back(self.made);
         if self.order.len() > KEPT_CURSORS
@@ -54,14 +54,19 @@ impl Cursors {
     }
 
     /// The cursor and the offset in a locator such as `01g…AAA-2000`.
-    fn find(&self, locator: &str) -> Option<(Cursor, u64)> {
+    fn find(&self, locator: &str, now: DateTime<Utc>) -> Option<(Cursor, u64)> {
         let (id, offset) = locator.split_once('-')?;
         let cursor = self.open.get(&serial_of(CURSOR_PREFIX, id)?)?;
-        if Utc::now() - cursor.opened > CURSOR_LIFE {
+        if now - cursor.opened > CURSOR_LIFE {
             return None;
         }
         let offset = offset.parse().ok()?;
         (short(&cursor.id) == short(id) && offset <= cursor.prepared.total()).then(|| (cursor.clone(), offset))
+    }
+
+    /// Forgets every cursor.
+    pub(crate) fn lose(&mut self) {
+        self.open.clear();
     }
 
     /// Forgets the cursor of a locator.
@@ -107,10 +112,10 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
     }
     let batch = batch_size(call);
     if prepared.page_end(0, batch) >= prepared.total() {
-        let cursor = Cursor { id: String::new(), prepared, batch, opened: Utc::now() };
+        let cursor = Cursor { id: String::new(), prepared, batch, opened: state.now() };
         return page(state, &cursor, 0, version);
     }
-    let cursor = lock(&state.cursors).open(prepared, batch);
+    let cursor = lock(&state.cursors).open(prepared, batch, state.now());
     page(state, &cursor, 0, version)
 }
 
@@ -120,7 +125,7 @@ pub(crate) fn query_more(state: &State, call: &Call, locator: &str, version: Api
     if call.fired.actions.contains(&Action::CursorExpired {}) {
         cursors.close(locator);
     }
-    let found = cursors.find(locator);
+    let found = cursors.find(locator, state.now());
     drop(cursors);
     match found {
         Some((cursor, offset)) => page(state, &cursor, offset, version),
@@ -150,7 +155,7 @@ fn link_children(state: &State, cursor: &Cursor, place: u64, record: &mut Value,
         }
         let shown = value.get("records").and_then(Value::as_array).map_or(0, Vec::len);
         if let (Some(children), Value::Object(value)) = (cursor.prepared.children_of(place, name), value) {
-            let opened = lock(&state.cursors).open(children, cursor.batch);
+            let opened = lock(&state.cursors).open(children, cursor.batch, state.now());
             let url = format!("/services/data/v{version}/query/{}-{shown}", opened.id);
             value.insert("nextRecordsUrl".to_owned(), url.into());
         }

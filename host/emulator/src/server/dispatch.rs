@@ -31,9 +31,10 @@ pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
         Route::Identity { organization, user } => auth::identity(state, call, organization, user),
         Route::Soap { version, enterprise } => auth::soap(state, call, version, *enterprise),
         Route::Versions => rest::versions(),
+        Route::Control if state.options.control && call.method == Method::POST => super::control::control(state, call),
         Route::Data { version, resource } => data(state, call, *version, resource),
         Route::Async { version, resource } => bulk1::answer(state, call, version, resource),
-        Route::Unknown => Reply::not_found(),
+        Route::Control | Route::Unknown => Reply::not_found(),
     }
 }
 
@@ -73,12 +74,16 @@ pub(crate) fn resource(state: &State, call: &Call, version: ApiVersion, resource
         Resource::Limits => rest::limits(state),
         Resource::RecordCount => rest::record_count(state, call),
         Resource::Sobjects => rest::sobjects(state, call),
+        Resource::Sobject(object) if call.method == Method::POST => rest::create(state, call, object, version),
         Resource::Sobject(object) => rest::sobject(state, object),
         Resource::Describe(object) => rest::describe(state, call, object, version),
+        Resource::Record { object, id } if call.method == Method::PATCH => rest::update(state, call, object, id),
+        Resource::Record { object, id } if call.method == Method::DELETE => rest::delete(state, object, id),
         Resource::Record { object, id } => rest::record(state, call, object, id, version),
         Resource::RecordByKey { object, field, value } => {
             rest::record_by_key(state, call, object, field, value, version)
         }
+        Resource::Changes { object, deleted } => rest::changes(state, call, object, version, *deleted),
         Resource::Query { all } => rest::query(state, call, version, *all),
         Resource::ToolingQuery => rest::tooling_query(state, call, version),
         Resource::QueryMore { locator } => rest::query_more(state, call, locator, version),

@@ -3,10 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::control;
 use super::serve::accept;
 use super::state::{Place, RequestRecord, State, lock};
 use crate::access::{App, UserAccess};
@@ -14,6 +16,8 @@ use crate::auth::{Desk, Tenant, first_grant};
 use crate::bulk1::ClassicJobRecord;
 use crate::bulk2::JobRecord;
 use crate::check::OrgFileError;
+use crate::clock::Clock;
+use crate::data::edit::{Edit, EditError};
 use crate::data::{Character, DataError, Org};
 use crate::options::Options;
 
@@ -152,6 +156,11 @@ impl Emulator {
         self.state.log()
     }
 
+    /// How many requests were answered so far.
+    pub fn answered(&self) -> u64 {
+        self.state.requests_so_far()
+    }
+
     /// Every job created so far, deleted ones too, in their order.
     pub fn jobs(&self) -> Vec<JobRecord> {
         lock(&self.state.jobs).records()
@@ -160,6 +169,42 @@ impl Emulator {
     /// Every Bulk 1.0 job created so far, with its batches, in their order.
     pub fn classic_jobs(&self) -> Vec<ClassicJobRecord> {
         lock(&self.state.classic_jobs).records()
+    }
+
+    /// The org's rows, with every change so far.
+    pub fn org(&self) -> &Org {
+        &self.state.org
+    }
+
+    /// The org's clock.
+    pub fn clock(&self) -> &Clock {
+        self.state.org.clock()
+    }
+
+    /// Changes a record now, as the org's own user does by REST or SOAP; gives its id.
+    ///
+    /// # Errors
+    /// The refusal as it goes on the wire.
+    pub fn edit(&self, edit: &Edit) -> Result<String, EditError> {
+        self.edit_late(edit, self.state.now())
+    }
+
+    /// As [`Emulator::edit`], with a stamp of its own: a transaction that commits later than its stamp says.
+    ///
+    /// # Errors
+    /// The refusal as it goes on the wire.
+    pub fn edit_late(&self, edit: &Edit, stamp: DateTime<Utc>) -> Result<String, EditError> {
+        control::late_edit(&self.state, edit, stamp)
+    }
+
+    /// Makes a job of either Bulk API unknown, as when it expired; `false` when it is so already.
+    pub fn lose_job(&self, id: &str) -> bool {
+        control::lose_job(&self.state, id)
+    }
+
+    /// Makes every open REST cursor unknown, as when it expired.
+    pub fn lose_cursors(&self) {
+        control::lose_cursors(&self.state);
     }
 
     /// Ends every session, as an administrator would; refresh tokens live on.

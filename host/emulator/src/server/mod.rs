@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod control;
 mod dispatch;
 mod emulator;
 mod faulty;

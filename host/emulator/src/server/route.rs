@@ -55,11 +55,25 @@ pub(crate) enum Route {
     Revoke,
     Introspect,
     Userinfo,
-    Identity { organization: String, user: String },
-    Soap { version: String, enterprise: bool },
+    Identity {
+        organization: String,
+        user: String,
+    },
+    Soap {
+        version: String,
+        enterprise: bool,
+    },
     Versions,
-    Data { version: ApiVersion, resource: Resource },
-    Async { version: String, resource: bulk1::Resource },
+    /// Not of Salesforce.
+    Control,
+    Data {
+        version: ApiVersion,
+        resource: Resource,
+    },
+    Async {
+        version: String,
+        resource: bulk1::Resource,
+    },
     Unknown,
 }
 
@@ -74,6 +88,7 @@ pub(crate) enum Resource {
     Describe(String),
     Record { object: String, id: String },
     RecordByKey { object: String, field: String, value: String },
+    Changes { object: String, deleted: bool },
     Query { all: bool },
     QueryMore { locator: String },
     ToolingQuery,
@@ -118,6 +133,7 @@ impl Route {
             | ["services", "Soap", kind @ ("u" | "c"), version, _] => {
                 Route::Soap { version: (*version).to_owned(), enterprise: *kind == "c" }
             }
+            ["emulator", "control"] => Route::Control,
             ["services", "data"] => Route::Versions,
             ["services", "data", version, rest @ ..] => match version.strip_prefix('v').and_then(ApiVersion::parse) {
                 Some(version) => Route::Data { version, resource: Resource::parse(rest) },
@@ -149,7 +165,7 @@ impl Route {
             Route::Versions => RouteName::Versions,
             Route::Data { resource, .. } => resource.name(method),
             Route::Async { resource, .. } => resource.name(method),
-            Route::Unknown => RouteName::Unknown,
+            Route::Control | Route::Unknown => RouteName::Unknown,
         }
     }
 
@@ -173,7 +189,7 @@ impl Route {
             | Route::Versions => &["HEAD", "GET"],
             Route::Data { resource, .. } => resource.methods(),
             // Bulk 1.0 has errors of its own shape.
-            Route::Async { .. } | Route::Unknown => &[],
+            Route::Async { .. } | Route::Control | Route::Unknown => &[],
         }
     }
 }
@@ -203,6 +219,9 @@ impl Resource {
             ["sobjects"] => Resource::Sobjects,
             ["sobjects", object] => Resource::Sobject(own(object)),
             ["sobjects", object, "describe"] => Resource::Describe(own(object)),
+            ["sobjects", object, list @ ("updated" | "deleted")] => {
+                Resource::Changes { object: own(object), deleted: *list == "deleted" }
+            }
             ["sobjects", object, id] => Resource::Record { object: own(object), id: own(id) },
             ["sobjects", object, field, value] => {
                 Resource::RecordByKey { object: own(object), field: own(field), value: own(value) }
@@ -232,6 +251,7 @@ impl Resource {
             Resource::Sobject(_) => RouteName::Sobject,
             Resource::Describe(_) => RouteName::Describe,
             Resource::Record { .. } | Resource::RecordByKey { .. } => RouteName::Record,
+            Resource::Changes { .. } => RouteName::Changes,
             Resource::Query { .. } => RouteName::Query,
             Resource::ToolingQuery => RouteName::ToolingQuery,
             Resource::Composite => RouteName::Composite,
@@ -252,6 +272,8 @@ impl Resource {
             Resource::Jobs | Resource::Ingest => &["HEAD", "GET", "POST"],
             Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
             Resource::Composite => &["POST"],
+            Resource::Sobject(_) => &["HEAD", "GET", "POST"],
+            Resource::Record { .. } => &["HEAD", "GET", "PATCH", "DELETE"],
             Resource::Unknown => &[],
             _ => &["HEAD", "GET"],
         }

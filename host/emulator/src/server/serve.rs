@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, DATE, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
@@ -36,6 +36,9 @@ const REQUEST_HEAD_BYTES: usize = 16_384;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes that a connection gathers before it writes; two blocks of CSV.
 const WRITE_BUFFER_BYTES: usize = 640 * 1024;
+
+/// The date format of HTTP (RFC 9110, 5.6.7).
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-sfdc-request-id");
@@ -188,6 +191,7 @@ fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap
             headers.insert(name, value);
         }
     };
+    insert(DATE, state.now().format(HTTP_DATE).to_string());
     insert(REQUEST_ID, format!("{:032x}", state.next_request()));
     if matches!(route, Route::Async { .. }) {
         insert(ASYNC_REQUEST_ID, format!("{:032x}", state.requests_so_far()));

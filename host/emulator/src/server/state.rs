@@ -81,11 +81,13 @@ impl State {
         let tenant = place.org.as_ref();
         let options = tenant.map_or_else(|| place.options.clone(), |tenant| tenant.options.clone());
         let user = tenant.map_or_else(|| Arc::new(User::nobody()), |tenant| tenant.default_user());
+        let org = tenant.map_or_else(|| Arc::new(Org::empty()), |tenant| tenant.org.clone());
+        let clock = org.clock().clone();
         let sessions = tenant.map(|tenant| tenant.sessions.clone());
         State {
             sessions: sessions.unwrap_or_else(|| Arc::new(Mutex::new(Sessions::new(options.seed, "", 0)))),
-            jobs: Arc::new(Mutex::new(Jobs::new(options.seed))),
-            classic_jobs: Arc::new(Mutex::new(bulk1::Jobs::new(options.seed))),
+            jobs: Arc::new(Mutex::new(Jobs::new(options.seed, clock.clone()))),
+            classic_jobs: Arc::new(Mutex::new(bulk1::Jobs::new(options.seed, clock))),
             cursors: Arc::default(),
             rules: Arc::new(Mutex::new(Rules::new(options.faults.clone()))),
             log: Arc::default(),
@@ -93,7 +95,7 @@ impl State {
             calls: Arc::default(),
             requests: Arc::default(),
             started: Utc::now(),
-            org: tenant.map_or_else(|| Arc::new(Org::empty()), |tenant| tenant.org.clone()),
+            org,
             options,
             base_url: place.base_url,
             login_url: place.login_url,
@@ -103,6 +105,11 @@ impl State {
             own: place.org,
             all,
         }
+    }
+
+    /// The org's time.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.org.clock().now()
     }
 
     /// The same address as one user sees it.

@@ -7,6 +7,7 @@ mod bulk1;
 mod bulk2;
 mod conformance;
 mod device;
+mod edits;
 mod faults;
 mod hidden;
 mod identity;

@@ -65,6 +65,9 @@ pub struct Options {
     pub concurrent_long_requests: u64,
     /// From when on a running request is a long one, in milliseconds.
     pub long_request_ms: u64,
+    /// Rows that a query may look at before it is given up with `QUERY_TIMEOUT`: those that its conditions on indexed
+    /// fields leave; each chunk of Bulk 1.0 is a query of its own. None: any number.
+    pub query_timeout_rows: Option<u64>,
     /// How JSON results of Bulk 1.0 write dates without a time.
     pub json_dates: JsonDates,
     /// Who may log in.
@@ -111,6 +114,7 @@ impl Default for Options {
             daily_query_result_kb: DEFAULT_DAILY_QUERY_RESULT_KB,
             concurrent_long_requests: DEFAULT_CONCURRENT_LONG_REQUESTS,
             long_request_ms: DEFAULT_LONG_REQUEST_MS,
+            query_timeout_rows: None,
             json_dates: JsonDates::default(),
             account: Account::default(),
             name: None,

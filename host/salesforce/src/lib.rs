@@ -76,6 +76,6 @@ pub use rest_query::RecordPage;
 pub use schema::{ExpandedField, ResolvedQuery, SkippedField, Unreadable, VisibleField, resolve, why_not_readable};
 pub use secret::SecretRef;
 pub use session::logins_settled;
-pub use soql::{FieldGroup, FieldPath, Select, Selected};
+pub use soql::{FieldGroup, FieldPath, Select, Selected, middle_id};
 pub use store::{TokenStatus, TokenStore};
 pub use throttle::{DailyShare, LimitSettings, Share};

@@ -9,7 +9,7 @@ use super::info;
 use super::job::{Batch, ClassicJobState, Fate, Job, Role};
 use super::jobs::unknown_job;
 use super::wire::{self, Failure};
-use crate::data::{Chunk, Prepared, SoqlError};
+use crate::data::{Chunk, Prepared, QUERY_TIMEOUT, QueryMode, SoqlError};
 use crate::faults::{Action, CountLie, Fired, PageFault};
 use crate::ids::{serial_of, short};
 use crate::server::{ApiVersion, Call, Reply, State, lock};
@@ -88,6 +88,7 @@ fn evaluate(state: &State, job: &Job, soql: String, fired: &Fired, now: DateTime
         Err(message) => batch.fate = Fate::Failed(message),
         Ok(prepared) => {
             cut(job, &mut batch, &prepared);
+            give_up(state, job.mode(), &mut batch);
             batch.prepared = Some(prepared);
         }
     }
@@ -130,23 +131,36 @@ fn cut(job: &Job, batch: &mut Batch, prepared: &Prepared) {
     }
 }
 
+/// What runs for too long will fail: the batch, or those of its chunks that do.
+fn give_up(state: &State, mode: QueryMode, batch: &mut Batch) {
+    let is_slow = |soql: &str| state.org.is_slow(soql, mode, state.options.query_timeout_rows);
+    match &mut batch.role {
+        Role::Original { waiting, .. } => {
+            for (_, _, fate) in waiting.iter_mut().filter(|(soql, ..)| is_slow(soql)) {
+                *fate = Fate::Failed(QUERY_TIMEOUT.to_owned());
+            }
+        }
+        _ if is_slow(&batch.soql) => batch.fate = Fate::Failed(QUERY_TIMEOUT.to_owned()),
+        _ => {}
+    }
+}
+
 /// Faults of the request that adds the batch.
 fn meet(batch: &mut Batch, action: &Action) {
     let failed =
         |reason: &Option<String>, known: &str| Fate::Failed(reason.clone().unwrap_or_else(|| known.to_owned()));
     const RETRIED: &str = "InternalServerError : Retried more than 15 times";
-    const TIMEOUT: &str = "QUERY_TIMEOUT: Your query request was running for too long.";
     if let Some(PageFault::Count(CountLie::By(by))) = action.page_fault() {
         batch.lie = by;
     }
     match (action, &mut batch.role) {
         (Action::JobFailed { reason }, _) => batch.fate = failed(reason, RETRIED),
         (Action::JobStuck {}, _) => batch.fate = Fate::Never,
-        (Action::OriginalFailed { reason }, _) => batch.fate = failed(reason, TIMEOUT),
+        (Action::OriginalFailed { reason }, _) => batch.fate = failed(reason, QUERY_TIMEOUT),
         (Action::ChunkFailed { nth, reason }, Role::Original { waiting, .. }) => {
             let place = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
             if let Some(chunk) = waiting.get_mut(place) {
-                chunk.2 = failed(reason, TIMEOUT);
+                chunk.2 = failed(reason, QUERY_TIMEOUT);
             }
         }
         (Action::LateChunks { looks }, Role::Original { late, .. }) => *late = *looks,

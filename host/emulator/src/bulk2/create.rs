@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::job::{DELIMITERS, Fate, Job, JobState, Operation, View};
 use super::store::JOB_PREFIX;
-use crate::data::{CsvDialect, QueryMode};
+use crate::data::{CsvDialect, QUERY_TIMEOUT, QueryMode};
 use crate::ids::id18;
 use crate::server::{ApiVersion, Call, Reply, State, lock};
 
@@ -47,6 +47,7 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
+    let slow = state.org.is_slow(&asked.query, mode, state.options.query_timeout_rows);
     let now = state.now();
     let mut jobs = lock(&state.jobs);
     let max = state.options.daily_query_jobs;
@@ -70,7 +71,7 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
         created: now,
         modified: now,
         state: JobState::UploadComplete,
-        fate: Fate::Complete,
+        fate: if slow { Fate::Failed(Some(QUERY_TIMEOUT.to_owned())) } else { Fate::Complete },
         error: None,
         polls: 0,
         prepared,

@@ -33,6 +33,7 @@ mod resolve;
 mod schema;
 mod schema_text;
 mod semi_join;
+mod slow;
 mod stored;
 mod tables;
 mod type_of;
@@ -55,6 +56,8 @@ use schema::{FieldType, Schema};
 use tables::{Table, Tables};
 
 use crate::clock::Clock;
+pub(crate) use slow::QUERY_TIMEOUT;
+
 pub use crate::soql::SoqlError;
 use crate::soql::ast::Path;
 

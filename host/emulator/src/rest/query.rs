@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::data::{Prepared, QueryMode};
+use crate::data::{Prepared, QUERY_TIMEOUT, QueryMode};
 use crate::faults::Action;
 use crate::ids::{id18, serial_of, short};
 use crate::server::{ApiVersion, Call, Reply, State, lock};
@@ -104,6 +104,10 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
+    if state.org.is_slow(soql, mode, state.options.query_timeout_rows) {
+        let (code, message) = QUERY_TIMEOUT.split_once(": ").unwrap_or_default();
+        return Reply::bad_request(code, message);
+    }
     if call.param("columns") == Some("true") {
         return Reply::ok(&prepared.column_metadata());
     }

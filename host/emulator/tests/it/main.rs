@@ -16,5 +16,6 @@ mod partner;
 mod recordings;
 mod rest;
 mod sessions;
+mod slow;
 mod support;
 mod wire;

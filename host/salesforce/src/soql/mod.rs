@@ -7,6 +7,7 @@ mod refuse;
 pub(crate) mod scan;
 
 pub use group::{FieldGroup, Selected};
+pub use narrow::middle_id;
 pub use path::FieldPath;
 
 use crate::describe::check_name;

@@ -3,6 +3,7 @@
 use super::Select;
 use super::scan::{Kind, Token, scan};
 use crate::error::{Error, Result};
+use crate::schema::ResolvedQuery;
 
 /// Characters of an id that tell rows apart; the other three are a checksum (SOAP API guide, "ID Field Type").
 const ID_CHARS: usize = 15;
@@ -45,6 +46,17 @@ impl Select {
         Ok(select)
     }
 
+    /// A field of the query's object as its conditions name it.
+    pub fn qualified(&self, field: &str) -> String {
+        self.alias.as_ref().map_or_else(|| field.to_owned(), |alias| format!("{alias}.{field}"))
+    }
+
+    /// Whether its rows come in an order of their own (ORDER BY).
+    pub fn is_ordered(&self) -> bool {
+        let tokens = scan(&self.rest).unwrap_or_default();
+        tokens.iter().any(|token| token.depth == 0 && token.is_word(&self.rest, "ORDER"))
+    }
+
     /// The rows of this query whose ids lie in none of the ranges, both ends of which belong to them. Ids of 15 or 18
     /// characters; ranges that touch become one.
     ///
@@ -55,7 +67,7 @@ impl Select {
         if ranges.is_empty() {
             return Ok(self.clone());
         }
-        let field = self.alias.as_ref().map_or_else(|| "Id".to_owned(), |alias| format!("{alias}.Id"));
+        let field = self.qualified("Id");
         let outside = |(min, max): &(String, String)| match min == max {
             true => format!("{field} != '{min}'"),
             false => format!("({field} < '{min}' OR {field} > '{max}')"),
@@ -63,6 +75,47 @@ impl Select {
         let conditions: Vec<String> = ranges.iter().map(outside).collect();
         self.and_where(&conditions.join(" AND "))
     }
+}
+
+impl ResolvedQuery {
+    /// The rows of this query that also fulfil `condition`; see [`Select::and_where`].
+    ///
+    /// # Errors
+    /// What [`Select::and_where`] says.
+    pub fn and_where(&self, condition: &str) -> Result<Self> {
+        Ok(self.with(self.select.and_where(condition)?))
+    }
+
+    /// The rows of this query whose ids lie in none of the ranges; see [`Select::without_ids`].
+    ///
+    /// # Errors
+    /// What [`Select::without_ids`] says.
+    pub fn without_ids<S: AsRef<str>>(&self, ranges: &[(S, S)]) -> Result<Self> {
+        Ok(self.with(self.select.without_ids(ranges)?))
+    }
+
+    fn with(&self, select: Select) -> Self {
+        Self { soql: select.to_soql(), select, ..self.clone() }
+    }
+}
+
+/// The id in the middle between two, of 15 characters: greater than the first, at most the second. None when there is
+/// none, because they are the same, the wrong way round, or no ids.
+pub fn middle_id(min: &str, max: &str) -> Option<String> {
+    let (min, max) = (number_of(&id15(min).ok()?)?, number_of(&id15(max).ok()?)?);
+    let above = max.checked_sub(min).filter(|above| *above > 0)?;
+    let mut rest = min + above.div_ceil(2);
+    let mut digits = vec![DIGITS[0]; ID_CHARS];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[usize::try_from(rest % 62).ok()?];
+        rest /= 62;
+    }
+    String::from_utf8(digits).ok()
+}
+
+/// Fifteen digits of 62 values are 90 bits.
+fn number_of(id: &str) -> Option<u128> {
+    id.bytes().try_fold(0, |number: u128, digit| Some(number * 62 + DIGITS.iter().position(|d| *d == digit)? as u128))
 }
 
 /// Ranges in their order, without overlaps.
@@ -172,5 +225,15 @@ mod tests {
         assert_eq!(next_id("00100000000Azzz").as_deref(), Some("00100000000B000"));
         assert_eq!(next_id("zzzzzzzzzzzzzzz"), None);
         assert!(DIGITS.is_sorted());
+    }
+
+    #[test]
+    fn the_middle_lies_behind_the_first() {
+        let middle = |min: &str, max: &str| middle_id(&format!("0010000000{min}"), &format!("0010000000{max}"));
+        assert_eq!(middle("00000", "00002").as_deref(), Some("001000000000001"));
+        assert_eq!(middle("00000", "00001").as_deref(), Some("001000000000001"));
+        assert_eq!(middle("00000", "00100").as_deref(), Some("0010000000000V0"));
+        assert_eq!(middle("0000z", "00010").as_deref(), Some("001000000000010"));
+        assert_eq!((middle("00001", "00001"), middle("00002", "00001"), middle_id("x", "y")), (None, None, None));
     }
 }

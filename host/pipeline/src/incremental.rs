@@ -154,7 +154,7 @@ fn cursor_field(incremental: &Incremental, describe: &SObjectDescribe) -> Result
 }
 
 /// As SOQL writes it, in UTC.
-fn moment(micros: i64) -> String {
+pub(crate) fn moment(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

@@ -27,6 +27,11 @@ pub struct Incremental {
     /// already are left out by their `Id` and cursor. Default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap_minutes: Option<u32>,
+    /// Reads the window in slices of this length, one query each: days, hours or minutes, for example `"30d"`, `"12h"`,
+    /// `"45m"`. Default: in one; a query that Salesforce gives up for running too long (`QUERY_TIMEOUT`) is halved by
+    /// itself either way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
 }
 
 impl Incremental {
@@ -43,6 +48,56 @@ impl Incremental {
     }
 }
 
+impl Incremental {
+    /// Microseconds of a slice; the file was validated.
+    #[must_use]
+    pub fn slice_micros(&self) -> Option<i64> {
+        self.slice.as_deref().and_then(|text| parse_length(text).ok())
+    }
+}
+
+/// A length of time such as `30d`, in microseconds.
+///
+/// # Errors
+/// What is wrong and the expected form.
+pub fn parse_length(text: &str) -> Result<i64, String> {
+    /// A century: longer than there is Salesforce.
+    const MAX_MINUTES: u32 = 100 * 366 * 24 * 60;
+    let wrong = || {
+        let shown: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+        format!(
+            "`{shown}` is no length of time; write a whole number of days, hours or minutes, for example \"30d\", \"12h\" or \"45m\""
+        )
+    };
+    let trimmed = text.trim();
+    let unit = trimmed.chars().last().ok_or_else(wrong)?;
+    let minutes_each = match unit {
+        'd' => 24 * 60,
+        'h' => 60,
+        'm' => 1,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = trimmed[..trimmed.len() - 1].trim_end().parse().map_err(|_| wrong())?;
+    let minutes = number.checked_mul(minutes_each).filter(|minutes| (1..=MAX_MINUTES).contains(minutes));
+    minutes.map(micros).ok_or_else(wrong)
+}
+
 fn micros(minutes: u32) -> i64 {
     i64::from(minutes) * 60_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        const MINUTE: i64 = 60_000_000;
+        assert_eq!(parse_length("30d"), Ok(30 * 24 * 60 * MINUTE));
+        assert_eq!(parse_length(" 12 h "), Ok(12 * 60 * MINUTE));
+        assert_eq!(parse_length("45m"), Ok(45 * MINUTE));
+        for wrong in ["", "d", "0d", "30", "1.5h", "-1d", "30s", "4294967295d", "ü"] {
+            assert!(parse_length(wrong).unwrap_err().contains("30d"), "{wrong}");
+        }
+    }
 }

@@ -134,6 +134,9 @@ fn check_incremental(source: &Source, problems: &mut Vec<Problem>) {
     if let Some(Err(message)) = incremental.since.as_deref().map(parse_moment) {
         problems.push(Problem::new("source.incremental.since", message));
     }
+    if let Some(Err(message)) = incremental.slice.as_deref().map(super::incremental::parse_length) {
+        problems.push(Problem::new("source.incremental.slice", message));
+    }
 }
 
 fn check_query_alone(source: &Source, problems: &mut Vec<Problem>) {

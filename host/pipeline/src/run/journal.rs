@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::incremental::Window;
 use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, State, UnitRow};
+use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, SliceRow, State, UnitRow};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
@@ -98,6 +98,16 @@ impl Journal {
     /// The jobs of the feed's passes.
     pub(crate) fn jobs(&self) -> Result<Vec<JobRow>, Error> {
         Ok(self.state.jobs(&self.run_id)?.into_iter().filter(|row| row.feed == self.feed).collect())
+    }
+
+    /// The slices of the feed's passes, in no order.
+    pub(crate) fn slices(&self) -> Result<Vec<SliceRow>, Error> {
+        self.state.slices(self.key())
+    }
+
+    /// A pass is read in slices, or a slice, `instead`, in smaller ones.
+    pub(crate) fn slices_made(&self, instead: Option<&str>, slices: &[SliceRow]) -> Result<(), Error> {
+        self.state.slices_made(self.key(), instead, slices)
     }
 
     /// The committed units of the feed, in the order of their commits.

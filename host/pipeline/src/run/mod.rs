@@ -2,6 +2,7 @@
 
 mod ahead;
 mod broken;
+mod cut;
 mod deliver;
 mod empty;
 mod failure;
@@ -22,10 +23,12 @@ mod refuse;
 mod rejects;
 mod retry;
 pub(crate) mod shared;
+mod slices;
 pub(crate) mod start;
 mod tally;
 mod unit;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -119,15 +122,31 @@ async fn move_passes(
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<(), Error> {
-    for pass in &ready.passes {
-        ready.shared.observer.event(Event::Phase(Phase::Querying));
-        let extract = opening::open(session, ready, pass, cancel, progress).await?;
-        let moved = move_rows(ready, pass, &extract, cancel, progress).await;
-        opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
-        moved?;
+    let cut = cancel.race(slices::passes(session, ready)).await.ok_or(Error::Interrupted)??;
+    let mut waiting = VecDeque::from(cut);
+    while let Some(pass) = waiting.pop_front() {
+        if let Err(error) = move_pass(session, ready, &pass, cancel, progress).await {
+            let halves =
+                cancel.race(slices::halves(session, ready, &pass, error)).await.ok_or(Error::Interrupted)??;
+            halves.into_iter().rev().for_each(|half| waiting.push_front(half));
+        }
     }
     ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(), When::End)?;
     empty::write_columns(ready).await
+}
+
+async fn move_pass(
+    session: &Session,
+    ready: &start::Ready,
+    pass: &Arc<Pass>,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    ready.shared.observer.event(Event::Phase(Phase::Querying));
+    let extract = opening::open(session, ready, pass, cancel, progress).await?;
+    let moved = move_rows(ready, pass, &extract, cancel, progress).await;
+    opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
+    moved
 }
 
 /// Moves the rows of a pass: its extract is whole, or it is an error.

@@ -99,4 +99,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
         committed_at INTEGER NOT NULL,
         PRIMARY KEY (run, feed, pass, unit)
     ) STRICT, WITHOUT ROWID;",
+    // 4: the slices that passes are read in.
+    "CREATE TABLE slice (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        root TEXT NOT NULL,             -- the pass that was cut; empty: the main one
+        name TEXT NOT NULL,             -- its own name as a pass
+        cut TEXT NOT NULL,              -- what it holds, as JSON
+        PRIMARY KEY (run, feed, name)
+    ) STRICT;",
 ];

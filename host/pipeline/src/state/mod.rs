@@ -10,6 +10,7 @@ mod migrations;
 mod plans;
 mod refusals;
 mod runs;
+mod slices;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub(crate) use fields::{LastSeen, SeenField};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use plans::RunPlan;
 pub(crate) use runs::{RUNNING, RunEnd, RunRow, Turn};
+pub(crate) use slices::SliceRow;
 pub(crate) use units::{Committed, IdRange, UnitFile, UnitRow};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.

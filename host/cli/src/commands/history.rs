@@ -1,9 +1,8 @@
 //! `runs` and `show`: what former runs did.
 
-use std::path::{Path, PathBuf};
-
 use forcepump_pipeline::{past_run_of, past_runs};
 
+use super::place::state_folder;
 use super::{Context, Outcome};
 use crate::args::{RunsArgs, ShowArgs};
 use crate::exit::Code;
@@ -11,7 +10,7 @@ use crate::render::history as words;
 
 /// Lists former runs, the newest first.
 pub fn runs(context: &Context, args: &RunsArgs) -> Outcome {
-    let folder = folder(args.pipeline_folder.as_deref());
+    let folder = state_folder(args.pipeline_folder.as_deref());
     let runs = past_runs(&folder, args.pipeline.as_deref(), args.most)?;
     context.output.document(&runs);
     context.output.words(&words::list(&runs, &folder));
@@ -20,17 +19,8 @@ pub fn runs(context: &Context, args: &RunsArgs) -> Outcome {
 
 /// Shows one run as its end showed it.
 pub fn show(context: &Context, args: &ShowArgs) -> Outcome {
-    let run = past_run_of(&folder(args.pipeline_folder.as_deref()), &args.run)?;
+    let run = past_run_of(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
     context.output.document(&run);
     context.output.words(&words::one(&run));
     Ok(Code::Ok)
-}
-
-/// The folder that a pipeline's state lies in.
-fn folder(given: Option<&Path>) -> PathBuf {
-    match given {
-        Some(path) if path.is_file() => path.parent().unwrap_or(Path::new(".")).to_owned(),
-        Some(path) => path.to_owned(),
-        None => PathBuf::from("."),
-    }
 }

@@ -7,6 +7,7 @@ mod explain;
 mod history;
 mod lock;
 mod org;
+mod place;
 mod plugin;
 mod rejects;
 pub mod run;

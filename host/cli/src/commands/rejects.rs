@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use forcepump_pipeline::{DeadLetter, DeadRow};
 use serde_json::{Value, json};
 
+use super::place::state_folder;
 use super::{Context, Outcome};
 use crate::args::{RejectsArgs, RejectsFormat};
 use crate::exit::{Code, Failure};
@@ -21,22 +22,13 @@ const MAX_COUNTED: usize = 10_000;
 
 /// Does what was asked with the rejects of a run.
 pub fn rejects(context: &Context, args: &RejectsArgs) -> Outcome {
-    let letter = DeadLetter::find(&folder(args), &args.run)?;
+    let letter = DeadLetter::find(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
     let selected = Selected { letter, args, unread: Vec::new() };
     match (&args.export, args.format) {
         (Some(path), _) => export(context, selected, path),
         (None, Some(format)) => stream(context, selected, format),
         (None, None) if args.count => count(context, selected),
         (None, None) => show(context, selected),
-    }
-}
-
-/// The folder that was named, or that of the pipeline that was.
-fn folder(args: &RejectsArgs) -> PathBuf {
-    match args.pipeline_folder.as_deref() {
-        None => PathBuf::from("."),
-        Some(path) if path.is_file() => path.parent().map(Path::to_owned).unwrap_or_default(),
-        Some(path) => path.to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Errors of REST, Bulk API 2.0 and Bulk API 1.0 in words.
 
-use super::api_table::{API, LIMITS, SESSION, STATUS};
+use super::api_table::API;
+use super::door_table::{LIMITS, SESSION, STATUS};
 use super::{Words, find};
 use crate::error::same_code;
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod api;
 mod api_table;
+mod door_table;
 pub(crate) mod jobs;
 pub(crate) mod oauth;
 mod oauth_table;

@@ -80,6 +80,7 @@ impl Job {
         }
         // an open job without its batch must not be left behind
         let _making = Making::begin(client);
+        let answer = answer.map_err(|error| unsplit(error, object, options));
         let info: JobInfo = read(&call.what, &answer?)?;
         info::check_id("job", &info.id)?;
         orphan::made(&info.id);
@@ -236,6 +237,21 @@ fn format_of(what: &str, headers: &HeaderMap, asked: ResultFormat) -> Result<Res
 }
 
 /// Reads an answer by what it says it is.
+/// What Salesforce says of an object that it does not split is not published: any refusal of a chunked job may mean that.
+fn unsplit(error: Error, object: &str, options: &JobOptions) -> Error {
+    let is_other = options.chunking.is_none() || error.refused().is_some();
+    match error {
+        Error::Api { what, status: status @ 400, code, message, retry_after, .. } if !is_other => {
+            let hint = format!(
+                "\n  the org may not split {object} by id\n  hint: leave pk_chunking out, or see in Salesforce's \"PK Chunking\" \
+                 page which objects and parents it takes"
+            );
+            Error::Api { what, status, code, message, hint, retry_after }
+        }
+        error => error,
+    }
+}
+
 fn read<T: DeserializeOwned>(what: &str, reply: &Reply) -> Result<T> {
     let is_xml = kind_of(&reply.headers).contains("xml") || reply.body.trim_ascii_start().starts_with(b"<");
     let read = match is_xml {

@@ -39,9 +39,9 @@ fn compound(describe: &SObjectDescribe, field: &FieldDescribe) -> Unreadable {
     let is_read = |name: &&str| describe.field(name).is_some_and(|part| is_value(&part.kind));
     let parts: Vec<String> = describe.parts_of(&field.name).into_iter().filter(is_read).map(str::to_owned).collect();
     let reason = if parts.is_empty() {
-        format!("compound {} field, which Bulk API refuses, and field-level security hides its parts", field.kind)
+        format!("compound {} field, which is no single value, and field-level security hides its parts", field.kind)
     } else {
-        format!("compound {} field, which Bulk API refuses; it is read as its parts {}", field.kind, parts.join(", "))
+        format!("compound {} field, which is no single value; it is read as its parts {}", field.kind, parts.join(", "))
     };
     Unreadable { reason, parts }
 }

@@ -1,4 +1,5 @@
-//! What Bulk API 2.0 cannot run, each with what to do instead (Bulk API 2.0 guide, "Create a query job").
+//! What no pipeline reads, by whichever API, each with what to do instead: a row is a record, a column one of its fields.
+//! Bulk API runs none of it (Bulk API 2.0 guide, "Create a query job"); REST would, and the rows would not be the same.
 
 use super::scan::{Kind, Token, at, scan};
 use crate::error::{Error, Result};
@@ -24,9 +25,9 @@ const DATE_FUNCTIONS: [&str; 16] = [
 ];
 /// Clauses at the top level of a query: words, and why not.
 const REFUSED_CLAUSES: [(&[&str], &str); 9] = [
-    (&["GROUP", "BY"], "Bulk API cannot GROUP BY; read the rows and group them at the destination"),
-    (&["HAVING"], "Bulk API cannot group, so there is no HAVING"),
-    (&["OFFSET"], "Bulk API cannot OFFSET; filter by Id or a date instead"),
+    (&["GROUP", "BY"], "a pipeline reads records, by whichever API, and does not GROUP BY; read the rows and group them in the transform `aggregate`"),
+    (&["HAVING"], "a pipeline reads records and does not group, so there is no HAVING"),
+    (&["OFFSET"], "a pipeline reads every row, by whichever API, and has no OFFSET; filter by Id or a date instead"),
     (&["ALL", "ROWS"], "ALL ROWS is for Apex; set action = \"query-all\" to read deleted rows too"),
     (&["FOR", "VIEW"], "FOR VIEW changes the records' last-viewed date and has no place in an export"),
     (&["FOR", "REFERENCE"], "FOR REFERENCE changes the records' last-referenced date and has no place in an export"),
@@ -50,7 +51,7 @@ pub(super) fn check_item(soql: &str, item: &[Token]) -> Result<()> {
                 .into()
         }
         Kind::Word if word.eq_ignore_ascii_case("TYPEOF") => {
-            "Bulk API cannot TYPEOF; name fields of the parent, for example Owner.Name".into()
+            "TYPEOF gives a row fields of its own, and a column is there for all rows; name fields of the parent, for example Owner.Name".into()
         }
         Kind::Word if is_call => why_no_function(word),
         Kind::Word => return Ok(()),
@@ -64,8 +65,8 @@ pub(super) fn check_item(soql: &str, item: &[Token]) -> Result<()> {
 fn why_no_function(word: &str) -> String {
     let is = |names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
     if is(&AGGREGATES) {
-        return "Bulk API cannot aggregate; read the rows and aggregate them in the transform `aggregate` or at the \
-                destination, or look once with `forcepump org query`"
+        return "a pipeline reads records, by whichever API, and does not aggregate; read the rows and aggregate them in the \
+                transform `aggregate` or at the destination, or look once with `forcepump org query`"
             .to_owned();
     }
     let why = if is(&["toLabel"]) {
@@ -77,14 +78,14 @@ fn why_no_function(word: &str) -> String {
     } else if is(&["DISTANCE"]) {
         "has no field to take a type from; select the latitude and longitude and work it out"
     } else if is(&["GROUPING"]) || DATE_FUNCTIONS.iter().any(|name| word.eq_ignore_ascii_case(name)) {
-        "is for GROUP BY, which Bulk API refuses; select the plain field"
+        "is for GROUP BY, which a pipeline does not have; select the plain field"
     } else {
         "is not supported; select the plain field"
     };
     format!("{word}() {why}")
 }
 
-/// Refuses clauses after the object that Bulk API cannot run.
+/// Refuses clauses after the object that no pipeline reads by.
 pub(super) fn check_rest(rest: &str) -> Result<()> {
     let tokens = top_level(rest)?;
     for (words, why) in REFUSED_CLAUSES {

@@ -139,4 +139,19 @@ mod tests {
         let error = Connections::load(&path).unwrap().get("prod").unwrap_err().to_string();
         assert!(error.contains("`prod`") && error.contains("demo"), "{error}");
     }
+
+    #[test]
+    fn an_empty_file_leads_to_the_first_connection_and_several_to_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "").unwrap();
+        let empty = Connections::load(&path).unwrap();
+        for error in [empty.choose(None).map(drop).unwrap_err(), empty.get("prod").map(drop).unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.contains("connection add NAME") && !error.contains("--connection "), "{error}");
+        }
+        std::fs::write(&path, "[a]\nenvironment = \"demo\"\n[b]\nenvironment = \"demo\"\n").unwrap();
+        let error = Connections::load(&path).unwrap().choose(None).map(drop).unwrap_err().to_string();
+        assert!(error.contains("a, b") && error.contains("connection test a") && error.contains("doctor a"), "{error}");
+    }
 }

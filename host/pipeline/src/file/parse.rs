@@ -46,13 +46,13 @@ pub enum FileError {
         problems: Vec<Problem>,
     },
     /// No connections file was found.
-    #[error("no connections file: looked for {}\nhint: write one there, or name one with --connections FILE", looked_for.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error("no connections file: looked for {}\nhint: make one with `forcepump connection add NAME`, or name a file with --connections FILE", looked_for.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "))]
     NoConnections {
         /// the places looked at, in order
         looked_for: Vec<PathBuf>,
     },
     /// The connections file has no such connection.
-    #[error("connection `{name}` is not in {}; it has: {known}", path.display())]
+    #[error("connection `{name}` is not in {}; it has{}", path.display(), named(known))]
     UnknownConnection {
         /// the name asked for
         name: String,
@@ -70,15 +70,33 @@ pub enum FileError {
         message: String,
     },
     /// No connection is named, and the file does not have exactly one.
-    #[error(
-        "which connection? {} has: {known}\nhint: name one with --connection NAME", path.display()
-    )]
+    #[error("{}", which(path, known))]
     WhichConnection {
         /// the connections file
         path: PathBuf,
-        /// the names it has
+        /// the names it has; empty: it has none
         known: String,
     },
+}
+
+/// The way to a first connection.
+const ADD: &str = "hint: make one with `forcepump connection add NAME`";
+
+fn named(known: &str) -> String {
+    if known.is_empty() { format!(" none\n{ADD}") } else { format!(": {known}") }
+}
+
+fn which(path: &Path, known: &str) -> String {
+    let path = path.display();
+    if known.is_empty() {
+        return format!("{path} has no connection\n{ADD}");
+    }
+    let first = known.split(", ").next().unwrap_or_default();
+    format!(
+        "which connection? {path} has: {known}\n\
+         hint: name it, as in `forcepump connection test {first}`, `forcepump doctor {first}` or \
+         `forcepump org objects --connection {first}`"
+    )
 }
 
 fn join(problems: &[Problem]) -> String {

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::jwt;
 use crate::soap_login::soap_login;
 use crate::words::oauth::explain;
+use crate::words::status::{self, Body};
 
 /// RFC 7523, 2.1.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -193,15 +194,10 @@ fn auth_error(host: &str, failure: Failure) -> Error {
 }
 
 fn unreadable(host: &str, detail: &str, body: &[u8]) -> Error {
-    let html = body.iter().take(512).any(|b| *b == b'<');
-    let page = if html { "an HTML page instead of a token; is this the org's My Domain host?" } else { "no token" };
+    let what = if Body::of(body) == Body::Html { "an HTML page instead of a token" } else { "no token" };
     // serde's text may quote a value of the answer, which may be a token: only its shape is told
     let shape = if detail.contains("missing field") { ", a field is missing" } else { "" };
-    Error::Auth {
-        code: "unreadable_answer".into(),
-        message: format!("login at {host}: the token endpoint answered with {page}{shape} ({} bytes)", body.len()),
-        retryable: false,
-    }
+    status::not_a_login(host, &format!("the token endpoint answered with {what}{shape} ({} bytes)", body.len()))
 }
 
 /// Our reqwest client in the shape that `oauth2` wants.
@@ -216,7 +212,7 @@ pub(crate) enum TokenHttpError {
     #[error("{detail}")]
     Transport { detail: String, connected: bool },
     #[error("http status {0}")]
-    Status(u16),
+    Status(u16, Body),
     #[error("answer larger than {MAX_TOKEN_ANSWER_BYTES} bytes")]
     TooLarge,
     #[error("no answer within {0:?}")]
@@ -231,16 +227,7 @@ impl TokenHttpError {
                 Error::Transport { what, detail, executed_for_sure_not: !connected }
             }
             Self::Timeout(waited) => Error::Stalled { what, waited },
-            Self::Status(status @ 300..=399) => Error::Auth {
-                code: "redirect".into(),
-                message: format!("{what}: answered with a redirect (HTTP {status}); use the org's My Domain host"),
-                retryable: false,
-            },
-            Self::Status(status) => Error::Auth {
-                code: format!("http_{status}"),
-                message: format!("{what}: the server is not available (HTTP {status}); try again later"),
-                retryable: true,
-            },
+            Self::Status(status, body) => status::explain(host, status, body),
             Self::TooLarge => Error::protocol(what, "the token answer is too large to be one"),
         }
     }
@@ -264,9 +251,9 @@ impl TokenHttp {
         let sent = self.client.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
         let mut response = sent.await.map_err(transport)?;
         let status = response.status().as_u16();
-        // OAuth errors are 400 (and 401, 403 from gateways); a redirect or 5xx body is never one
-        if (300..400).contains(&status) || status >= 500 || status == 420 || status == 429 {
-            return Err(TokenHttpError::Status(status));
+        if is_trouble(status) {
+            let start = response.chunk().await.ok().flatten().unwrap_or_default();
+            return Err(TokenHttpError::Status(status, Body::of(&start)));
         }
         let mut answer = http::Response::new(Vec::new());
         *answer.status_mut() = response.status();
@@ -279,9 +266,16 @@ impl TokenHttp {
         }
         if response.status().is_success() {
             add_token_type(answer.body_mut());
+        } else if serde_json::from_slice::<BasicErrorResponse>(answer.body()).is_err() {
+            return Err(TokenHttpError::Status(status, Body::of(answer.body())));
         }
         Ok(answer)
     }
+}
+
+/// OAuth errors are 400 (and 401, 403 from gateways); a redirect or a 5xx is never one.
+fn is_trouble(status: u16) -> bool {
+    (300..400).contains(&status) || status >= 500 || matches!(status, 420 | 429)
 }
 
 /// `oauth2` insists on a token type, which old recorded answers lack; Salesforce knows one only.

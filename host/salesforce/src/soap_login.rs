@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp};
 use crate::place::parse_url;
 use crate::words::soap::{Login, explain};
+use crate::words::status::{self, Body};
 
 /// The newest version that has the operation.
 const LOGIN_API_VERSION: &str = "64.0";
@@ -72,13 +73,9 @@ fn envelope(username: &str, password: &SecretString, security_token: Option<&Sec
 /// A session, or a fault in words. The text of the answer is never quoted: it holds a session id.
 fn granted(login: &Login<'_>, status: u16, text: &str) -> Result<Granted> {
     let host = login.host;
-    let unreadable = |what: &str| Error::Auth {
-        code: "unreadable_answer".into(),
-        message: format!(
-            "login at {host}: {what} (HTTP {status}, {} bytes); is this a Salesforce login host?",
-            text.len()
-        ),
-        retryable: matches!(status, 429 | 502 | 503 | 504),
+    let unreadable = |what: &str| match status {
+        200..=299 => status::not_a_login(host, &format!("{what} ({} bytes)", text.len())),
+        _ => status::explain(host, status, Body::of(text.as_bytes())),
     };
     let found = elements(text, &["faultcode", "faultstring", "sessionId", "serverUrl", "passwordExpired"])
         .ok_or_else(|| unreadable("the answer is not the expected XML"))?;

@@ -1,11 +1,12 @@
 //! `connection`: every way into an org made, shown, used, reset and removed, and what goes wrong on the way.
 
 use forcepump_emulator::Options;
-use forcepump_emulator::access::Policy;
+use forcepump_emulator::access::{Policy, UserAccess};
 use forcepump_emulator::options::Account;
 
 use crate::desk::{Desk, KEY, Talk};
 use crate::harness::Ran;
+use crate::orgs;
 use crate::person::Person;
 
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator/tests/keys/test-app.key");
@@ -242,6 +243,33 @@ fn what_does_not_work_is_saved_by_force_only() {
     desk.run(&["connection", "test", "cc"]).ends(4);
     let mended = desk.typed(&["connection", "reconnect", "cc"], &desk.secret_line()).ends(0);
     assert!(mended.stdout.contains("logged in"), "{}", mended.stdout);
+}
+
+#[test]
+fn tokens_of_a_login_whose_test_fails_are_revoked_unless_it_is_saved_by_force() {
+    let admin = orgs::small(Options::default()).emulator().credentials().username.clone();
+    let restricted = UserAccess { username: admin, rest_allowed: false, ..UserAccess::default() };
+    let desk = Desk::with(Options { users: vec![restricted], ..Options::default() });
+    let more = [&desk.app()[..], &["--no-browser", "--redirect-uri", "http://localhost:0/OauthRedirect"]].concat();
+    let revocations = || {
+        let requests = desk.org.emulator().requests();
+        requests.iter().filter(|r| r.path.ends_with("/oauth2/revoke") && r.status == 200).count()
+    };
+    for (force, code, revoked) in [(&[][..], 4, 1), (&["--force"], 0, 1)] {
+        let args = [&desk.add("web", "authorization-code", &more)[..], force].concat();
+        let mut talk = Talk::start(desk.command(&args));
+        talk.say(&desk.secret_line());
+        let url = talk.line_with("/services/oauth2/authorize");
+        let mut person = Person::of(&desk.org);
+        let page = person.log_in(&url);
+        if page.text.contains("oaapprove") {
+            person.answer(&page, "save");
+        }
+        let ended = talk.end().ends(code);
+        assert!(ended.stderr.contains("not valid for use with the REST API"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("the tokens of this login are revoked"), force.is_empty(), "{}", ended.stderr);
+        assert_eq!((revocations(), desk.bench.path(".forcepump/tokens/web").exists()), (revoked, !force.is_empty()));
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::ConnectionTest;
+use super::forget::{RevokedTokens, revoked};
 use crate::error::Error;
 use crate::file::{Connections, ConnectionsEdit, Setting, connections_file_to_write, find_connections_file};
 use crate::org::Org;
@@ -184,6 +185,16 @@ impl ConnectionDraft {
         let org = Org::of(&self.config, &self.name, self.edit.folder(), &self.store, demo)?;
         org.listen(listener);
         org.test().await
+    }
+
+    /// Revokes what the login of this draft was granted, which nobody will use. Tokens that were there before it, and
+    /// those that the user gave, stay as they are. Says why it could not.
+    pub async fn give_up(&self) -> (RevokedTokens, Option<String>) {
+        if !self.needs_login {
+            return (RevokedTokens::Nothing, None);
+        }
+        // a login makes a store of its own: nothing in it is of an earlier one
+        revoked(&self.config, &self.name, self.edit.folder(), &self.store).await
     }
 
     /// Keeps tokens and secrets, then the connection. `outcome` is what the test found, or why it failed.

@@ -86,7 +86,8 @@ pub async fn remove_connection(connections: Option<&Path>, name: &str) -> Result
     Ok(ConnectionForgotten { name: name.to_owned(), file, revoked, problem, deleted, removed: true, left: None })
 }
 
-async fn revoked(
+/// What the org did with the tokens, and why it did not.
+pub(super) async fn revoked(
     config: &ConnectionConfig,
     name: &str,
     folder: &Path,

@@ -12,6 +12,7 @@ pub(crate) mod oauth;
 mod oauth_table;
 pub(crate) mod soap;
 mod soap_table;
+pub(crate) mod status;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,13 @@
 //! `connection add`, `edit` and `reconnect`: log in, try, then save.
 
-use forcepump_pipeline::ConnectionDraft;
+use forcepump_pipeline::{ConnectionDraft, RevokedTokens};
 
 use super::{login, prompts, secrets};
 use crate::args::{AddArgs, EditArgs, LoginArgs, ReconnectArgs};
 use crate::commands::{Context, Outcome};
 use crate::exit::{Code, Failure};
 use crate::org::DemoOrg;
+use crate::output::Output;
 use crate::render::connection as words;
 
 /// Makes a connection.
@@ -77,10 +78,7 @@ async fn finish(context: &Context, draft: &ConnectionDraft, args: &LoginArgs, fo
     let outcome = match tried {
         Ok(test) => Ok(Some(test)),
         Err(failure) if force => Err(failure.message),
-        Err(failure) => {
-            let message = format!("{}\nhint: nothing was saved; --force saves it all the same", failure.message);
-            return Err(Failure { message, ..failure });
-        }
+        Err(failure) => return Err(given_up(output, draft, failure).await),
     };
     if let Err(problem) = &outcome {
         output.warning(&format!("saved although it does not work: {problem}"));
@@ -89,4 +87,15 @@ async fn finish(context: &Context, draft: &ConnectionDraft, args: &LoginArgs, fo
     output.document(&saved);
     output.words(&words::saved(&saved));
     Ok(Code::Ok)
+}
+
+/// Nothing is left of an attempt: not here, and at the org no tokens that nobody knows of.
+async fn given_up(output: Output, draft: &ConnectionDraft, failure: Failure) -> Failure {
+    let (revoked, problem) = draft.give_up().await;
+    if let Some(problem) = problem {
+        output.warning(&format!("the tokens of this login may still be valid at the org: {problem}"));
+    }
+    let tokens = if revoked == RevokedTokens::Yes { ", and the tokens of this login are revoked" } else { "" };
+    let message = format!("{}\nhint: nothing was saved{tokens}; --force saves it all the same", failure.message);
+    Failure { message, ..failure }
 }

@@ -25,7 +25,10 @@ const DATE_FUNCTIONS: [&str; 16] = [
 ];
 /// Clauses at the top level of a query: words, and why not.
 const REFUSED_CLAUSES: [(&[&str], &str); 9] = [
-    (&["GROUP", "BY"], "a pipeline reads records, by whichever API, and does not GROUP BY; read the rows and group them in the transform `aggregate`"),
+    (
+        &["GROUP", "BY"],
+        "a pipeline reads records, by whichever API, and does not GROUP BY; read the rows and group them in the transform `aggregate`",
+    ),
     (&["HAVING"], "a pipeline reads records and does not group, so there is no HAVING"),
     (&["OFFSET"], "a pipeline reads every row, by whichever API, and has no OFFSET; filter by Id or a date instead"),
     (&["ALL", "ROWS"], "ALL ROWS is for Apex; set action = \"query-all\" to read deleted rows too"),

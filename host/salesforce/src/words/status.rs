@@ -70,16 +70,7 @@ const STATUSES: &[(u16, Words)] = &[
             "wait, and log in less often: one process for several pipelines logs in once",
         ),
     ),
-    (
-        500,
-        entry(
-            "",
-            "",
-            "a fault inside Salesforce",
-            "",
-            LATER,
-        ),
-    ),
+    (500, entry("", "", "a fault inside Salesforce", "", LATER)),
     (502, entry("", "", "Salesforce does not answer the gateway in front of it", "", LATER)),
     (503, entry("", "", "Salesforce is overloaded or in maintenance", "", LATER)),
     (504, entry("", "", "Salesforce took too long for the gateway in front of it", "", LATER)),

@@ -24,6 +24,8 @@ mod harness;
 mod http;
 mod incremental;
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod keychain;
 mod limits;
 mod locks;
 mod look;

@@ -38,12 +38,23 @@ pub(crate) fn composite(state: &State, call: &Call) -> Reply {
         let message = format!("Limit of {MOST_PARTS} subrequests in a composite request exceeded");
         return Reply::bad_request("LIMIT_EXCEEDED", &message);
     }
-    let parts: Vec<Value> = wanted.composite_request.iter().map(|part| answered(state, part)).collect();
+    let mut parts: Vec<Value> = Vec::with_capacity(wanted.composite_request.len());
+    for part in &wanted.composite_request {
+        let answer = answered(state, part, &parts);
+        parts.push(answer);
+    }
     Reply::ok(&json!({ "compositeResponse": parts }))
 }
 
-fn answered(state: &State, part: &Part) -> Value {
-    let reply = reply(state, part);
+fn answered(state: &State, part: &Part, earlier: &[Value]) -> Value {
+    let reply = match resolved(&part.url, earlier) {
+        Ok(url) => reply(state, part, &url),
+        // The code is published, the text is ours.
+        Err(path) => {
+            let message = format!("Invalid reference specified. No value for {path} found");
+            Reply::bad_request("PROCESSING_HALTED", &message)
+        }
+    };
     let body = match &reply.content {
         Content::Bytes(bytes) => serde_json::from_slice(bytes).unwrap_or(Value::Null),
         _ => Value::Null,
@@ -56,15 +67,43 @@ fn answered(state: &State, part: &Part) -> Value {
     })
 }
 
+/// The address with values of earlier answers in place of `@{reference.path}`.
+///
+/// # Errors
+/// The path that has no value: its part failed, comes later, or answered without it.
+fn resolved(url: &str, earlier: &[Value]) -> Result<String, String> {
+    let mut text = String::with_capacity(url.len());
+    let mut rest = url;
+    while let Some((before, after)) = rest.split_once("@{") {
+        let (path, after) = after.split_once('}').ok_or_else(|| after.to_owned())?;
+        text.push_str(before);
+        text.push_str(&value_at(earlier, path).ok_or_else(|| path.to_owned())?);
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+/// `NewAccount.id`, `Query.records[0].Id`, `List[1].id`.
+fn value_at(earlier: &[Value], path: &str) -> Option<String> {
+    let (reference, path) = path.split_at(path.find(['.', '['])?);
+    let succeeded = |part: &&Value| part["httpStatusCode"].as_u64().is_some_and(|status| status < 300);
+    let mut value = &earlier.iter().filter(succeeded).find(|part| part["referenceId"] == reference)?["body"];
+    for step in path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
+        value = if value.is_array() { value.get(step.parse::<usize>().ok()?)? } else { value.get(step)? };
+    }
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
 /// Only what reads is served here so far; jobs, and composites in composites, cannot be put in one.
-fn reply(state: &State, part: &Part) -> Reply {
+fn reply(state: &State, part: &Part, url: &str) -> Reply {
     if !part.method.eq_ignore_ascii_case("GET") {
         let message = format!("HTTP Method '{}' not allowed. Allowed are GET", part.method);
         return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
-    }
-    if part.url.contains("@{") {
-        let message = "the emulator does not follow references between subrequests";
-        return Reply::bad_request("PROCESSING_HALTED", message);
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &part.http_headers {
@@ -73,7 +112,7 @@ fn reply(state: &State, part: &Part) -> Reply {
         }
     }
     // Not parsed as a URI: those have a limit of their own, below that of a statement.
-    let (path, query) = part.url.split_once('?').unwrap_or((&part.url, ""));
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let route = Route::parse(path);
     if let (Route::Data { .. }, [first, ..]) = (&route, route.methods())
         && !route.methods().contains(&"GET")
@@ -86,5 +125,31 @@ fn reply(state: &State, part: &Part) -> Reply {
             resource(state, &Call::inner(query, headers), version, &wanted)
         }
         _ => Reply::not_found(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_lead_into_earlier_answers() {
+        let earlier = [
+            json!({"referenceId": "q", "httpStatusCode": 200, "body": {"records": [{"Id": "001", "Owner": {"Age": 7}}]}}),
+            json!({"referenceId": "list", "httpStatusCode": 200, "body": [{"id": "a"}, {"id": "b"}]}),
+            json!({"referenceId": "bad", "httpStatusCode": 404, "body": [{"errorCode": "NOT_FOUND"}]}),
+        ];
+        for (url, expected) in [
+            ("/x/@{q.records[0].Id}", Ok("/x/001")),
+            ("/x?q=@{q.records[0].Owner.Age}&y=@{list[1].id}", Ok("/x?q=7&y=b")),
+            ("/plain", Ok("/plain")),
+            ("/x/@{q.records[1].Id}", Err("q.records[1].Id")),
+            ("/x/@{q.records}", Err("q.records")),
+            ("/x/@{bad[0].errorCode}", Err("bad[0].errorCode")),
+            ("/x/@{later.id}", Err("later.id")),
+            ("/x/@{q", Err("q")),
+        ] {
+            assert_eq!(resolved(url, &earlier).as_deref().map_err(String::as_str), expected, "{url}");
+        }
     }
 }

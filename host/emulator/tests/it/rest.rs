@@ -139,6 +139,28 @@ async fn long_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn parts_of_a_composite_request_refer_to_earlier_ones() {
+    let org = Org::demo().await;
+    let part =
+        |id: &str, url: &str| json!({"method": "GET", "url": format!("/services/data/v62.0{url}"), "referenceId": id});
+    let body = json!({"compositeRequest": [
+        part("q", "/query?q=SELECT+Id,Name+FROM+Account+ORDER+BY+Name+LIMIT+2"),
+        part("one", "/sobjects/Account/@{q.records[1].Id}"),
+        part("none", "/sobjects/Account/@{q.records[2].Id}"),
+        part("chained", "/sobjects/Account/@{none.Id}"),
+    ]});
+    let answer: Value = org.post("/composite", &body).await.json().await.unwrap();
+    let parts = &answer["compositeResponse"];
+    assert_eq!(parts[1]["body"]["Name"], parts[0]["body"]["records"][1]["Name"], "{answer}");
+    for part in [&parts[2], &parts[3]] {
+        assert_eq!(
+            (&part["httpStatusCode"], &part["body"][0]["errorCode"]),
+            (&400.into(), &"PROCESSING_HALTED".into())
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_composite_request_takes_a_query_that_no_address_holds() {
     let org = Org::demo().await;
     let soql = format!("SELECT+Id+FROM+Account+WHERE+Name+!=+'{}'", "x".repeat(3_900));

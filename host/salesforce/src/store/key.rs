@@ -131,14 +131,21 @@ fn open_keychain() -> keyring_core::Result<keyring_core::Entry> {
     store.build(SERVICE, ENTRY, None)
 }
 
+/// A locked keychain may hold the key that everything is sealed with: no other one is made then.
 fn no_keychain(error: &keyring_core::Error) -> Error {
     let file = user_file().map_or_else(|| "KEY_FILE".to_owned(), |path| path.display().to_string());
     let folder = Path::new(&file).parent().map_or_else(|| ".".to_owned(), |folder| folder.display().to_string());
-    Error::config(format!(
-        "there is no key for the token store, and no keychain to keep one in ({error})\n\
-         hint: on a server make a key file, once: (umask 077; mkdir -p {folder} && head -c 32 /dev/urandom | base64 > {file}); \
+    let server = format!(
+        "on a server make a key file, once: (umask 077; mkdir -p {folder} && head -c 32 /dev/urandom | base64 > {file}); \
          or give the key in {VARIABLE}, or the path of its file in {FILE_VARIABLE}"
-    ))
+    );
+    Error::config(match error {
+        keyring_core::Error::NoStorageAccess(_) => format!(
+            "the system's keychain gives no key for the token store ({error}): it is locked, or was never set up\n\
+             hint: unlock it, as a login at the desktop does, and run again; {server}"
+        ),
+        _ => format!("there is no key for the token store, and no keychain to keep one in ({error})\nhint: {server}"),
+    })
 }
 
 #[cfg(test)]

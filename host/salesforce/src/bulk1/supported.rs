@@ -80,8 +80,8 @@ const NAMED: [&str; 73] = [
     "WorkOrderLineItem",
     "WorkPlan*",
 ];
-/// Endings, in lower case, of objects without ids that could be cut into ranges, or that Bulk API does not offer: custom metadata,
-/// platform and change events, big objects, external objects.
+/// Endings, in lower case, of objects whose ids are no ranges, or that Bulk API does not offer: custom metadata, platform
+/// and change events, big objects, external objects.
 const NEVER: [&str; 5] = ["__mdt", "__e", "__b", "__x", "changeevent"];
 
 /// What is known of an object before the org is asked.

@@ -63,7 +63,7 @@ pub(super) const SESSION: &[Words] = &[
         "not attached to agent",
         "the connected app may not be used for this",
         "",
-        "Setup > App Manager > the app > Manage: attach it to the agent, or use another app",
+        "attach the app to the agent, or use another app",
     ),
     entry(
         "INVALID_AUTH_HEADER",

@@ -3,6 +3,11 @@
 //! One list for each place that errors come from: [`oauth`] (token endpoint, redirects, login pages), [`soap`] (the SOAP
 //! login), [`api`] (REST, Bulk API 2.0 and 1.0) and [`jobs`] (the reason of a job that failed). Codes and texts are those of
 //! the guides and of recorded answers; Salesforce's own code and text are always told beside these words.
+//!
+//! The names of permissions, policies and pages (Login History, API Access Control, "Use Any API Client", "Approve
+//! Uninstalled Connected Apps") are Salesforce's. The ways through Setup are those of Lightning Experience as its help
+//! pages and admins give them; no published list has them, and menus move between releases: the last name of a way is what
+//! Setup's Quick Find finds.
 
 pub(crate) mod api;
 mod api_table;

@@ -43,6 +43,7 @@ mod repeatable;
 mod requests;
 mod serve;
 mod shapes;
+mod slices;
 mod stateful;
 mod tables;
 mod tokens;

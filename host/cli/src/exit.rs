@@ -19,12 +19,14 @@ pub enum Code {
     Destination = 5,
     /// A plugin.
     Plugin = 6,
+    /// A look at a former run found a difference.
+    Differs = 8,
     /// Ctrl-C or SIGTERM; 128 + SIGINT, as shells have it.
     Interrupted = 130,
 }
 
 /// Every code with its meaning, in the order of `--help`.
-pub const CODES: [(Code, &str); 8] = [
+pub const CODES: [(Code, &str); 9] = [
     (Code::Ok, "ok"),
     (Code::Host, "this machine failed: disk, permissions, or a fault of forcepump"),
     (Code::Input, "wrong input: arguments, pipeline file, connections file or plugin configuration"),
@@ -32,6 +34,7 @@ pub const CODES: [(Code, &str); 8] = [
     (Code::Source, "the source failed: Salesforce, or the way to it"),
     (Code::Destination, "the destination failed"),
     (Code::Plugin, "a plugin failed: trap, time-out, memory or a broken rule"),
+    (Code::Differs, "verify found that the source or the destination is not as the run left it"),
     (Code::Interrupted, "interrupted; the Salesforce job was aborted"),
 ];
 
@@ -149,7 +152,7 @@ mod tests {
     fn codes_are_distinct_and_in_the_help() {
         let mut numbers: Vec<u8> = CODES.iter().map(|(code, _)| code.number()).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 130]);
         assert!(help().contains("130  interrupted"));
     }
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::report::RunReport;
-use crate::state::{RUNNING, RunRow, State, Turn};
+use crate::run::hex;
+use crate::state::{RUNNING, RunRow, State, Turn, UnitRow};
 
 /// Stands for the newest run.
 const LATEST: &str = "latest";
@@ -66,6 +67,53 @@ pub fn past_run_of(folder: &Path, id: &str) -> Result<PastRun, Error> {
         id.escape_debug(),
         folder.display()
     )))
+}
+
+/// One committed unit of a former run.
+#[derive(Debug, Clone, Serialize)]
+pub struct PastUnit {
+    /// object, or `query`
+    pub feed: String,
+    /// its id
+    pub unit: String,
+    /// rows read from the source
+    pub read: u64,
+    /// rows that transforms made beyond those
+    pub added: u64,
+    /// rows that were left out
+    pub filtered: u64,
+    /// rows refused
+    pub rejected: u64,
+    /// rows committed in the destination
+    pub written: u64,
+    /// XXH3-128 of the rows read, hex
+    pub read_hash: Option<String>,
+    /// XXH3-128 of the rows that the destination took, hex
+    pub written_hash: Option<String>,
+    /// when it was committed, RFC 3339 in UTC
+    pub committed_at: String,
+}
+
+/// The committed units of a run, feed after feed in the order of their commits.
+///
+/// # Errors
+/// [`Error::Host`] when the state cannot be read.
+pub fn past_units(folder: &Path, run: &str) -> Result<Vec<PastUnit>, Error> {
+    let Some(state) = State::open_existing(folder)? else { return Ok(Vec::new()) };
+    let hash = |hash: Option<Vec<u8>>| hash.as_deref().map(hex);
+    let unit = |row: UnitRow| PastUnit {
+        feed: row.feed,
+        unit: row.unit,
+        read: row.tally.read,
+        added: row.tally.added,
+        filtered: row.tally.filtered,
+        rejected: row.tally.rejected,
+        written: row.tally.written,
+        read_hash: hash(row.read_hash),
+        written_hash: hash(row.written_hash),
+        committed_at: moment(row.committed_at),
+    };
+    Ok(state.units(run)?.into_iter().map(unit).collect())
 }
 
 fn past_run(folder: &Path, row: RunRow) -> PastRun {

@@ -33,6 +33,7 @@ mod source;
 mod state;
 mod types;
 mod variables;
+mod verify;
 
 pub use cancel::Cancel;
 pub use connections::{
@@ -50,7 +51,7 @@ pub use file::{
 };
 pub use forcepump_salesforce::{AuthMethod, BrowserLogin, Code, DeviceLogin, Listener, TokenStatus, logins_settled};
 pub use head::{Head, head};
-pub use history::{PastRun, past_run_of, past_runs};
+pub use history::{PastRun, PastUnit, past_run_of, past_runs, past_units};
 pub use host::{Builtin, Host};
 pub use incremental::ShownWindow;
 pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
@@ -63,3 +64,4 @@ pub use report::{
 pub use session::{DemoAccess, Session};
 pub use types::{PublishedType, published_types};
 pub use variables::ShownVariable;
+pub use verify::{RunAsItWas, Verification, VerifyCheck, VerifyState, run_as_it_was};

@@ -156,6 +156,9 @@ pub struct RunReport {
     pub bytes_read: u64,
     /// units committed
     pub units: u64,
+    /// SHA-256 over the committed units, their counts and the hashes of their rows: the same for the same work
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
     /// units that were tried again after a fault
     pub retries: u64,
     /// wall time, seconds

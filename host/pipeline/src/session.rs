@@ -26,6 +26,7 @@ use crate::run::shared::Parts;
 use crate::state::State;
 use crate::variables::Variables;
 use crate::variables::system::System;
+use crate::verify::{self, Verification};
 
 /// Rows of a batch at most when plugins may choose: beyond it memory grows and nothing gets faster.
 const MAX_PREFERRED_ROWS: usize = 65_536;
@@ -177,6 +178,15 @@ impl Session {
     pub async fn run(&self, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
         self.tell(&observer);
         run::run(self, observer, cancel).await
+    }
+
+    /// Looks at a former run of the pipeline again: counts the source by the run's queries and recounts the destination;
+    /// `keys`: compares the ids of the rows too.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRun`]; what Salesforce says; [`Error::Place`] for a database that cannot be read.
+    pub async fn verify(&self, run: &str, keys: bool, cancel: &Cancel) -> Result<Verification, Error> {
+        verify::verify(self, run, keys, cancel).await
     }
 
     /// Whom to tell what happens on the way to Salesforce; a run and a preview tell their observer instead.

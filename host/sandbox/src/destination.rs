@@ -8,6 +8,7 @@ use forcepump_batch::RowReject;
 
 use crate::bindings::exports::forcepump::plugin::destination as wit;
 use crate::border::{Access, sheet};
+use crate::carried::Carried;
 use crate::contract::{flattened_schema, opaque_types, schema_to_wit};
 use crate::convert::rejects_from_wit;
 use crate::error::CallError;
@@ -164,6 +165,7 @@ impl DestinationInstance {
     /// A [`CallError`]; after [`CallError::Plugin`] the instance can be called again.
     pub async fn begin(&mut self, target: &Target, prepared: &Prepared, unit: &str) -> Result<(), CallError> {
         self.bind(target, "begin")?;
+        self.session.store.data_mut().carried = Carried::default();
         let takes: Vec<usize> = prepared.takes.iter().map(|column| *column as usize).collect();
         if takes.iter().any(|column| *column >= target.input.fields().len()) {
             return Err(self.session.misuse("begin", "`takes` names a column that is not there"));
@@ -256,6 +258,20 @@ impl DestinationInstance {
         guest_call!(&mut self.session, "conclude", None, |store| { guest.call_conclude(store, &of, how, tokens) })?;
         self.session.done();
         Ok(())
+    }
+
+    /// What the host carried for the plugin since the unit began; stays readable after its commit.
+    #[must_use]
+    pub fn carried(&self) -> Carried {
+        let state = self.session.store.data();
+        Carried { holds: state.border.retains(), ..state.carried.clone() }
+    }
+
+    /// Whether the plugin was granted anything that rows can go to.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        let grants = &self.session.store.data().grants;
+        !grants.sql.is_empty() || !grants.files.is_empty() || grants.http.is_some()
     }
 
     /// Log lines and metrics so far.

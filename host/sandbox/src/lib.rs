@@ -26,6 +26,7 @@ compile_error!("the contract lends Arrow memory as it lies, and its byte order i
 mod bindings;
 mod border;
 mod cache;
+mod carried;
 mod config;
 mod contract;
 mod convert;
@@ -50,6 +51,7 @@ mod telemetry;
 mod text;
 mod transform;
 
+pub use carried::{Carried, CarriedFile, CarriedRows, CarriedTo};
 pub use description::{Capability, Description, Metric, MetricKind, Need};
 pub use destination::{DestinationInstance, Ending, Prepared, Target, WriteMode, WriteOutcome};
 pub use engine::{Engine, EngineOptions};

@@ -8,6 +8,7 @@ use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
 
 use crate::border::Border;
+use crate::carried::Carried;
 use crate::description::Description;
 use crate::grants::{Grants, Settings};
 use crate::host::random::RandomSource;
@@ -42,6 +43,8 @@ pub struct HostState {
     pub open_sinks: usize,
     /// Database connections.
     pub open_connections: usize,
+    /// What the host carried since the unit began.
+    pub carried: Carried,
     /// When the running call must be over.
     pub deadline: Instant,
 }
@@ -69,6 +72,7 @@ impl HostState {
             http_calls: 0,
             open_sinks: 0,
             open_connections: 0,
+            carried: Carried::default(),
             deadline: Instant::now(),
         }
     }

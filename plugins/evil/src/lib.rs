@@ -156,12 +156,19 @@ impl destination::Guest for Evil {
         Ok(units::prepare(&mode, &of))
     }
 
-    fn begin(of: destination::Target, _unit: String) -> Result<(), PluginError> {
-        enlist("begin", &of.config).map(drop)
+    fn begin(of: destination::Target, unit: String) -> Result<(), PluginError> {
+        enlist("begin", &of.config)?;
+        if CAPABLE {
+            units::begin(&unit);
+        }
+        Ok(())
     }
 
     fn write(rows: u32) -> Result<destination::WriteOutcome, PluginError> {
         let mode = attack("write")?;
+        if CAPABLE {
+            units::keep(&mode);
+        }
         Ok(units::write(&mode, rows))
     }
 
@@ -170,11 +177,18 @@ impl destination::Guest for Evil {
         if mode == "commit-stale-batch" {
             results::old_batch()?;
         }
+        if CAPABLE {
+            units::close(&mode);
+        }
         Ok(units::token(&mode))
     }
 
     fn abandon() -> Result<(), PluginError> {
-        attack("abandon").map(drop)
+        attack("abandon")?;
+        if CAPABLE {
+            units::close("unfinished-file");
+        }
+        Ok(())
     }
 
     fn conclude(of: destination::Target, _how: destination::Ending, _tokens: Vec<String>) -> Result<(), PluginError> {

@@ -3,7 +3,24 @@
 use forcepump_plugin_sdk::bindings::destination::exports::forcepump::plugin::destination::{
     Prepared, Target, WriteOutcome,
 };
+use forcepump_plugin_sdk::bindings::imports::forcepump::plugin::files;
 use forcepump_plugin_sdk::{Reject, RetryAdvice};
+use std::cell::RefCell;
+
+/// The root that the rows go to, where it is granted.
+const ROOT: &str = "evil";
+
+/// The file of the unit under way.
+#[derive(Default)]
+struct Unit {
+    id: String,
+    sink: Option<files::Sink>,
+    batches: u64,
+}
+
+thread_local! {
+    static UNIT: RefCell<Unit> = RefCell::default();
+}
 
 /// Attacks of the destination's calls, by their results.
 pub const MODES: &[&str] = &[
@@ -19,6 +36,10 @@ pub const MODES: &[&str] = &[
     "token-huge",
     "token-not-utf8",
     "commit-stale-batch",
+    "drop-rows",
+    "drop-batches",
+    "double-rows",
+    "unfinished-file",
 ];
 
 /// What `prepare` answers: the columns in reverse, so that a test sees the order.
@@ -35,6 +56,40 @@ pub fn prepare(mode: &str, of: &Target) -> Prepared {
         _ => 1,
     };
     Prepared { takes, preferred_rows: 0, lanes }
+}
+
+/// A unit starts: its file is opened by its first batch.
+pub fn begin(id: &str) {
+    UNIT.set(Unit { id: id.to_owned(), ..Unit::default() });
+}
+
+/// Writes the batch into the unit's file, as an honest destination does, or less, or more. Without the grant it goes
+/// nowhere.
+pub fn keep(mode: &str) {
+    UNIT.with_borrow_mut(|unit| {
+        unit.batches += 1;
+        let times = match mode {
+            "drop-rows" => 0,
+            "drop-batches" if unit.batches.is_multiple_of(2) => 0,
+            "double-rows" => 2,
+            _ => 1,
+        };
+        for _ in 0..times {
+            if unit.sink.is_none() {
+                let path = format!("{}.csv", unit.id);
+                unit.sink = files::Sink::create(ROOT, &path, files::Format::Csv, files::Compression::None).ok();
+            }
+            let _ = unit.sink.as_ref().map(|sink| sink.write_batch(0));
+        }
+    });
+}
+
+/// Finishes the unit's file, but for the one that makes off with it.
+pub fn close(mode: &str) {
+    let unit = UNIT.take();
+    if let Some(sink) = unit.sink.filter(|_| mode != "unfinished-file") {
+        let _ = files::Sink::finish(sink);
+    }
 }
 
 /// What `write` answers.

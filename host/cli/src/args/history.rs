@@ -43,6 +43,9 @@ pub struct ShowArgs {
     /// Run id, as the run's summary names it, or `latest`
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
+    /// List its units: the counts of each, and the hashes of its rows
+    #[arg(long)]
+    pub units: bool,
     /// Folder of the pipeline, or its file [default: the current folder]
     #[arg(long, value_name = "DIR|FILE")]
     pub pipeline_folder: Option<PathBuf>,

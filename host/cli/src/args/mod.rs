@@ -7,6 +7,7 @@ mod history;
 mod org;
 mod plugin;
 mod rejects;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub use history::{RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
 pub use plugin::PluginCommand;
 pub use rejects::{RejectsArgs, RejectsFormat};
+pub use verify::VerifyArgs;
 
 use crate::exit;
 
@@ -98,6 +100,9 @@ pub enum Command {
     Runs(RunsArgs),
     /// Show a former run: what was counted, where the results lie, how it ended
     Show(ShowArgs),
+    /// Compare the source as it is now, and the destination, with what a run committed; ends with exit code 8 when
+    /// something differs
+    Verify(VerifyArgs),
     /// Show, count or export the rows that a run refused
     Rejects(RejectsArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output

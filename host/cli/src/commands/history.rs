@@ -1,6 +1,7 @@
 //! `runs` and `show`: what former runs did.
 
-use forcepump_pipeline::{past_run_of, past_runs};
+use forcepump_pipeline::{PastRun, PastUnit, past_run_of, past_runs, past_units};
+use serde::Serialize;
 
 use super::place::state_folder;
 use super::{Context, Outcome};
@@ -19,8 +20,20 @@ pub fn runs(context: &Context, args: &RunsArgs) -> Outcome {
 
 /// Shows one run as its end showed it.
 pub fn show(context: &Context, args: &ShowArgs) -> Outcome {
-    let run = past_run_of(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
-    context.output.document(&run);
+    let folder = state_folder(args.pipeline_folder.as_deref());
+    let run = past_run_of(&folder, &args.run)?;
+    let units = if args.units { Some(past_units(&folder, &run.run_id)?) } else { None };
     context.output.words(&words::one(&run));
+    units.iter().for_each(|units| context.output.words(&words::units(units)));
+    context.output.document(&Shown { run, units });
     Ok(Code::Ok)
+}
+
+/// A run, and its units when they are asked for.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    run: PastRun,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<Vec<PastUnit>>,
 }

@@ -12,6 +12,7 @@ mod plugin;
 mod rejects;
 pub mod run;
 mod schema;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Lock(args) => lock::lock(context, &args),
         Command::Runs(args) => history::runs(context, &args),
         Command::Show(args) => history::show(context, &args),
+        Command::Verify(args) => interruptible(verify::verify(context, &args)).await,
         Command::Rejects(args) => rejects::rejects(context, &args),
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use console::style;
-use forcepump_pipeline::PastRun;
+use forcepump_pipeline::{PastRun, PastUnit};
 
 use super::numbers::count;
 use super::{summary, table};
@@ -36,6 +36,22 @@ pub fn one(run: &PastRun) -> String {
         None => lines.push(format!("  {:<9} {}", "state", state(run))),
     }
     lines.join("\n")
+}
+
+/// The units of a run, with the hash of what was written: its first digits, the whole stands in `--json`.
+pub fn units(units: &[PastUnit]) -> String {
+    if units.is_empty() {
+        return "no unit is committed".to_owned();
+    }
+    let short = |hash: &Option<String>| hash.as_ref().map_or_else(String::new, |hash| hash.chars().take(16).collect());
+    let rows = units.iter().map(|unit| {
+        let counts = [unit.read, unit.added, unit.filtered, unit.rejected, unit.written].map(count);
+        let ends = [short(&unit.read_hash), short(&unit.written_hash)];
+        [unit.feed.clone(), unit.unit.clone()].into_iter().chain(counts).chain(ends).collect()
+    });
+    let columns =
+        ["feed", "unit", "read", "added", "filtered", "rejected", "written", "hash of read", "hash of written"];
+    table::whole(&columns, &rows.collect::<Vec<_>>())
 }
 
 fn state(run: &PastRun) -> String {

@@ -13,3 +13,4 @@ pub mod rejects;
 pub mod summary;
 pub mod table;
 pub mod types;
+pub mod verify;

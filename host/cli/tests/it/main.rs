@@ -26,6 +26,7 @@ mod incremental;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod keychain;
+mod ledger;
 mod limits;
 mod locks;
 mod look;
@@ -49,5 +50,6 @@ mod tables;
 mod tokens;
 mod trust;
 mod variables;
+mod verify;
 mod words;
 mod wrong;

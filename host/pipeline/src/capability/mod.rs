@@ -16,7 +16,7 @@ use crate::file::{Grant, PluginLimits};
 use crate::report::ResultPlace;
 
 /// Only SQLite is spoken so far.
-const SQLITE_PREFIX: &str = "sqlite:";
+pub const SQLITE_PREFIX: &str = "sqlite:";
 /// Bytes in a MiB.
 const MIB: usize = 1 << 20;
 

@@ -3,7 +3,9 @@
 //! The rows of a unit are gone with the instance that held them. So the rest of the unit is only probed, batch by batch,
 //! in units that are abandoned at once; then the unit is read and written again without the rows that were found.
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use forcepump_batch::RowReject;
 use forcepump_sandbox::WriteOutcome;
 
 use super::broken::{Broken, hopeless};
@@ -52,11 +54,15 @@ impl Unit<'_> {
         match self.offer(lane, &passing).await? {
             Ok(WriteOutcome::Partial(mut rejects)) => {
                 self.tally.written += rows.saturating_sub(rejects.len() as u64);
+                self.content.written.update(&without(&passing, &rejects)?);
                 let gate = &self.shared.place.gate;
                 rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
                 self.refuse(None, &batch, first_row, &rejects);
             }
-            Ok(_) => self.tally.written += rows,
+            Ok(_) => {
+                self.tally.written += rows;
+                self.content.written.update(&passing);
+            }
             Err(broken) => return self.broke_destination(lane, &batch, first_row, broken).await,
         }
         self.wrote = true;
@@ -182,4 +188,16 @@ impl Unit<'_> {
         lane.destination = self.shared.destination().await?;
         Ok(())
     }
+}
+
+/// The rows that were not rejected.
+fn without(batch: &RecordBatch, rejects: &[RowReject]) -> Result<RecordBatch, Failure> {
+    let mut keep = vec![true; batch.num_rows()];
+    for reject in rejects {
+        if let Some(keep) = keep.get_mut(reject.row as usize) {
+            *keep = false;
+        }
+    }
+    filter_record_batch(batch, &BooleanArray::from(keep))
+        .map_err(|error| Failure::source_data(format!("rejected rows cannot be left out: {error}")))
 }

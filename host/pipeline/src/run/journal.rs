@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::incremental::Window;
 use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, SliceRow, State, UnitRow};
+use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, PlaceRow, SliceRow, State, UnitRow};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
@@ -147,6 +147,16 @@ impl Journal {
     /// The destination did its last step.
     pub(crate) fn concluded(&self) -> Result<(), Error> {
         self.state.feed_concluded(self.key())
+    }
+
+    /// Where the rows of a unit went; noted before the unit is.
+    pub(super) fn places(&self, unit: &str, places: &[PlaceRow]) -> Result<(), Error> {
+        self.state.unit_places(&self.run_id, &self.feed, unit, places)
+    }
+
+    /// Whether the run goes on where another process stopped: a unit may be in the destination and not be noted.
+    pub(super) fn goes_on(&self) -> Result<bool, Error> {
+        Ok(self.state.run(&self.run_id)?.is_some_and(|row| row.resumed > 0))
     }
 
     /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again.

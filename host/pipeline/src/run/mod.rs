@@ -2,6 +2,7 @@
 
 mod ahead;
 mod broken;
+mod content;
 mod cut;
 mod deliver;
 mod empty;
@@ -17,7 +18,9 @@ mod opening;
 mod overlap;
 mod pages;
 mod pass;
+mod proof;
 mod reader;
+mod receipt;
 mod record;
 mod refuse;
 mod rejects;
@@ -55,6 +58,7 @@ pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;
 pub(crate) use reader::{Columns, Piece, Reading, Room, read};
+pub(crate) use receipt::hex;
 pub(crate) use refuse::cell;
 pub(crate) use tally::UnitTally;
 
@@ -69,6 +73,7 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
     let journal = record.feed(session.feed());
     let outcome = attempt(session, &observer, &cancel, &journal, &mut progress).await;
     let mut report = report(session, progress, outcome.err(), started);
+    report.receipt = record.receipt();
     if let Err(error) = journal.ends(session.window(), &report).and_then(|()| record.end(&report)) {
         // Without its end in the state the next run would not know where to begin.
         report.state = RunState::Failed;
@@ -217,6 +222,7 @@ fn report(session: &Session, progress: Progress, error: Option<Error>, started: 
         rows: Default::default(),
         bytes_read: 0,
         units: 0,
+        receipt: None,
         retries: client.retries(),
         seconds: started.elapsed().as_secs_f64(),
         calls_used: client.calls_used(),

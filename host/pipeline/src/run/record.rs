@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::journal::Journal;
+use super::receipt;
 use crate::error::Error;
 use crate::report::RunReport;
 use crate::session::Session;
@@ -28,6 +29,11 @@ impl Record {
     /// What is kept of one feed of the run.
     pub(super) fn feed(&self, name: &str) -> Arc<Journal> {
         Arc::new(Journal::new(Arc::clone(&self.state), &self.run_id, name))
+    }
+
+    /// The receipt of what is committed by now; none when nothing is, or the state cannot be read: then its end will say why.
+    pub(super) fn receipt(&self) -> Option<String> {
+        receipt::of(&self.state.units(&self.run_id).ok()?)
     }
 
     /// Notes the end.

@@ -1,5 +1,6 @@
 //! What all workers of a run share: the plan's parts, the target, and the ledger of what is committed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::SchemaRef;
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     /// one for each transform, the last for the destination
     healths: Vec<Health>,
     ledger: Mutex<Ledger>,
+    /// it was told that the destination makes batches of its own
+    told_own_batches: AtomicBool,
 }
 
 /// What is durable so far.
@@ -77,7 +80,8 @@ impl Shared {
         let ledger = Ledger { rows: RowCounts::default(), bytes: 0, units: 0, retries: 0, tokens: Vec::new(), rejects };
         let steps = parts.transforms.iter().chain([&parts.destination]);
         let healths = steps.map(|part| Health::new(part.name(), &part.key)).collect();
-        Self { parts, place, opening, observer, cancel, limit, journal, overlap, healths, ledger: Mutex::new(ledger) }
+        let (ledger, told_own_batches) = (Mutex::new(ledger), AtomicBool::new(false));
+        Self { parts, place, opening, observer, cancel, limit, journal, overlap, healths, ledger, told_own_batches }
     }
 
     /// Of a transform, or of the destination.
@@ -112,6 +116,11 @@ impl Shared {
         let limit = self.limit.to_string();
         let file = ledger.rejects.intended_path().display().to_string();
         Err(Error::TooManyRejects { rejected, read, limit, file, class: ledger.rejects.mostly_by(rejects) })
+    }
+
+    /// Whether that is to be told: once a run.
+    pub(crate) fn tells_of_own_batches(&self) -> bool {
+        !self.told_own_batches.swap(true, Ordering::AcqRel)
     }
 
     /// Every plugin in the order of the steps.

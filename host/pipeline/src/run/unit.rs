@@ -7,6 +7,7 @@ use forcepump_batch::{DecodedBatch, RowReject};
 use forcepump_sandbox::Processed;
 
 use super::broken::Broken;
+use super::content::Content;
 use super::failure::{Again, Failure};
 use super::findings::Findings;
 use super::ids::Ids;
@@ -15,6 +16,7 @@ use super::limit::When;
 use super::overlap::RowHash;
 use super::pass;
 use super::reader::{Piece, Pieces, Reading, Room, read};
+use super::receipt::{self, Proven};
 use super::refuse::Refuser;
 use super::rejects::{Party, UnitRejects};
 use super::retry::patiently;
@@ -41,6 +43,8 @@ pub(crate) struct Unit<'a> {
     pub remembered: Vec<RowHash>,
     /// the ids of its rows
     pub ids: Ids,
+    /// hashes of its rows
+    pub content: Content,
     /// what the extract has to know of its part, once the unit is whole
     pub part: Option<String>,
     /// the destination has taken a batch of this unit
@@ -61,6 +65,7 @@ impl<'a> Unit<'a> {
             bad_rows: 0,
             remembered: Vec::new(),
             ids: Ids::default(),
+            content: Content::default(),
             part: None,
             wrote: false,
             seen: vec![0; stages + 1],
@@ -114,10 +119,12 @@ impl<'a> Unit<'a> {
         self.tally.rejected += decoded.rejects.len() as u64;
         for reject in &decoded.rejects {
             self.ids.unknown();
+            self.content.read.update_other(reject.row, reject.values.iter().map(Option::as_deref));
             self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched), Party::Source);
         }
         if decoded.batch.num_rows() > 0 {
             self.ids.take(&decoded.batch);
+            self.content.read.update(&decoded.batch);
             let batch = self.without_known(decoded.batch)?;
             if batch.num_rows() > 0 {
                 self.pass(lane, 0, reading.columns.widen(&batch)?).await?;
@@ -269,6 +276,7 @@ pub(crate) async fn run_page(
 pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
     let shared = unit.shared;
     let taken = taken.and_then(|()| Ok(shared.check_rejects(&unit.tally, &unit.rejects, When::Unit)?));
+    let taken = taken.and_then(|()| Ok(receipt::before_commit(lane, &unit)?));
     if let Err(failure) = taken {
         return Err(give_up(lane, unit, failure).await);
     }
@@ -276,14 +284,16 @@ pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
-    note(&lane.pass.prefix, &unit, token)?;
+    let proven = receipt::after_commit(lane, &unit)?;
+    note(&lane.pass.prefix, &unit, token, proven)?;
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
     Ok(())
 }
 
 /// A unit that is durable is in the ledger of this process, and then in the state.
-fn note(pass: &str, unit: &Unit<'_>, token: String) -> Result<(), Error> {
+fn note(pass: &str, unit: &Unit<'_>, token: String, proven: Proven) -> Result<(), Error> {
     let shared = unit.shared;
+    shared.journal.places(unit.id, &proven.places)?;
     let rejects_bytes = {
         let mut ledger = shared.ledger();
         ledger.committed(token.clone(), &unit.tally);
@@ -299,9 +309,9 @@ fn note(pass: &str, unit: &Unit<'_>, token: String) -> Result<(), Error> {
         part: unit.part.clone(),
         rejects_bytes,
         ids: unit.ids.range(),
-        files: Vec::new(),
-        read_hash: None,
-        written_hash: None,
+        files: proven.files,
+        read_hash: Some(unit.content.read.digest().to_vec()),
+        written_hash: Some(unit.content.written.digest().to_vec()),
         committed_at: chrono::Utc::now().timestamp_micros(),
     };
     shared.journal.unit(row, &unit.remembered)

@@ -108,4 +108,20 @@ pub(super) const MIGRATIONS: &[&str] = &[
         cut TEXT NOT NULL,              -- what it holds, as JSON
         PRIMARY KEY (run, feed, name)
     ) STRICT;",
+    // 5: where the host carried the rows of committed units.
+    "CREATE TABLE unit_place (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        unit TEXT NOT NULL,
+        number INTEGER NOT NULL,        -- of the place among those of the unit, from 0
+        kind TEXT NOT NULL,             -- file or table
+        place TEXT NOT NULL,            -- granted folder, or database file, as the pipeline file has it
+        name TEXT NOT NULL,             -- path below the folder, or table
+        format TEXT NOT NULL,           -- of a file; of a table how rows met rows that were there
+        compression TEXT,
+        rows INTEGER NOT NULL,
+        bytes INTEGER,
+        sha256 TEXT,
+        PRIMARY KEY (run, feed, unit, number)
+    ) STRICT, WITHOUT ROWID;",
 ];

@@ -82,6 +82,25 @@ impl Select {
         self.counted("COUNT()", most)
     }
 
+    /// A query that counts the rows of this one, whatever its LIMIT; that is told by [`Select::limit`].
+    pub fn count_all(&self) -> String {
+        const AFTER_FILTER: [&str; 3] = ["ORDER", "LIMIT", "OFFSET"];
+        let tokens = scan(&self.rest).unwrap_or_default();
+        let ends = |token: &&Token| token.depth == 0 && AFTER_FILTER.iter().any(|word| token.is_word(&self.rest, word));
+        let end = tokens.iter().find(ends).map_or(self.rest.len(), |token| token.at.start);
+        self.selecting("COUNT()", self.rest[..end].trim_end())
+    }
+
+    /// A query for the ids of this one's rows.
+    pub fn ids(&self) -> String {
+        self.selecting("Id", &self.rest)
+    }
+
+    fn selecting(&self, what: &str, rest: &str) -> String {
+        let words = [Some(self.object.as_str()), self.alias.as_deref(), Some(rest).filter(|rest| !rest.is_empty())];
+        format!("SELECT {what} FROM {}", words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
+
     fn counted(&self, what: &str, most: u64) -> String {
         let alias = self.alias.as_ref().map(|alias| format!(" {alias}")).unwrap_or_default();
         let rest = match self.rest.is_empty() {

@@ -137,6 +137,22 @@ fn columns_are_pruned_in_order() {
 }
 
 #[test]
+fn a_query_is_counted_whole_and_asked_for_its_ids() {
+    for (soql, count, ids) in [
+        ("SELECT Id, Name FROM Account", "SELECT COUNT() FROM Account", "SELECT Id FROM Account"),
+        (
+            "SELECT Name FROM Account a WHERE a.Name LIKE 'order by limit' ORDER BY Name LIMIT 5",
+            "SELECT COUNT() FROM Account a WHERE a.Name LIKE 'order by limit'",
+            "SELECT Id FROM Account a WHERE a.Name LIKE 'order by limit' ORDER BY Name LIMIT 5",
+        ),
+        ("SELECT Id FROM Account LIMIT 3", "SELECT COUNT() FROM Account", "SELECT Id FROM Account LIMIT 3"),
+    ] {
+        let select = Select::parse(soql).unwrap();
+        assert_eq!((select.count_all().as_str(), select.ids().as_str()), (count, ids));
+    }
+}
+
+#[test]
 fn too_long_is_refused() {
     let filter = format!("Name = '{}'", "x".repeat(100_000));
     let error = Select::from_fields("Account", &["Id"], Some(&filter)).unwrap_err().to_string();

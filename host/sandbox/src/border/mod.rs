@@ -6,7 +6,7 @@ pub mod lend;
 pub mod selection;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -34,6 +34,8 @@ pub struct Border {
     has_batch: bool,
     retained: BTreeMap<u32, Sheet>,
     next_retained: u32,
+    /// Retained batches that are a call's own, unchanged.
+    retained_whole: BTreeSet<u32>,
     retained_bytes: usize,
     made_bytes: usize,
     made_columns: usize,
@@ -60,6 +62,7 @@ impl Border {
             has_batch: false,
             retained: BTreeMap::new(),
             next_retained: FIRST_RETAINED,
+            retained_whole: BTreeSet::new(),
             retained_bytes: 0,
             made_bytes: 0,
             made_columns: 0,
@@ -116,6 +119,16 @@ impl Border {
         let found =
             if number >= FIRST_RETAINED { self.retained.get(&number) } else { self.sheets.get(number as usize) };
         found.ok_or_else(|| format!("batch {number} is not known"))
+    }
+
+    /// Whether the batch of that number is the batch of a call as the host gave it.
+    pub fn is_whole(&self, number: u32) -> bool {
+        number == 0 && self.has_batch || self.retained_whole.contains(&number)
+    }
+
+    /// Whether batches are retained.
+    pub fn retains(&self) -> bool {
+        !self.retained.is_empty()
     }
 
     /// Books bytes that the host is about to make for the call.
@@ -287,6 +300,9 @@ impl Border {
         let number = self.next_retained;
         self.next_retained = number.checked_add(1).ok_or("no number is left for a batch")?;
         self.retained_bytes += bytes;
+        if self.is_whole(of) {
+            self.retained_whole.insert(number);
+        }
         self.retained.insert(number, sheet);
         Ok(number)
     }
@@ -295,6 +311,7 @@ impl Border {
     pub fn release(&mut self, retained: u32) {
         if let Some(sheet) = self.retained.remove(&retained) {
             self.retained_bytes -= sheet.bytes();
+            self.retained_whole.remove(&retained);
         }
     }
 

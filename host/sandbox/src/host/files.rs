@@ -5,9 +5,10 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use crate::bindings::forcepump::plugin::files;
+use crate::carried::{CarriedFile, CarriedTo, format_word};
 use crate::host::blocking;
 use crate::limits::MAX_OPEN_SINKS;
-use crate::provider::{FileCompression, FileError, FileFormat, FileSink};
+use crate::provider::{FileCompression, FileError, FileFormat, FileSink, Written};
 use crate::state::HostState;
 use crate::text::clean;
 
@@ -15,7 +16,16 @@ use crate::text::clean;
 const MAX_SHOWN_BYTES: usize = 200;
 
 /// One sink that a guest has open.
-pub struct OpenSink(Box<dyn FileSink>);
+pub struct OpenSink {
+    sink: Box<dyn FileSink>,
+    to: CarriedTo,
+    format: FileFormat,
+    compression: FileCompression,
+    /// Rows that it took.
+    rows: u64,
+    /// Bytes that it took as they are.
+    bytes: u64,
+}
 
 impl From<FileError> for files::FileError {
     fn from(error: FileError) -> Self {
@@ -71,9 +81,11 @@ impl files::HostSink for HostState {
             let text = format!("more than {MAX_OPEN_SINKS} files are open at once; finish one first");
             return Ok(Err(files::FileError::Denied(text)));
         }
-        match blocking(|| provider.create(&path, format.into(), compression.into())) {
+        let (format, compression) = (format.into(), compression.into());
+        match blocking(|| provider.create(&path, format, compression)) {
             Ok(sink) => {
-                let sink = self.table.push(OpenSink(sink))?;
+                let to = CarriedTo::Files { root, format: format_word(format) };
+                let sink = self.table.push(OpenSink { sink, to, format, compression, rows: 0, bytes: 0 })?;
                 self.open_sinks += 1;
                 Ok(Ok(sink))
             }
@@ -83,7 +95,11 @@ impl files::HostSink for HostState {
 
     fn write(&mut self, sink: Resource<OpenSink>, bytes: Vec<u8>) -> Answer<()> {
         let sink = self.table.get_mut(&sink)?;
-        Ok(blocking(|| sink.0.write(&bytes)).map_err(Into::into))
+        let written = blocking(|| sink.sink.write(&bytes));
+        if written.is_ok() {
+            sink.bytes += bytes.len() as u64;
+        }
+        Ok(written.map_err(Into::into))
     }
 
     fn write_batch(&mut self, sink: Resource<OpenSink>, data: u32) -> Answer<()> {
@@ -91,25 +107,40 @@ impl files::HostSink for HostState {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(files::FileError::Denied(error))),
         };
+        let whole = self.border.is_whole(data);
         let sink = self.table.get_mut(&sink)?;
-        Ok(blocking(|| sink.0.write_batch(&batch)).map_err(Into::into))
+        let written = blocking(|| sink.sink.write_batch(&batch));
+        if written.is_ok() {
+            let rows = batch.num_rows() as u64;
+            sink.rows += rows;
+            self.carried.take(&sink.to, rows, whole);
+        }
+        Ok(written.map_err(Into::into))
     }
 
     fn finish(&mut self, sink: Resource<OpenSink>) -> Answer<files::Written> {
-        let sink = self.table.delete(sink)?;
+        let OpenSink { sink, to, format, compression, rows, bytes } = self.table.delete(sink)?;
         self.open_sinks = self.open_sinks.saturating_sub(1);
-        let written = blocking(|| sink.0.finish());
-        Ok(written.map_err(Into::into).map(|written| files::Written {
-            path: written.path,
-            bytes: written.bytes,
-            rows: written.rows,
-            sha256: written.sha256,
-        }))
+        let written = match blocking(|| sink.finish()) {
+            Ok(written) => written,
+            Err(error) => {
+                self.carried.lose(&to, rows);
+                return Ok(Err(error.into()));
+            }
+        };
+        self.carried.keep(&to, rows);
+        self.carried.unknown += bytes;
+        if let CarriedTo::Files { root, .. } = to {
+            self.carried.files.push(CarriedFile { root, format, compression, written: written.clone() });
+        }
+        let Written { path, bytes, rows, sha256 } = written;
+        Ok(Ok(files::Written { path, bytes, rows, sha256 }))
     }
 
     fn drop(&mut self, sink: Resource<OpenSink>) -> wasmtime::Result<()> {
         let sink = self.table.delete(sink)?;
         self.open_sinks = self.open_sinks.saturating_sub(1);
+        self.carried.lose(&sink.to, sink.rows);
         blocking(|| drop(sink));
         Ok(())
     }

@@ -86,6 +86,7 @@ impl HostState {
         let mut exchanges = stream::iter(exchanges).buffered(MAX_HTTP_AT_ONCE);
         let mut answers = Vec::new();
         while let Some(answer) = exchanges.next().await {
+            self.carried.unknown += u64::from(answer.is_ok());
             answers.push(answer.and_then(|response| self.take_in(response)).map_err(Into::into));
             room.store(self.border.room(), Ordering::Relaxed);
         }

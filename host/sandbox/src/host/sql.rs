@@ -1,10 +1,12 @@
 //! `sql`: connections by granted name; the driver is the pipeline's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::Resource;
 
 use crate::bindings::forcepump::plugin::{sql, types};
+use crate::carried::{Carried, CarriedTo, mode_word};
 use crate::convert::{rejects_to_wit, value_from_wit};
 use crate::host::blocking;
 use crate::limits::{MAX_OPEN_CONNECTIONS, MAX_QUERY_ROWS, MAX_ROWS};
@@ -12,7 +14,16 @@ use crate::provider::{InsertMode, InsertOptions, SqlConnection, SqlError, Value}
 use crate::state::HostState;
 
 /// One connection that a guest has open.
-pub struct OpenConnection(Box<dyn SqlConnection>);
+pub struct OpenConnection {
+    connection: Box<dyn SqlConnection>,
+    name: String,
+    /// Within a transaction that the guest began.
+    in_transaction: bool,
+    /// Rows of the open transaction.
+    open: BTreeMap<CarriedTo, u64>,
+    /// Rows that statements of the open transaction changed.
+    changed: u64,
+}
 
 impl From<SqlError> for sql::SqlError {
     fn from(error: SqlError) -> Self {
@@ -27,6 +38,35 @@ impl From<SqlError> for sql::SqlError {
     }
 }
 
+impl OpenConnection {
+    /// A bulk insert was done.
+    fn took(&mut self, to: CarriedTo, rows: u64, whole: bool, carried: &mut Carried) {
+        carried.take(&to, rows, whole);
+        if self.in_transaction {
+            *self.open.entry(to).or_default() += rows;
+        } else {
+            carried.keep(&to, rows);
+        }
+    }
+
+    /// The transaction is durable.
+    fn kept(&mut self, carried: &mut Carried) {
+        self.in_transaction = false;
+        carried.unknown += std::mem::take(&mut self.changed);
+        for (to, rows) in std::mem::take(&mut self.open) {
+            carried.keep(&to, rows);
+        }
+    }
+
+    /// The transaction is gone.
+    fn lost(&mut self, carried: &mut Carried) {
+        (self.in_transaction, self.changed) = (false, 0);
+        for (to, rows) in std::mem::take(&mut self.open) {
+            carried.lose(&to, rows);
+        }
+    }
+}
+
 /// An error of the contract, not of the database.
 fn rule(text: String) -> sql::SqlError {
     sql::SqlError::Denied(text)
@@ -36,7 +76,7 @@ type Answer<T> = wasmtime::Result<Result<T, sql::SqlError>>;
 
 impl HostState {
     fn connection(&mut self, of: &Resource<OpenConnection>) -> wasmtime::Result<&mut dyn SqlConnection> {
-        Ok(self.table.get_mut(of)?.0.as_mut())
+        Ok(self.table.get_mut(of)?.connection.as_mut())
     }
 
     fn on_connection<T>(
@@ -66,7 +106,9 @@ impl sql::HostConnection for HostState {
         }
         match blocking(|| provider.open()) {
             Ok(connection) => {
-                let connection = self.table.push(OpenConnection(connection))?;
+                let (open, in_transaction) = (BTreeMap::new(), false);
+                let connection = OpenConnection { connection, name, in_transaction, open, changed: 0 };
+                let connection = self.table.push(connection)?;
                 self.open_connections += 1;
                 Ok(Ok(connection))
             }
@@ -75,22 +117,41 @@ impl sql::HostConnection for HostState {
     }
 
     fn begin(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
-        self.on_connection(&of, |connection| connection.begin())
+        let done = self.on_connection(&of, |connection| connection.begin())?;
+        if done.is_ok() {
+            self.table.get_mut(&of)?.in_transaction = true;
+        }
+        Ok(done)
     }
 
     fn commit(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
-        self.on_connection(&of, |connection| connection.commit())
+        let done = self.on_connection(&of, |connection| connection.commit())?;
+        if done.is_ok() {
+            self.table.get_mut(&of)?.kept(&mut self.carried);
+        }
+        Ok(done)
     }
 
     fn rollback(&mut self, of: Resource<OpenConnection>) -> Answer<()> {
-        self.on_connection(&of, |connection| connection.rollback())
+        let done = self.on_connection(&of, |connection| connection.rollback())?;
+        if done.is_ok() {
+            self.table.get_mut(&of)?.lost(&mut self.carried);
+        }
+        Ok(done)
     }
 
     fn execute(&mut self, of: Resource<OpenConnection>, statement: String, given: Vec<types::Value>) -> Answer<u64> {
-        match params(given) {
-            Ok(params) => self.on_connection(&of, |connection| connection.execute(&statement, &params)),
-            Err(error) => Ok(Err(error)),
+        let params = match params(given) {
+            Ok(params) => params,
+            Err(error) => return Ok(Err(error)),
+        };
+        let changed = self.on_connection(&of, |connection| connection.execute(&statement, &params))?;
+        if let Ok(rows) = &changed {
+            let connection = self.table.get_mut(&of)?;
+            let count = if connection.in_transaction { &mut connection.changed } else { &mut self.carried.unknown };
+            *count += rows;
         }
+        Ok(changed)
     }
 
     fn query(
@@ -127,6 +188,7 @@ impl sql::HostConnection for HostState {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(rule(error))),
         };
+        let whole = self.border.is_whole(data);
         let options = InsertOptions {
             mode: match options.mode {
                 sql::InsertMode::Append => InsertMode::Append,
@@ -138,12 +200,23 @@ impl sql::HostConnection for HostState {
             collect_rejects: options.collect_rejects,
         };
         let inserted = self.on_connection(&of, |connection| connection.bulk_insert(&table, &batch, &options))?;
+        if let Ok(inserted) = &inserted {
+            let connection = self.table.get_mut(&of)?;
+            let (name, mode) = (connection.name.clone(), mode_word(options.mode));
+            connection.took(
+                CarriedTo::Table { connection: name, table, mode },
+                inserted.rows,
+                whole,
+                &mut self.carried,
+            );
+        }
         Ok(inserted.map(|inserted| sql::Inserted { rows: inserted.rows, rejects: rejects_to_wit(inserted.rejects) }))
     }
 
     fn drop(&mut self, of: Resource<OpenConnection>) -> wasmtime::Result<()> {
-        let connection = self.table.delete(of)?;
+        let mut connection = self.table.delete(of)?;
         self.open_connections = self.open_connections.saturating_sub(1);
+        connection.lost(&mut self.carried);
         blocking(|| drop(connection));
         Ok(())
     }

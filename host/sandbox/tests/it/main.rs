@@ -1,6 +1,7 @@
 //! The sandbox against real components: honest ones, and one with many attacks.
 
 mod attacks;
+mod carried;
 mod honest;
 mod http;
 mod limits;

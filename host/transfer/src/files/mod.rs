@@ -24,11 +24,13 @@ mod json;
 mod manifest;
 mod parquet;
 mod path;
+mod recount;
 mod root;
 mod sink;
 
 pub use error::FileError;
 pub use manifest::{MANIFEST_NAME, REPLACED_MANIFEST_NAME};
+pub use recount::{Bytes, OnValue, bytes_of, rows_of};
 pub use root::Root;
 pub use sink::{Sink, Written};
 

@@ -1,0 +1,19 @@
+//! What `verify` takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Run id, as the run's summary names it, or `latest`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Compare the ids of the rows too, those of the source as it is now with those of the destination
+    #[arg(long)]
+    pub keys: bool,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+}

@@ -1,0 +1,146 @@
+//! What proves a unit: the destination's word held against what the host carried, where its rows went, and the receipt of
+//! a run over all of its units.
+
+use std::fmt::Write;
+
+use forcepump_sandbox::{Carried, CarriedFile, CarriedTo, FileCompression, FileFormat};
+use sha2::{Digest, Sha256};
+
+use super::lane::Lane;
+use super::proof::{self, Claim, Verdict};
+use super::unit::Unit;
+use crate::error::Error;
+use crate::event::Event;
+use crate::state::{PlaceKind, PlaceRow, UnitFile, UnitRow};
+
+/// What is known of a committed unit beside its counts.
+pub(super) struct Proven {
+    /// files that the host wrote for it
+    pub files: Vec<UnitFile>,
+    pub places: Vec<PlaceRow>,
+}
+
+/// Before the commit: a unit that cannot be right any more is not committed.
+pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<(), Error> {
+    let carried = lane.destination.carried();
+    proof::before_commit(&claim(lane, unit, false), &carried).map_err(|why| broken(unit, &why, NOT_COMMITTED))
+}
+
+/// After the commit: what is durable, and where it is.
+pub(super) fn after_commit(lane: &Lane, unit: &Unit<'_>) -> Result<Proven, Error> {
+    let carried = lane.destination.carried();
+    let verdict = match proof::after_commit(&claim(lane, unit, false), &carried) {
+        // Only now, because asking the state for every unit would cost more than it is worth.
+        Err(why) if unit.shared.journal.goes_on()? => {
+            proof::after_commit(&claim(lane, unit, true), &carried).map_err(|_| broken(unit, &why, COMMITTED))?
+        }
+        other => other.map_err(|why| broken(unit, &why, COMMITTED))?,
+    };
+    if let Verdict::Told(text) = verdict
+        && unit.shared.tells_of_own_batches()
+    {
+        let plugin = unit.shared.parts.destination.name();
+        let text = format!(
+            "unit {}: the plugin {plugin} makes batches of its own, so that its word cannot be judged: {text}; further units are not told",
+            unit.id
+        );
+        unit.shared.observer.event(Event::Warning(text));
+    }
+    let files = carried.files.iter().map(|file| UnitFile { root: file.root.clone(), path: file.written.path.clone() });
+    Ok(Proven { files: files.collect(), places: places(unit, &carried) })
+}
+
+const NOT_COMMITTED: &str = "nothing of the unit was committed";
+const COMMITTED: &str = "what the plugin committed of the unit stays in the destination";
+
+fn claim(lane: &Lane, unit: &Unit<'_>, may_be_there: bool) -> Claim {
+    Claim {
+        accepted: unit.tally.written,
+        mode: lane.pass.target.mode,
+        has_places: lane.destination.has_places(),
+        may_be_there,
+    }
+}
+
+fn broken(unit: &Unit<'_>, why: &str, left: &str) -> Error {
+    Error::Plugin {
+        plugin: unit.shared.parts.destination.name().to_owned(),
+        call: "commit",
+        message: format!("unit {}: {why}; {left}", unit.id),
+    }
+}
+
+fn places(unit: &Unit<'_>, carried: &Carried) -> Vec<PlaceRow> {
+    let grant = &unit.shared.parts.destination.grant;
+    let row =
+        |place, rows| PlaceRow { feed: unit.shared.journal.feed().to_owned(), unit: unit.id.to_owned(), place, rows };
+    let file = |file: &CarriedFile| {
+        let place = PlaceKind::File {
+            folder: grant.files.get(&file.root).cloned().unwrap_or_default(),
+            path: file.written.path.clone(),
+            format: format_word(file.format).to_owned(),
+            compression: compression_word(file.compression).to_owned(),
+            bytes: file.written.bytes,
+            sha256: file.written.sha256.clone(),
+        };
+        row(place, file.written.rows)
+    };
+    let tables = carried.rows.iter().filter_map(|(to, rows)| match to {
+        CarriedTo::Table { connection, table, mode } => {
+            let dsn = grant.sql.get(connection).map_or("", String::as_str);
+            let database = dsn.strip_prefix(crate::capability::SQLITE_PREFIX).unwrap_or(dsn).to_owned();
+            let (table, mode) = (table.clone(), (*mode).to_owned());
+            Some(row(PlaceKind::Table { database, table, mode }, rows.durable))
+        }
+        CarriedTo::Files { .. } => None,
+    });
+    carried.files.iter().map(file).chain(tables).collect()
+}
+
+fn format_word(format: FileFormat) -> &'static str {
+    match format {
+        FileFormat::Raw => "raw",
+        FileFormat::Csv => "csv",
+        FileFormat::JsonLines => "json-lines",
+        FileFormat::Arrow => "arrow",
+        FileFormat::Parquet => "parquet",
+    }
+}
+
+fn compression_word(compression: FileCompression) -> &'static str {
+    match compression {
+        FileCompression::None => "none",
+        FileCompression::Gzip => "gzip",
+        FileCompression::Zstd => "zstd",
+    }
+}
+
+/// The receipt of a run: SHA-256 over its units, a line each in the order of feed and id, with their counts and the hashes of their
+/// rows. Two runs that read and wrote the same in the same units have the same receipt. None where nothing is committed.
+pub(crate) fn of(units: &[UnitRow]) -> Option<String> {
+    let mut lines: Vec<String> = units.iter().map(line).collect();
+    lines.sort_unstable();
+    let digest = Sha256::digest(lines.concat());
+    (!lines.is_empty()).then(|| hex(&digest))
+}
+
+fn line(unit: &UnitRow) -> String {
+    let tally = &unit.tally;
+    let hash = |hash: &Option<Vec<u8>>| hash.as_deref().map_or_else(String::new, hex);
+    let counts = [tally.read, tally.added, tally.filtered, tally.rejected, tally.written];
+    let mut line = format!("{}\t{}", unit.feed, unit.unit);
+    // Writing to a string cannot fail.
+    for count in counts {
+        let _ = write!(line, "\t{count}");
+    }
+    let _ = writeln!(line, "\t{}\t{}", hash(&unit.read_hash), hash(&unit.written_hash));
+    line
+}
+
+/// Lower-case digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

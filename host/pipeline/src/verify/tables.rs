@@ -1,0 +1,178 @@
+//! Tables of a SQLite database: the units that are noted in it, and the rows that are there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::{Facts, VerifyCheck, VerifyState};
+use crate::error::Error;
+use crate::file::Mode;
+use crate::session::Session;
+use crate::state::PlaceKind;
+
+/// The table in which the destination `sqlite` notes the units that are in.
+const NOTES: &str = "_forcepump_units";
+/// What the notes hold beside units: the end of a run.
+const NO_UNITS: &str = "unit NOT IN ('(concluded)', '(discarded)')";
+/// Units that are named.
+const NAMED: usize = 5;
+
+/// A database that is only read.
+pub(super) fn open(path: &Path) -> Result<Connection, String> {
+    if !path.is_file() {
+        return Err(format!("{} is gone", path.display()));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| format!("{} cannot be opened: {error}", path.display()))
+}
+
+/// The notes and the tables of one database.
+pub(super) fn checks(
+    session: &Session,
+    facts: &Facts,
+    feed: &str,
+    (database, tables): (&str, &[&str]),
+) -> Result<Vec<VerifyCheck>, Error> {
+    let rows = |table: &str| rows_in(facts, feed, database, table);
+    let path = &facts.folder.join(database);
+    let db = match open(path) {
+        Ok(db) => db,
+        Err(note) => {
+            let gone = |table: &&str| VerifyCheck::differs(feed, format!("rows of table {table}"), rows(table), &note);
+            return Ok(tables.iter().map(gone).collect());
+        }
+    };
+    let read = |error: rusqlite::Error| Error::Place { key: path.display().to_string(), message: error.to_string() };
+    let mode = session.pipeline().file.destination.mode;
+    let mut checks = Vec::new();
+    if has_table(&db, NOTES).map_err(read)? {
+        checks.push(notes(&db, facts, (feed, path), mode).map_err(read)?);
+    }
+    for carried in tables {
+        let Some(table) = table_now(&db, &facts.run.id, carried).map_err(read)? else {
+            let what = format!("rows of table {carried}");
+            checks.push(VerifyCheck::differs(feed, what, rows(carried), "the table is gone"));
+            continue;
+        };
+        checks.push(table_rows(&db, facts, (feed, &table), rows(carried), mode).map_err(read)?);
+    }
+    Ok(checks)
+}
+
+fn rows_in(facts: &Facts, feed: &str, within: &str, name: &str) -> u64 {
+    let is_it = |place: &PlaceKind| match place {
+        PlaceKind::Table { database, table, .. } => database == within && table == name,
+        PlaceKind::File { .. } => false,
+    };
+    facts.places_of(feed).filter(|row| is_it(&row.place)).map(|row| row.rows).sum()
+}
+
+fn has_table(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
+    Ok(db.query_row(sql, [name], |_| Ok(())).optional()?.is_some())
+}
+
+/// The table that a carried one is by now: a side table took the place of its target.
+pub(super) fn table_now(db: &Connection, run: &str, carried: &str) -> rusqlite::Result<Option<String>> {
+    if has_table(db, carried)? {
+        return Ok(Some(carried.to_owned()));
+    }
+    if !has_table(db, NOTES)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT DISTINCT target FROM {NOTES} WHERE run = ?1");
+    let mut statement = db.prepare(&sql)?;
+    let targets: Vec<String> = statement.query_map([run], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let is_it = |target: &&String| targets.len() == 1 || carried.to_lowercase().contains(target.as_str());
+    let Some(target) = targets.iter().filter(is_it).max_by_key(|target| target.len()) else { return Ok(None) };
+    Ok(has_table(db, target)?.then(|| target.clone()))
+}
+
+/// The units of the run that are noted in the database, one by one.
+fn notes(db: &Connection, facts: &Facts, (feed, path): (&str, &Path), mode: Mode) -> rusqlite::Result<VerifyCheck> {
+    let sql = format!("SELECT unit, sum(rows) FROM {NOTES} WHERE run = ?1 AND {NO_UNITS} GROUP BY unit");
+    let mut statement = db.prepare(&sql)?;
+    let noted = statement.query_map([&facts.run.id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let noted: BTreeMap<String, u64> =
+        noted.map(|row| row.map(|(unit, rows)| (unit, rows.max(0).unsigned_abs()))).collect::<rusqlite::Result<_>>()?;
+    let counts_rows = !matches!(mode, Mode::Update | Mode::Delete);
+    let (mut expected, mut found, mut examples) = (0, 0, Vec::new());
+    for unit in facts.units_of(feed) {
+        let (written, there) = (unit.tally.written, noted.get(&unit.unit).copied());
+        let (want, have) = match counts_rows {
+            true => (written, there.unwrap_or(0)),
+            // How many rows a change finds is the table's matter.
+            false => (1, u64::from(there.is_some())),
+        };
+        expected += want;
+        found += have;
+        if want != have || there.is_none() {
+            let there = there.map_or_else(|| "not noted".to_owned(), |rows| format!("{rows} rows noted"));
+            examples.push(format!("{}: {written} rows committed, {there}", unit.unit));
+        }
+    }
+    let what = if counts_rows { "rows noted in" } else { "units noted in" };
+    let mut check = VerifyCheck::counts(feed, format!("{what} {}", path.display()), expected, found);
+    if !examples.is_empty() {
+        check.state = VerifyState::Differs;
+        check.note = Some(format!("{} units are not noted as they were committed", examples.len()));
+        examples.truncate(NAMED);
+        check.examples = examples;
+    }
+    Ok(check)
+}
+
+fn table_rows(
+    db: &Connection,
+    facts: &Facts,
+    (feed, table): (&str, &str),
+    carried: u64,
+    mode: Mode,
+) -> rusqlite::Result<VerifyCheck> {
+    let what = format!("rows of table {table}");
+    let sql = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
+    let found = db.query_row(&sql, [], |row| row.get::<_, i64>(0))?.max(0).unsigned_abs();
+    match mode {
+        Mode::Overwrite => Ok(match later_run(db, &facts.run.id, table)? {
+            Some(run) => VerifyCheck::unknown(feed, what, format!("run {run} wrote the table since")),
+            None => VerifyCheck::counts(feed, what, carried, found)
+                .noting_difference("rows were added to the table or deleted from it since"),
+        }),
+        Mode::Append => {
+            let all = noted_rows(db, table)?.unwrap_or(carried).max(carried);
+            let check = VerifyCheck::counts(feed, what, all, found);
+            Ok(match found.cmp(&all) {
+                std::cmp::Ordering::Equal => check,
+                std::cmp::Ordering::Less => check.noting("rows were deleted from the table since"),
+                std::cmp::Ordering::Greater => VerifyCheck { state: VerifyState::Unknown, ..check }.noting(
+                    "it holds rows that no run noted: from before the first run, or added since; --keys names them",
+                ),
+            })
+        }
+        Mode::Merge | Mode::Update | Mode::Delete => {
+            let note =
+                format!("it has {found} rows; how many are of this run cannot be told by number, --keys compares ids");
+            Ok(VerifyCheck::unknown(feed, what, note))
+        }
+    }
+}
+
+/// Rows of all runs that appended to the table.
+fn noted_rows(db: &Connection, table: &str) -> rusqlite::Result<Option<u64>> {
+    if !has_table(db, NOTES)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT sum(rows) FROM {NOTES} WHERE target = ?1 AND {NO_UNITS}");
+    let rows: Option<i64> = db.query_row(&sql, [table.to_lowercase()], |row| row.get(0))?;
+    Ok(rows.map(|rows| rows.max(0).unsigned_abs()))
+}
+
+/// A run that wrote the table after this one; ids of runs sort by time.
+fn later_run(db: &Connection, run: &str, table: &str) -> rusqlite::Result<Option<String>> {
+    if !has_table(db, NOTES)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT max(run) FROM {NOTES} WHERE target = ?1 AND run > ?2 AND {NO_UNITS}");
+    db.query_row(&sql, (table.to_lowercase(), run), |row| row.get(0))
+}

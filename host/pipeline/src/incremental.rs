@@ -37,6 +37,10 @@ pub struct ShownWindow {
     pub to: String,
     /// where the last complete run ended; rows between `from` and this were read already, and only late ones are taken
     pub cursor: Option<String>,
+    /// length of the slices that it is read in, as the pipeline file has it; none: in one, or as a query that runs for
+    /// too long demands
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
 }
 
 impl Window {
@@ -77,7 +81,13 @@ impl Window {
             from: self.from.map(moment),
             to: moment(self.to),
             cursor: self.cursor.map(moment),
+            slice: None,
         }
+    }
+
+    /// The same with the slices that a pipeline file wants.
+    pub(crate) fn planned(&self, incremental: Option<&Incremental>) -> ShownWindow {
+        ShownWindow { slice: incremental.and_then(|incremental| incremental.slice.clone()), ..self.shown() }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::estimate::{self, CallEstimate};
 use crate::file::{Action, Mode, PluginLimits, Source};
 use crate::firewall::Gate;
-use crate::incremental::{ShownWindow, Window};
+use crate::incremental::ShownWindow;
 use crate::link::Link;
 use crate::part::Part;
 use crate::report::SkippedField;
@@ -191,7 +191,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
         variables: variables(session)?,
-        window: session.window().map(Window::shown),
+        window: session.window().map(|window| window.planned(source.incremental.as_ref())),
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
         field_changes: drift.changes,

@@ -90,7 +90,8 @@ pub fn window_text(window: &ShownWindow) -> String {
         Some(cursor) => format!("; the last run ended at {cursor}, of rows before it only late ones are taken"),
         None => String::new(),
     };
-    format!("{} from {from} to {}{known}", window.field, window.to)
+    let slices = window.slice.as_ref().map(|length| format!(", in slices of {length}")).unwrap_or_default();
+    format!("{} from {from} to {}{slices}{known}", window.field, window.to)
 }
 
 /// One line for a pipeline that can be run.

@@ -79,6 +79,8 @@ fn a_window_is_read_in_the_slices_that_the_file_wants() {
     let source = format!("{OBJECT}\napi = \"bulk2\"\n[source.incremental]\nslice = \"60d\"");
     bench.write("p.toml", &pipeline(&source));
     let whole = org.emulator().rows("Contact").unwrap();
+    let plan = bench.run(&["plan", "p.toml"]).ends(0).stdout;
+    assert!(plan.contains("in slices of 60d"), "{plan}");
     let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
     assert_eq!(report["rows"]["written"].as_u64(), Some(whole));
     assert_eq!(rows(&bench), (whole, whole));
@@ -149,7 +151,7 @@ fn transforms_that_see_all_rows_in_one_go_are_not_cut() {
     let org = slow(200);
     let bench = Bench::on(&org);
     bench.write("p.toml", &pipeline(&source).replace("[destination]", dedupe));
-    let refused = bench.run(&["run", "p.toml"]).ends(2);
+    let refused = bench.run(&["plan", "p.toml"]).ends(2);
     assert!(
         refused.stderr.contains("source.incremental.slice") && refused.stderr.contains("dedupe"),
         "{}",

@@ -6,10 +6,12 @@ use forcepump_salesforce::{Error as SourceError, Select};
 
 use super::cut::{Cut, name_of, place_of};
 use super::pass::Pass;
+use super::shared::Parts;
 use super::start::Ready;
 use crate::error::Error;
 use crate::event::Event;
 use crate::incremental::{Window, moment};
+use crate::part::Part;
 use crate::session::Session;
 use crate::state::SliceRow;
 
@@ -48,14 +50,6 @@ async fn wanted(session: &Session, ready: &Ready, root: &Arc<Pass>) -> Result<Ve
     let (Some(length), Some(window), false) = (length, session.window(), is_begun) else {
         return Ok(vec![Arc::clone(root)]);
     };
-    if let Some(name) = stateful(ready) {
-        return Err(Error::input(
-            "source.incremental.slice",
-            format!(
-                "goes with transforms that see each row alone; `{name}` keeps a state over all rows of a run, which slices would cut"
-            ),
-        ));
-    }
     let oldest = match window.from {
         Some(from) => Some(from),
         None => oldest(session, root, window).await?,
@@ -92,7 +86,7 @@ pub(super) async fn halves(
     if ready.shared.journal.units()?.iter().any(|unit| unit.pass == pass.prefix) {
         return Err(error);
     }
-    if let Some(name) = stateful(ready) {
+    if let Some(name) = stateful(&ready.shared.parts) {
         return Err(with(
             error,
             &format!("it is not read in halves, because `{name}` keeps a state over all rows of a run"),
@@ -193,9 +187,25 @@ fn read(row: &SliceRow) -> Result<Cut, Error> {
 }
 
 /// The transform that must see all rows in one go.
-fn stateful(ready: &Ready) -> Option<&str> {
-    let part = ready.shared.parts.transforms.iter().find(|part| part.plugin.description().stateful);
-    part.map(crate::part::Part::name)
+fn stateful(parts: &Parts) -> Option<&str> {
+    parts.transforms.iter().find(|part| part.plugin.description().stateful).map(Part::name)
+}
+
+/// Refuses slices around a transform that must see all rows in one go.
+///
+/// # Errors
+/// [`Error::Input`] with the transform.
+pub(super) fn check(session: &Session, parts: &Parts) -> Result<(), Error> {
+    let incremental = session.pipeline().file.source.incremental.as_ref();
+    match (incremental.and_then(|incremental| incremental.slice.as_ref()), stateful(parts)) {
+        (Some(_), Some(name)) => Err(Error::input(
+            "source.incremental.slice",
+            format!(
+                "goes with transforms that see each row alone; `{name}` keeps a state over all rows of a run, which slices would cut"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The error, with why it is not helped by halving.

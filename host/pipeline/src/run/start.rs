@@ -15,6 +15,7 @@ use super::pass::Pass;
 use super::reader::Columns;
 use super::rejects::RejectsFile;
 use super::shared::{Parts, Place, Shared};
+use super::slices;
 use crate::cancel::Cancel;
 use crate::capability;
 use crate::chain::{self, Chain, Opening, Use, Way};
@@ -67,6 +68,7 @@ pub(crate) async fn settle(
     full: &SchemaRef,
     opening: &Opening,
 ) -> Result<Settled, Error> {
+    slices::check(session, parts)?;
     let unfetched = BTreeSet::new();
     let way = Way { parts: &parts.transforms, source: full, opening, lane: 0, unfetched: &unfetched, agreed: None };
     let chain = chain::open(&way, |part| part.settings.clone()).await?;

@@ -56,6 +56,13 @@ fn one_file_a_unit_and_a_manifest() -> Result<(), PluginError> {
 }
 
 #[test]
+fn a_file_that_is_gone_with_its_rows_is_not_asked_for_again() {
+    let full = || FileError::Io("no space left on device".to_owned());
+    assert!(matches!(PluginError::from(full()), PluginError::Retryable(_)));
+    assert_eq!(gone(full()), PluginError::fatal("file storage: no space left on device"));
+}
+
+#[test]
 fn overwriting_has_the_manifest_that_the_host_sweeps_by() -> Result<(), PluginError> {
     let mut run = prepared(json!({"folder": "crm/acc", "name": "x", "compression": "gzip"}), WriteMode::Overwrite)?;
     run.unit("a/b", &[table()])?;

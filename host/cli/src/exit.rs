@@ -19,6 +19,8 @@ pub enum Code {
     Destination = 5,
     /// A plugin.
     Plugin = 6,
+    /// Unfinished, and it can go on.
+    Partial = 7,
     /// A look at a former run found a difference.
     Differs = 8,
     /// Ctrl-C or SIGTERM; 128 + SIGINT, as shells have it.
@@ -26,7 +28,7 @@ pub enum Code {
 }
 
 /// Every code with its meaning, in the order of `--help`.
-pub const CODES: [(Code, &str); 9] = [
+pub const CODES: [(Code, &str); 10] = [
     (Code::Ok, "ok"),
     (Code::Host, "this machine failed: disk, permissions, or a fault of forcepump"),
     (Code::Input, "wrong input: arguments, pipeline file, connections file or plugin configuration"),
@@ -34,8 +36,9 @@ pub const CODES: [(Code, &str); 9] = [
     (Code::Source, "the source failed: Salesforce, or the way to it"),
     (Code::Destination, "the destination failed"),
     (Code::Plugin, "a plugin failed: trap, time-out, memory or a broken rule"),
+    (Code::Partial, "partial: a part is committed; run again to go on"),
     (Code::Differs, "verify found that the source or the destination is not as the run left it"),
-    (Code::Interrupted, "interrupted; the Salesforce job was aborted"),
+    (Code::Interrupted, "interrupted; run again to go on"),
 ];
 
 /// The paragraph under `--help`.
@@ -67,6 +70,7 @@ impl Code {
         match report.state {
             RunState::Complete => Self::Ok,
             RunState::CompleteWithRejects => Self::Rejects,
+            RunState::Partial => Self::Partial,
             RunState::Cancelled => Self::Interrupted,
             RunState::Failed => report.error.as_ref().map_or(Self::Host, |error| Self::of_word(&error.class)),
         }
@@ -152,7 +156,7 @@ mod tests {
     fn codes_are_distinct_and_in_the_help() {
         let mut numbers: Vec<u8> = CODES.iter().map(|(code, _)| code.number()).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
         assert!(help().contains("130  interrupted"));
     }
 

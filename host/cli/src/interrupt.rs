@@ -35,7 +35,7 @@ pub fn watch(cancel: &Cancel, output: Output) {
     tokio::spawn(async move {
         signal().await;
         cancel.cancel();
-        output.note("stopping: aborting the Salesforce job; once more to exit at once");
+        output.note("stopping; once more to exit at once");
         signal().await;
         std::process::exit(i32::from(Code::Interrupted.number()));
     });

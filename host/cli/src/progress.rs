@@ -91,6 +91,7 @@ impl Observer for Progress {
                 self.say(&line, matches!(level, "warn" | "error"));
             }
             Event::PluginLog { .. } => {}
+            Event::Note(text) => self.say(&format!("{}: {text}", self.name), false),
             Event::Warning(text) => self.say(&format!("{}: {text}", self.name), true),
             Event::UnitRetried { ref unit, ref reason, .. } => {
                 let line = format!("{}: trying unit {} again: {}", self.name, clean(unit), clean(reason));
@@ -132,7 +133,7 @@ impl State {
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }
             Event::UnitCommitted { .. } => self.units += 1,
-            Event::JobPolled { .. } | Event::PluginLog { .. } | Event::Warning(_) => {}
+            Event::JobPolled { .. } | Event::PluginLog { .. } | Event::Note(_) | Event::Warning(_) => {}
         }
         false
     }

@@ -132,6 +132,12 @@ fn choice(
     Choice { options, why, notes: notes.unwrap_or_default(), may_change, for_few: false }
 }
 
+/// How the job of an earlier process was made, by that API.
+pub(crate) fn of_job(session: &Session, api: Api) -> Choice {
+    let chunking = session.pipeline().file.source.chunking().filter(|_| api == Api::Bulk1);
+    choice(session, api, String::new(), chunking.map(|chunking| (chunking, Vec::new())), false)
+}
+
 /// How a few rows are read, when nothing has to be split: by one call, where the file leaves the choice to us.
 pub(crate) fn for_preview(session: &Session) -> ExtractOptions {
     let fixed = session.pipeline().file.source.fixed_api();

@@ -128,8 +128,17 @@ pub enum Error {
         /// who refused the most of them
         class: ErrorClass,
     },
+    /// The counts of a whole run contradict each other: going on with it cannot mend that.
+    #[error("{0}")]
+    NotWhole(String),
+    /// An unfinished run cannot go on, and a new one would write rows twice or is not what was asked for.
+    #[error("{0}")]
+    CannotGoOn(String),
+    /// An unfinished run cannot go on, and nothing speaks against a new one.
+    #[error("{0}")]
+    StartAnew(String),
     /// The operator interrupted.
-    #[error("interrupted; the Salesforce job was aborted and nothing half-written is visible")]
+    #[error("interrupted; nothing half-written is visible")]
     Interrupted,
     /// This machine.
     #[error("{what}: {error}")]
@@ -147,17 +156,43 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::File(FileError::Write { .. }) => ErrorClass::Host,
-            Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) | Self::Busy { .. } => ErrorClass::Input,
+            Self::File(_) | Self::Input(_) | Self::NoSuchRun(_) | Self::Busy { .. } | Self::CannotGoOn(_) => {
+                ErrorClass::Input
+            }
             Self::Source(error) | Self::Refused { error, .. } if crate::source::is_input_fault(error) => {
                 ErrorClass::Input
             }
-            Self::Source(_) | Self::Refused { .. } | Self::SourceData(_) | Self::FieldGone { .. } => ErrorClass::Source,
+            Self::Source(_)
+            | Self::Refused { .. }
+            | Self::SourceData(_)
+            | Self::NotWhole(_)
+            | Self::StartAnew(_)
+            | Self::FieldGone { .. } => ErrorClass::Source,
             Self::Destination { .. } | Self::Place { .. } => ErrorClass::Destination,
             Self::Plugin { .. } => ErrorClass::Plugin,
             Self::TooManyRejects { class, .. } => *class,
             Self::Interrupted => ErrorClass::Interrupted,
             Self::Host { .. } => ErrorClass::Host,
         }
+    }
+
+    /// Whether nothing that is done again could mend it: the run is over.
+    pub(crate) fn is_for_good(&self) -> bool {
+        matches!(self, Self::NotWhole(_))
+    }
+
+    /// Whether the same may succeed later, of itself: an interruption, or a fault on the way to Salesforce.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Source(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// Whether Salesforce does not have the job any more, or the cursor.
+    pub(crate) fn is_lost_job(&self) -> bool {
+        matches!(self, Self::Source(error) if error.is_lost())
     }
 
     /// What a plugin or a destination failed with, under a sentence of ours.

@@ -56,6 +56,8 @@ pub enum Event {
         /// the line
         message: String,
     },
+    /// Something the operator may want to know.
+    Note(String),
     /// Something the operator should know.
     Warning(String),
 }

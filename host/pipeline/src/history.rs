@@ -1,6 +1,7 @@
 //! Former runs, as the state beside the pipeline file remembers them.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::report::RunReport;
 use crate::run::hex;
-use crate::state::{RUNNING, RunRow, State, Turn, UnitRow};
+use crate::state::{JobRow, RUNNING, RunPlan, RunRow, State, Turn, UnitRow};
 
 /// Stands for the newest run.
 const LATEST: &str = "latest";
@@ -28,10 +29,70 @@ pub struct PastRun {
     pub started_at: String,
     /// when it ended; none while it runs, and when it was killed
     pub ended_at: Option<String>,
-    /// `complete`, `complete-with-rejects`, `failed`, `cancelled`, `running`, or `killed`: it never said its end
+    /// `complete`, `complete-with-rejects`, `partial`, `failed`, `cancelled`, `running`, `killed`: it never said its end,
+    /// or `given-up`: it was unfinished, and another run took its place
     pub state: String,
+    /// it is unfinished, and the pipeline's next run goes on with it
+    pub resumable: bool,
+    /// units that the destination has committed
+    pub units: u64,
+    /// rows that they wrote
+    pub rows: u64,
+    /// its Salesforce jobs
+    pub jobs: Vec<PastJob>,
     /// what it reported
     pub report: Option<RunReport>,
+}
+
+/// A Salesforce job of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct PastJob {
+    /// what it reads for: the object, or `query`
+    pub feed: String,
+    /// the pass; empty: the main one
+    pub pass: String,
+    /// `bulk2`, `bulk1` or `rest`
+    pub api: String,
+    /// none of a REST query
+    pub id: Option<String>,
+    /// when it was made, RFC 3339 in UTC
+    pub created_at: String,
+    /// rows of its result, once told
+    pub announced: Option<u64>,
+    /// all of its rows are committed
+    pub done: bool,
+}
+
+/// An unfinished run, to be gone on with.
+#[derive(Debug, Clone)]
+pub struct UnfinishedRun {
+    /// its id
+    pub run_id: String,
+    /// the pipeline file
+    pub file: PathBuf,
+    /// the values of variables that were given
+    pub given: BTreeMap<String, String>,
+}
+
+/// The run of that id, or with `latest` the newest one, with what is needed to go on with it. Whether it can is told when
+/// it is tried.
+///
+/// # Errors
+/// [`Error::NoSuchRun`] with the ids there are, [`Error::CannotGoOn`] for a run that nothing is kept of,
+/// [`Error::Host`] when the state cannot be read.
+pub fn unfinished_run(folder: &Path, id: &str) -> Result<UnfinishedRun, Error> {
+    let row = row_of(folder, id)?;
+    let plan = row.plan.as_deref().and_then(|text| serde_json::from_str::<RunPlan>(text).ok());
+    let Some(plan) = plan else {
+        let text = format!(
+            "run {} cannot go on: it ended before anything was begun, or another version of forcepump began it\nhint: `forcepump run FILE` begins anew",
+            row.id
+        );
+        return Err(Error::CannotGoOn(text));
+    };
+    // The folder may have been moved since.
+    let here = plan.path.file_name().map(|name| folder.join(name)).filter(|path| path.is_file());
+    Ok(UnfinishedRun { run_id: row.id, file: here.unwrap_or(plan.path), given: plan.given })
 }
 
 /// The newest runs of the pipelines in `folder`, of one pipeline or of all; newest first.
@@ -41,7 +102,7 @@ pub struct PastRun {
 pub fn past_runs(folder: &Path, pipeline: Option<&str>, most: usize) -> Result<Vec<PastRun>, Error> {
     match State::open_existing(folder)? {
         None => Ok(Vec::new()),
-        Some(state) => Ok(state.runs(pipeline, most)?.into_iter().map(|row| past_run(folder, row)).collect()),
+        Some(state) => state.runs(pipeline, most)?.into_iter().map(|row| past_run(folder, &state, row)).collect(),
     }
 }
 
@@ -50,6 +111,14 @@ pub fn past_runs(folder: &Path, pipeline: Option<&str>, most: usize) -> Result<V
 /// # Errors
 /// [`Error::NoSuchRun`] with the ids there are, [`Error::Host`] when the state cannot be read.
 pub fn past_run_of(folder: &Path, id: &str) -> Result<PastRun, Error> {
+    let row = row_of(folder, id)?;
+    match State::open_existing(folder)? {
+        Some(state) => past_run(folder, &state, row),
+        None => Err(Error::NoSuchRun(format!("the state in {} is gone", folder.display()))),
+    }
+}
+
+fn row_of(folder: &Path, id: &str) -> Result<RunRow, Error> {
     let state = State::open_existing(folder)?;
     let found = match &state {
         None => None,
@@ -57,7 +126,7 @@ pub fn past_run_of(folder: &Path, id: &str) -> Result<PastRun, Error> {
         Some(state) => state.run(id)?,
     };
     if let Some(row) = found {
-        return Ok(past_run(folder, row));
+        return Ok(row);
     }
     let known = state.map(|state| state.runs(None, NAMED_RUNS)).transpose()?.unwrap_or_default();
     let known: Vec<&str> = known.iter().map(|run| run.id.as_str()).collect();
@@ -116,10 +185,18 @@ pub fn past_units(folder: &Path, run: &str) -> Result<Vec<PastUnit>, Error> {
     Ok(state.units(run)?.into_iter().map(unit).collect())
 }
 
-fn past_run(folder: &Path, row: RunRow) -> PastRun {
+fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error> {
     // A run that holds no turn any more and said no end was killed.
     let is_gone = row.state == RUNNING && !matches!(Turn::take(folder, &row.pipeline), Err(Error::Busy { .. }));
-    PastRun {
+    let is_running = row.state == RUNNING && !is_gone;
+    let is_newest = state.unfinished(&row.pipeline)?.is_some_and(|newest| newest.id == row.id);
+    let committed = state.committed(&row.id)?;
+    let jobs = state.jobs(&row.id)?.into_iter().map(past_job).collect();
+    Ok(PastRun {
+        resumable: is_newest && !is_running,
+        units: committed.units,
+        rows: committed.rows,
+        jobs,
         run_id: row.id,
         pipeline: row.pipeline,
         file: row.file,
@@ -128,7 +205,12 @@ fn past_run(folder: &Path, row: RunRow) -> PastRun {
         state: if is_gone { "killed".to_owned() } else { row.state },
         // A report of an older program may lack what ours has: the rest of the run's row still stands.
         report: row.report.and_then(|text| serde_json::from_str(&text).ok()),
-    }
+    })
+}
+
+fn past_job(row: JobRow) -> PastJob {
+    let JobRow { feed, pass, api, id, announced, done, .. } = row;
+    PastJob { feed, pass, api, id, created_at: moment(row.created_at), announced, done }
 }
 
 fn moment(micros: i64) -> String {

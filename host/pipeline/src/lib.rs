@@ -51,7 +51,7 @@ pub use file::{
 };
 pub use forcepump_salesforce::{AuthMethod, BrowserLogin, Code, DeviceLogin, Listener, TokenStatus, logins_settled};
 pub use head::{Head, head};
-pub use history::{PastRun, PastUnit, past_run_of, past_runs, past_units};
+pub use history::{PastJob, PastRun, PastUnit, UnfinishedRun, past_run_of, past_runs, past_units, unfinished_run};
 pub use host::{Builtin, Host};
 pub use incremental::ShownWindow;
 pub use lock::{LOCK_FILE, LockReport, LockState, LockedFolder, LockedPipeline, StepChange, lock, pinned_in};
@@ -59,7 +59,7 @@ pub use org::{ChildTable, ObjectFilter, Org, OrgDescribe, OrgField, OrgLimit, Or
 pub use plan::{Expanded, Plan, PlanColumn, PlanFinds, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};
 pub use report::{
-    PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField,
+    PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField, WentOn,
 };
 pub use session::{DemoAccess, Session};
 pub use types::{PublishedType, published_types};

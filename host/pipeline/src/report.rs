@@ -31,7 +31,9 @@ pub enum RunState {
     Complete,
     /// Every row is in the destination or in the rejects file.
     CompleteWithRejects,
-    /// The run stopped on an error.
+    /// The run stopped on an error after something was committed, and can go on.
+    Partial,
+    /// The run stopped on an error, with nothing committed or for good.
     Failed,
     /// The operator interrupted the run.
     Cancelled,
@@ -44,6 +46,7 @@ impl RunState {
         match self {
             Self::Complete => "complete",
             Self::CompleteWithRejects => "complete-with-rejects",
+            Self::Partial => "partial",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
         }
@@ -159,6 +162,12 @@ pub struct RunReport {
     /// SHA-256 over the committed units, their counts and the hashes of their rows: the same for the same work
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// what earlier processes had committed of this run; it is among the figures above
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub went_on: Option<WentOn>,
+    /// the run is unfinished, and the next one goes on with it
+    #[serde(default)]
+    pub resumable: bool,
     /// units that were tried again after a fault
     pub retries: u64,
     /// wall time, seconds
@@ -188,6 +197,17 @@ pub struct RunReport {
     pub field_changes: Vec<FieldChange>,
     /// the error that ended the run
     pub error: Option<ReportedError>,
+}
+
+/// What was committed of a run when it went on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WentOn {
+    /// units committed
+    pub units: u64,
+    /// rows read by them
+    pub read: u64,
+    /// rows written by them
+    pub written: u64,
 }
 
 /// A field left out of the query.

@@ -24,8 +24,8 @@ use crate::report::{ResultPlace, RunReport};
 use crate::run;
 use crate::run::shared::Parts;
 use crate::state::State;
-use crate::variables::Variables;
 use crate::variables::system::System;
+use crate::variables::{KeptVariable, Variables};
 use crate::verify::{self, Verification};
 
 /// Rows of a batch at most when plugins may choose: beyond it memory grows and nothing gets faster.
@@ -45,6 +45,29 @@ pub struct DemoAccess {
     pub client_secret: String,
 }
 
+/// How a run begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// goes on with the pipeline's unfinished run, when that is of the same plan; else as a new one
+    #[default]
+    GoOn,
+    /// as a new one, whatever is unfinished
+    Fresh,
+    /// goes on with this run, or not at all
+    GoOnWith(String),
+}
+
+/// What a run that goes on has of its beginning.
+#[derive(Debug)]
+pub(crate) struct Adopted {
+    pub run_id: String,
+    /// microseconds since the epoch
+    pub submitted_at: i64,
+    /// microseconds since the epoch
+    pub as_of: i64,
+    pub variables: Vec<KeptVariable>,
+}
+
 /// A pipeline file, its connection, and the host it runs on. Opening it sends nothing.
 pub struct Session {
     host: Host,
@@ -57,6 +80,9 @@ pub struct Session {
     /// microseconds since the epoch
     submitted_at: i64,
     given: BTreeMap<String, String>,
+    start: Start,
+    /// the unfinished run that it goes on with
+    adopted: OnceLock<Adopted>,
     /// of an incremental source, once it is known: one session has one window
     window: OnceLock<Window>,
 }
@@ -105,6 +131,8 @@ impl Session {
             run_id: run::start::new_run_id(),
             submitted_at: chrono::Utc::now().timestamp_micros(),
             given: BTreeMap::new(),
+            start: Start::default(),
+            adopted: OnceLock::new(),
             window: OnceLock::new(),
         })
     }
@@ -121,10 +149,60 @@ impl Session {
         Self { given, ..self }
     }
 
-    /// Id of the run that this session may do: unique, and sorts by time.
+    /// Begins a new run, whatever run of the pipeline is unfinished: that one is given up.
+    #[must_use]
+    pub fn fresh(self, fresh: bool) -> Self {
+        let start = if fresh { Start::Fresh } else { self.start };
+        Self { start, ..self }
+    }
+
+    /// Goes on with that run, or with none.
+    #[must_use]
+    pub fn going_on_with(self, run: &str) -> Self {
+        Self { start: Start::GoOnWith(run.to_owned()), ..self }
+    }
+
+    /// Id of the run that this session may do: unique, and sorts by time; of an unfinished run that goes on, its own.
     #[must_use]
     pub fn run_id(&self) -> &str {
-        &self.run_id
+        self.adopted.get().map_or(&self.run_id, |adopted| &adopted.run_id)
+    }
+
+    /// How the run begins.
+    pub(crate) fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// The session has the beginning of an unfinished run from now on, and of an incremental one its window.
+    pub(crate) fn adopt(&self, adopted: Adopted, window: Option<Window>) {
+        // A session runs once: who came first stays.
+        let _ = self.adopted.set(adopted);
+        if let Some(window) = window {
+            let _ = self.window.set(window);
+        }
+    }
+
+    /// The same for a new run.
+    pub(crate) fn anew(&self) -> Self {
+        self.with_pipeline(self.pipeline.clone(), self.given.clone())
+    }
+
+    /// The same org and host with another pipeline, or the same one as it was.
+    pub(crate) fn with_pipeline(&self, pipeline: Pipeline, given: BTreeMap<String, String>) -> Self {
+        Self {
+            host: self.host.clone(),
+            pipeline,
+            client: self.client.clone(),
+            connection: self.connection.clone(),
+            org: self.org.clone(),
+            locked: self.locked,
+            run_id: run::start::new_run_id(),
+            submitted_at: chrono::Utc::now().timestamp_micros(),
+            given,
+            start: Start::Fresh,
+            adopted: OnceLock::new(),
+            window: OnceLock::new(),
+        }
     }
 
     /// Name of what is read: the object as the file has it, or `query`.
@@ -139,16 +217,20 @@ impl Session {
 
     /// The run's one moment, in microseconds since the epoch.
     pub(crate) fn as_of(&self) -> i64 {
-        self.fixed().map_or(self.submitted_at, |(as_of, _)| as_of)
+        let begun = self.adopted.get().map_or(self.submitted_at, |adopted| adopted.as_of);
+        self.fixed().map_or(begun, |(as_of, _)| as_of)
     }
 
-    /// When the session was opened, in microseconds since the epoch.
+    /// When the run was begun, in microseconds since the epoch.
     pub(crate) fn submitted_at(&self) -> i64 {
-        self.submitted_at
+        self.adopted.get().map_or(self.submitted_at, |adopted| adopted.submitted_at)
     }
 
     /// The variables with their values.
     pub(crate) fn variables(&self) -> Result<Variables, Error> {
+        if let Some(adopted) = self.adopted.get() {
+            return Ok(Variables::restored(&adopted.variables));
+        }
         let file = &self.pipeline.file;
         let mut system = System::new(&self.run_id, &file.name, self.as_of());
         if let Some(state) = State::open_existing(self.pipeline.folder())? {

@@ -1,4 +1,4 @@
-//! What `runs` and `show` take, and `--set`.
+//! What `runs`, `show` and `resume` take, and `--set`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,6 +46,17 @@ pub struct ShowArgs {
     /// List its units: the counts of each, and the hashes of its rows
     #[arg(long)]
     pub units: bool,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Run id, as the run's summary names it, or `latest`
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub run: String,
     /// Folder of the pipeline, or its file [default: the current folder]
     #[arg(long, value_name = "DIR|FILE")]
     pub pipeline_folder: Option<PathBuf>,

@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use connection::{AddArgs, ConnectionCommand, EditArgs, LoginArgs, ReconnectArgs};
 pub use doctor::DoctorArgs;
 pub use emulator::{EmulatorArgs, PagesShape};
-pub use history::{RunsArgs, SetArgs, ShowArgs};
+pub use history::{ResumeArgs, RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
 pub use plugin::PluginCommand;
 pub use rejects::{RejectsArgs, RejectsFormat};
@@ -85,8 +85,10 @@ pub enum Command {
     Plan(PipelineArgs),
     /// Show the first rows before and after each transform; nothing is written
     Preview(PreviewArgs),
-    /// Run a pipeline
-    Run(PipelineArgs),
+    /// Run a pipeline; one that is unfinished goes on where it stopped
+    Run(RunArgs),
+    /// Go on with an unfinished run, or say why that cannot be
+    Resume(ResumeArgs),
     /// Make, list, show, try, change and remove the ways into orgs
     #[command(subcommand)]
     Connection(ConnectionCommand),
@@ -136,6 +138,17 @@ pub struct PipelineArgs {
     /// variables
     #[command(flatten)]
     pub set: SetArgs,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// pipeline
+    #[command(flatten)]
+    pub pipeline: PipelineArgs,
+    /// Begin anew: an unfinished run of the pipeline is given up, and rows that it has appended stay and come again
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// Arguments of `lock`.

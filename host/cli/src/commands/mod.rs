@@ -70,6 +70,7 @@ fn execute(cli: Cli) -> Code {
 async fn dispatch(context: &Context, command: Command) -> Outcome {
     match command {
         Command::Run(args) => run::run(context, &args).await,
+        Command::Resume(args) => run::resume(context, &args).await,
         Command::Demo(args) => demo::demo(context, &args).await,
         Command::Emulator(args) => emulator::emulator(context, &args).await,
         Command::Check(args) => interruptible(explain::check(context, &args)).await,
@@ -135,6 +136,13 @@ pub struct Opened {
     pub session: Session,
     /// kept alive for as long as the session
     _org: Option<DemoOrg>,
+}
+
+impl Opened {
+    /// The session, and what has to live as long.
+    pub fn into_parts(self) -> (Session, impl Sized) {
+        (self.session, self._org)
+    }
 }
 
 impl Context {

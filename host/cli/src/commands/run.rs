@@ -1,11 +1,12 @@
-//! `run`: moves the data, shows progress, and ends with a summary.
+//! `run` and `resume`: moves the data, shows progress, and ends with a summary.
 
 use std::sync::Arc;
 
-use forcepump_pipeline::{Cancel, Observer, Pipeline, RunReport, Session};
+use forcepump_pipeline::{Cancel, Observer, Pipeline, RunReport, Session, unfinished_run};
 
+use super::place::state_folder;
 use super::{Context, Outcome};
-use crate::args::PipelineArgs;
+use crate::args::{ResumeArgs, RunArgs, SetArgs};
 use crate::exit::Code;
 use crate::interrupt;
 use crate::output::Output;
@@ -13,14 +14,28 @@ use crate::progress::Progress;
 use crate::render::summary;
 
 /// Runs one pipeline file.
-pub async fn run(context: &Context, args: &PipelineArgs) -> Outcome {
-    let pipeline = Pipeline::load(&args.file)?;
+pub async fn run(context: &Context, args: &RunArgs) -> Outcome {
+    let pipeline = Pipeline::load(&args.pipeline.file)?;
+    start(context, pipeline, &args.pipeline.set, |session| session.fresh(args.fresh)).await
+}
+
+/// Goes on with an unfinished run.
+pub async fn resume(context: &Context, args: &ResumeArgs) -> Outcome {
+    let unfinished = unfinished_run(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
+    let pipeline = Pipeline::load(&unfinished.file)?;
+    let set = SetArgs { set: unfinished.given.into_iter().collect() };
+    start(context, pipeline, &set, |session| session.going_on_with(&unfinished.run_id)).await
+}
+
+async fn start(context: &Context, pipeline: Pipeline, set: &SetArgs, how: impl FnOnce(Session) -> Session) -> Outcome {
     let name = pipeline.file.name.clone();
     let host = context.host()?;
     let cancel = Cancel::new();
     interrupt::watch(&cancel, context.output);
-    let opened = context.open(&host, pipeline, &args.set).await?;
-    let report = observed(&opened.session, &name, &cancel, context.output).await;
+    let opened = context.open(&host, pipeline, set).await?;
+    let (session, _org) = opened.into_parts();
+    let session = how(session);
+    let report = observed(&session, &name, &cancel, context.output).await;
     tell(context.output, &report);
     Ok(Code::of_report(&report))
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use console::style;
-use forcepump_pipeline::{PastRun, PastUnit};
+use forcepump_pipeline::{PastJob, PastRun, PastUnit};
 
-use super::numbers::count;
+use super::numbers::{count, rows, several};
 use super::{summary, table};
 use crate::output::clean;
 
@@ -14,11 +14,14 @@ pub fn list(runs: &[PastRun], folder: &Path) -> String {
     if runs.is_empty() {
         return format!("no run is remembered in {}", clean(&folder.display().to_string()));
     }
-    let rows = runs.iter().map(|run| {
-        let written = run.report.as_ref().map_or_else(String::new, |report| count(report.rows.written));
-        vec![run.run_id.clone(), run.pipeline.clone(), run.started_at.clone(), run.state.clone(), written]
+    let lines = runs.iter().map(|run| {
+        let written = run.report.as_ref().map_or(run.rows, |report| report.rows.written.max(run.rows));
+        let next = if run.resumable { "can go on" } else { "" };
+        let mut cells = vec![run.run_id.clone(), run.pipeline.clone(), run.started_at.clone(), run.state.clone()];
+        cells.extend([count(run.units), count(written), next.to_owned()]);
+        cells
     });
-    table::whole(&["run", "pipeline", "began", "state", "written"], &rows.collect::<Vec<_>>())
+    table::whole(&["run", "pipeline", "began", "state", "units", "written", ""], &lines.collect::<Vec<_>>())
 }
 
 /// One run.
@@ -33,7 +36,19 @@ pub fn one(run: &PastRun) -> String {
             lines.push(summary::summary(report));
             lines.extend(report.error.as_ref().map(|error| format!("  {:<9} {}", "error", clean(&error.message))));
         }
-        None => lines.push(format!("  {:<9} {}", "state", state(run))),
+        None => {
+            lines.push(format!("  {:<9} {}", "state", state(run)));
+            let committed = format!("{} committed with {}", several(run.units, "unit"), rows(run.rows));
+            lines.push(format!("  {:<9} {committed}", "units"));
+        }
+    }
+    lines.extend(run.jobs.iter().map(|job| format!("  {:<9} {}", "job", job_words(job))));
+    if run.resumable && !run.report.as_ref().is_some_and(|report| report.resumable) {
+        lines.push(format!(
+            "  {:<9} run it again to go on (forcepump resume {}), or with --fresh to begin anew",
+            "next",
+            clean(&run.run_id)
+        ));
     }
     lines.join("\n")
 }
@@ -54,9 +69,19 @@ pub fn units(units: &[PastUnit]) -> String {
     table::whole(&columns, &rows.collect::<Vec<_>>())
 }
 
+/// A job: `750… (bulk2) for Account, 5,000 rows announced, made 2026-…`.
+fn job_words(job: &PastJob) -> String {
+    let pass = if job.pass.is_empty() { String::new() } else { format!(", pass {}", clean(&job.pass)) };
+    let announced = job.announced.map_or_else(String::new, |found| format!(", {} announced", rows(found)));
+    let done = if job.done { ", all committed" } else { "" };
+    let id = job.id.as_deref().map_or_else(|| "query".to_owned(), clean);
+    format!("{id} ({}) for {}{pass}{announced}{done}, made {}", clean(&job.api), clean(&job.feed), job.created_at)
+}
+
 fn state(run: &PastRun) -> String {
     match run.state.as_str() {
         "killed" => "killed: it left no report; the units that it committed are in the destination".to_owned(),
+        "given-up" => "given up: it was unfinished, and another run took its place".to_owned(),
         "running" => "running now".to_owned(),
         other => clean(other),
     }

@@ -1,7 +1,7 @@
 //! The end of a run in words: rejects in the headline, then each figure on its line.
 
 use console::style;
-use forcepump_pipeline::{Change, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState};
+use forcepump_pipeline::{Change, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState, WentOn};
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
@@ -24,6 +24,9 @@ pub fn summary(report: &RunReport) -> String {
         (None, Some(_)) => line("rest", units),
         (None, None) => {}
     }
+    if let Some(before) = &report.went_on {
+        line("before", went_on(before));
+    }
     if let Some(window) = &report.window {
         line("window", super::plan::window_text(window));
     }
@@ -45,7 +48,19 @@ pub fn summary(report: &RunReport) -> String {
     if !report.field_changes.is_empty() {
         line("fields", field_changes(&report.field_changes));
     }
+    if report.resumable {
+        line(
+            "next",
+            format!("run it again to go on (forcepump resume {}), or with --fresh to begin anew", report.run_id),
+        );
+    }
     lines.join("\n")
+}
+
+/// What was there when the run went on.
+fn went_on(before: &WentOn) -> String {
+    let units = several(before.units, "unit");
+    format!("{units} of these, {} written, were committed before it went on", rows(before.written))
 }
 
 /// One line that cannot be mistaken for a clean end when rows are missing.
@@ -58,6 +73,7 @@ pub fn headline(report: &RunReport) -> String {
         RunState::CompleteWithRejects => {
             format!("{name}: {}, {written}", style(format!("complete with {rejected}")).yellow())
         }
+        RunState::Partial => format!("{name}: {} after {written}{}", style("partial").red(), some(&rejected, report)),
         RunState::Failed => format!("{name}: {} after {written}{}", style("failed").red(), some(&rejected, report)),
         RunState::Cancelled => {
             format!("{name}: {} after {written}{}", style("interrupted").red(), some(&rejected, report))
@@ -180,6 +196,7 @@ fn comparison_row(label: &str, report: &RunReport) -> Vec<String> {
     let state = match report.state {
         RunState::Complete => "complete",
         RunState::CompleteWithRejects => "with rejects",
+        RunState::Partial => "partial",
         RunState::Failed => "failed",
         RunState::Cancelled => "interrupted",
     };
@@ -213,6 +230,8 @@ mod tests {
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },
             bytes_read: 2048,
             units: 1,
+            went_on: None,
+            resumable: false,
             retries: 2,
             seconds: 2.0,
             calls_used: 9,
@@ -244,9 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn an_unfinished_run_says_how_to_go_on_and_a_resumed_one_what_was_there() {
+        console::set_colors_enabled(false);
+        let unfinished = summary(&RunReport { state: RunState::Partial, resumable: true, ..report() });
+        assert!(unfinished.contains("forcepump resume r") && unfinished.contains("--fresh"), "{unfinished}");
+        let before = Some(WentOn { units: 12, read: 2_400, written: 2_300 });
+        let resumed = summary(&RunReport { went_on: before, ..report() });
+        assert!(resumed.contains("12 units of these, 2,300 rows written, were committed before"), "{resumed}");
+    }
+
+    #[test]
     fn a_failed_run_never_reads_as_complete() {
         console::set_colors_enabled(false);
-        for (state, word) in [(RunState::Failed, "failed"), (RunState::Cancelled, "interrupted")] {
+        for (state, word) in
+            [(RunState::Partial, "partial"), (RunState::Failed, "failed"), (RunState::Cancelled, "interrupted")]
+        {
             let line = headline(&RunReport { state, ..report() });
             assert_eq!(line, format!("accounts: {word} after 1,989 rows written, 1 rejected row"));
         }

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a run: the right code, nothing half-visible, no job left, and a second run that completes.
+//! Ctrl-C in the middle of a run: the right code, nothing half-visible, and a second run that goes on and completes.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -62,7 +62,7 @@ fn within_a_page_nothing_of_it_is_seen_in_files_and_the_next_run_completes() {
     let report = ran.ends(130).json();
     assert_eq!((&report["state"], &report["error"]["class"]), (&"cancelled".into(), &"interrupted".into()));
     assert_eq!(report["rows"]["written"], 15);
-    org.is_tidy();
+    assert_eq!(report["resumable"], true);
     let names = files(&bench.path("out/Account"));
     assert!(names.iter().all(|name| name.ends_with(".csv")) && names.len() == 1, "one whole page: {names:?}");
     bench.run(&["run", "p.toml"]).ends(0);
@@ -76,12 +76,11 @@ fn within_a_page_nothing_of_it_is_seen_in_sqlite_and_the_next_run_completes() {
     let org = stalled();
     let (bench, ran) = stopped_within_a_page(&org, SQLITE);
     ran.ends(130);
-    org.is_tidy();
     let names = tables::sqlite(&bench.path("out.db"), "account").column("Name");
     assert_eq!(names.len(), 15, "the page that was committed, and no row of the other");
-    std::fs::remove_file(bench.path("out.db")).expect("the database goes");
     bench.run(&["run", "p.toml"]).ends(0);
     assert_eq!(tables::sqlite(&bench.path("out.db"), "account").rows.len(), SMALL_ROWS);
+    org.is_tidy();
 }
 
 #[test]
@@ -103,7 +102,7 @@ fn an_overwriting_run_that_is_stopped_leaves_the_old_rows() {
 }
 
 #[test]
-fn while_the_job_runs_it_is_aborted_and_deleted() {
+fn a_job_that_runs_stays_and_a_fresh_run_aborts_and_deletes_it() {
     let org = orgs::faulty(STUCK_JOB, false);
     let bench = Bench::on(&org);
     bench.write("p.toml", &format!("{SOURCE}{CSV}"));
@@ -114,9 +113,13 @@ fn while_the_job_runs_it_is_aborted_and_deleted() {
     let report = end(child).ends(130).json();
     assert_eq!(report["rows"]["read"], 0);
     let job = org.job();
-    assert_eq!((job.state, job.deleted), (JobState::Aborted, true));
+    assert_eq!((job.state.is_terminal(), job.deleted, &report["resumable"]), (false, false, &true.into()));
     assert_eq!(report["job_id"], job.id.as_str());
     assert_eq!(files(&bench.path("out/Account")), Vec::<String>::new());
+    bench.run(&["run", "p.toml", "--fresh"]).ends(0);
+    let job = org.emulator().jobs()[0].clone();
+    assert_eq!((job.state, job.deleted), (JobState::Aborted, true));
+    org.is_tidy();
 }
 
 #[test]
@@ -134,7 +137,6 @@ fn a_slow_wire_does_not_delay_the_end() {
     signal(&child, "-TERM");
     let report = end(child).ends(130).json();
     assert!(report["rows"]["read"].as_u64() < Some(20_000), "{report:#}");
-    org.is_tidy();
     assert!(!bench.path("out/Contact/manifest.json").exists());
 }
 

@@ -42,6 +42,7 @@ mod receiver;
 mod rejects;
 mod repeatable;
 mod requests;
+mod resume;
 mod serve;
 mod shapes;
 mod slices;

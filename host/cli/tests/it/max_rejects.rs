@@ -43,30 +43,34 @@ fn within_the_limit_the_run_completes_with_rejects() {
 }
 
 #[test]
-fn over_it_the_run_fails_and_what_is_committed_stays() {
+fn over_it_the_run_stops_and_goes_on_when_more_are_allowed() {
     let (org, bench) = bench();
-    let report = run(&bench, "1", &[1, 16], 6);
+    let report = run(&bench, "1", &[1, 16], 7);
     let message = report["error"]["message"].as_str().expect("a message");
     assert!(message.contains("2 of the 30 rows") && message.contains("max_rejects = 1"), "{message}");
     assert!(message.contains("rejects.jsonl"), "{message}");
     assert_eq!(
         (&report["state"], &report["units"], &report["rows"]["written"]),
-        (&json!("failed"), &json!(1), &json!(14))
+        (&json!("partial"), &json!(1), &json!(14))
     );
     let path = report["rejects_file"].as_str().expect("a rejects file");
     assert_eq!(bench.read(path).lines().count(), 2, "the reasons of the unit that was given up are there too");
     assert!(!bench.path("out/Account/manifest.json").exists());
+    let report = run(&bench, "2", &[1, 16], 3);
+    assert_eq!((&report["went_on"]["units"], &report["rows"]["written"]), (&json!(1), &json!(38)));
+    assert_eq!(bench.read(path).lines().count(), 2, "no row is refused twice");
+    assert_eq!(report["rejects_by_code"]["plugin_data"], 2, "{report:#}");
     org.is_tidy();
 }
 
 #[test]
 fn a_share_of_few_rows_is_judged_at_the_end() {
     let (_org, bench) = bench();
-    let report = run(&bench, "\"4.9%\"", &[1, 16], 6);
+    let report = run(&bench, "\"4.9%\"", &[1, 16], 7);
     let message = report["error"]["message"].as_str().expect("a message");
     assert!(message.contains("2 of the 40 rows") && message.contains("\"4.9%\""), "{message}");
     assert_eq!(report["rows"]["written"], 38);
-    assert_eq!(report["state"], "failed");
+    assert_eq!(report["state"], "partial");
 }
 
 #[test]

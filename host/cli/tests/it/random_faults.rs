@@ -29,7 +29,7 @@ const HANG: Duration = Duration::from_secs(120);
 /// Pause between two looks at a run.
 const LOOK: Duration = Duration::from_millis(10);
 /// The source failed, or the destination did: the ends that a fault may have.
-const FAILED: [i32; 2] = [4, 5];
+const FAILED: [i32; 3] = [4, 5, 7];
 
 /// What became of a run.
 enum End {
@@ -155,7 +155,7 @@ fn whole(drawn: &Drawn, report: &Value, found: &Found) -> Result<(), String> {
 fn refused(report: &Value) -> Result<(), String> {
     let message = report["error"]["message"].as_str().unwrap_or_default();
     let is_named = chaos::NAMED.iter().any(|word| message.to_lowercase().contains(word));
-    if report["state"] != "failed" || !is_named {
+    if !(report["state"] == "failed" || report["state"] == "partial") || !is_named {
         return Err(format!("the error does not say what failed: {report:#}"));
     }
     Ok(())

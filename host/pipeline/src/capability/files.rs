@@ -31,6 +31,15 @@ pub fn root(path: &Path, quota_bytes: Option<u64>) -> Result<files::Root, files:
     })
 }
 
+/// Removes files below a granted folder; those that are not there are no error.
+pub fn remove(folder: &Path, paths: &[&str]) -> Result<(), files::FileError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let root = files::Root::open(folder)?;
+    paths.iter().try_for_each(|path| root.discard(path))
+}
+
 /// A folder that is granted, but not opened: enough to plan with; creating anything in it opens it, once.
 pub struct Unopened {
     path: PathBuf,

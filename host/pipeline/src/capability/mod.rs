@@ -95,7 +95,8 @@ fn quota_bytes(limits: &PluginLimits) -> Option<u64> {
     limits.files_mib.map(|mib| mib.saturating_mul(MIB as u64))
 }
 
-fn sqlite_path(dsn: &str, folder: &Path) -> Result<PathBuf, String> {
+/// The file of a database; otherwise why there is none.
+pub fn sqlite_path(dsn: &str, folder: &Path) -> Result<PathBuf, String> {
     match dsn.strip_prefix(SQLITE_PREFIX) {
         Some(path) if !path.is_empty() && !path.starts_with(':') => Ok(folder.join(path)),
         _ => Err(format!("`{dsn}` is no database this version can open; write \"sqlite:PATH\"")),
@@ -124,6 +125,14 @@ pub fn limits(limits: &PluginLimits) -> Limits {
     chosen.http_calls_per_second = limits.http_calls_per_second.unwrap_or(chosen.http_calls_per_second);
     chosen.fuel = limits.fuel;
     chosen
+}
+
+/// Removes files below a granted folder; those that are not there are no error.
+///
+/// # Errors
+/// What the operating system says, with the path; a path that leads out of the folder.
+pub fn remove_files(folder: &Path, paths: &[&str]) -> Result<(), String> {
+    files::remove(folder, paths).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// The places that a grant lets a destination write to.

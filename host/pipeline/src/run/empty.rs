@@ -8,6 +8,7 @@ use super::lane::Lane;
 use super::start::Ready;
 use super::unit::{self, Unit};
 use crate::error::Error;
+use crate::state::UnitRow;
 
 /// Id of the unit; pages have numbers, so no page is named so.
 const UNIT_ID: &str = "empty";
@@ -16,7 +17,8 @@ const UNIT_ID: &str = "empty";
 /// or the types, and not nothing, which nobody can tell from a run that never was.
 pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
     let shared = &ready.shared;
-    if shared.ledger().rows.written > 0 {
+    let is_there = |unit: &UnitRow| unit.unit == UNIT_ID;
+    if shared.ledger().rows.written > 0 || ready.committed.iter().any(is_there) {
         return Ok(());
     }
     let Some(pass) = ready.passes.first() else { return Ok(()) };

@@ -5,16 +5,17 @@
 //! 1. The plan of the run is noted before anything is made or written; without it nothing was done.
 //! 2. A job is noted as soon as it is created. Killed in between: the job stays in the org until it expires, and the next
 //!    run makes another.
-//! 3. The rejected rows of a unit are made durable, then the destination commits the unit, then the unit is noted here. A
-//!    note is never ahead of the destination. Killed in between: the unit is read again, and the destination, which knows
-//!    it by run and unit, takes it as done; its rejected rows are taken out of the file before.
+//! 3. The rejected rows of a unit are made durable, the unit is noted as one that may be committed, the destination
+//!    commits it, and it is noted as committed. Killed in between: the unit is read again, and the destination, which
+//!    knows it by run and unit, takes it as done; its rejected rows are taken out of the file before. Only where the job
+//!    is gone as well, so that the same unit cannot be had, does it count that it may be committed.
 //! 4. The destination does its last step, then the jobs are disposed of, then the run ends and its cursor moves. Killed in
 //!    between: every unit is known, the last step is done again, which has the effect of once.
 //!
-//! So a note that a power cut takes back is only work that is done again, and the state's transactions need not be
-//! durable one by one (`synchronous = NORMAL` of a write-ahead log: a cut may take back the last ones, in order, and never
-//! tears one). A run that ended is different: a cursor that falls back would read a window again and, appending, write it
-//! twice. The ends of runs are therefore made durable; see `State::durably`.
+//! A power cut takes back what was not on the disk, and destinations put their units there. So every note is made durable
+//! before what follows it (`synchronous = FULL`): a run or a job that were forgotten would be begun anew under other names,
+//! and rows be written twice; so would those of a window whose cursor fell back. One note is not waited for: that a unit
+//! is committed. Without it the unit is one that may be committed, which is read again to no effect.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -124,14 +125,14 @@ impl Journal {
         self.state.job_created(&self.run_id, job)
     }
 
-    /// Salesforce told how many rows the job of a pass holds.
-    pub(crate) fn announced(&self, pass: &str, rows: u64) -> Result<(), Error> {
-        self.state.job_announced(self.key(), pass, rows)
-    }
-
     /// Every unit of a pass is committed, and its total adds up.
     pub(crate) fn pass_done(&self, pass: &str, announced: u64) -> Result<(), Error> {
         self.state.pass_done(self.key(), pass, announced)
+    }
+
+    /// The job of a pass was ended in the org.
+    pub(crate) fn job_disposed(&self, pass: &str) -> Result<(), Error> {
+        self.state.job_disposed(self.key(), pass)
     }
 
     /// The job of a pass is gone for good.
@@ -139,9 +140,27 @@ impl Journal {
         self.state.job_gone(self.key(), pass)
     }
 
-    /// The units of a pass are read again.
-    pub(crate) fn forget_units(&self, pass: &str) -> Result<(), Error> {
-        self.state.forget_units(self.key(), pass)
+    /// How many units of a pass the destination has, or may have, that are not among [`Journal::units`].
+    pub(crate) fn unsure_units(&self, pass: &str) -> Result<u64, Error> {
+        self.state.unsure_units(self.key(), pass)
+    }
+
+    /// A unit's commit is about to be asked of the destination. One that may be committed already has to hold the same
+    /// rows: the destination will not look.
+    ///
+    /// # Errors
+    /// [`Error::SourceData`] when it holds others, [`Error::Host`] when the state cannot be written.
+    pub(crate) fn unsure(&self, row: &UnitRow) -> Result<(), Error> {
+        if let Some((read, ids)) = self.state.seen_before(&self.run_id, row)?
+            && (read, &ids) != (row.tally.read, &row.ids)
+        {
+            let unit = &row.unit;
+            return Err(Error::SourceData(format!(
+                "unit {unit} holds {} rows now, and held {read} other ones when it was written before; nothing more was written\nhint: `forcepump run --fresh FILE` begins anew",
+                row.tally.read
+            )));
+        }
+        self.state.unit_unsure(&self.run_id, row)
     }
 
     /// The destination did its last step.

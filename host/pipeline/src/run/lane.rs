@@ -21,6 +21,9 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::link::Link;
 
+/// What the names of units begin with that hold what stateful transforms give at their end.
+pub(crate) const FINAL_UNIT: &str = "final-";
+
 /// The instances of one worker.
 pub(crate) struct Lane {
     pub number: u32,
@@ -190,7 +193,7 @@ impl Tries {
 
 /// What stateful transforms still hold becomes a last unit of its own.
 async fn flush(lane: &mut Lane, shared: &Shared, cancel: &Cancel) -> Result<(), Error> {
-    let id = lane.pass.named(&format!("final-{}", lane.number));
+    let id = lane.pass.named(&format!("{FINAL_UNIT}{}", lane.number));
     let mut findings = Findings::new(lane.links.len());
     let mut tries = Tries::default();
     loop {

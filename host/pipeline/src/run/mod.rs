@@ -4,17 +4,21 @@ mod ahead;
 mod broken;
 mod content;
 mod cut;
+mod decide;
 mod deliver;
 mod empty;
 mod failure;
 mod findings;
 mod fingerprint;
+mod give_up;
 mod ids;
 mod journal;
 mod lane;
 mod limit;
+mod lost;
 mod mend;
 mod opening;
+mod outcome;
 mod overlap;
 mod pages;
 mod pass;
@@ -32,24 +36,22 @@ mod tally;
 mod unit;
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forcepump_salesforce::{Api, Client, Extract};
+use forcepump_salesforce::{Api, Extract};
 use forcepump_sandbox::Ending;
 
 use crate::cancel::Cancel;
 use crate::drift::FieldChange;
 use crate::error::Error;
-use crate::estimate::CallEstimate;
 use crate::event::{Event, Observer, Phase};
-use crate::report::{ReportedError, ResultPlace, RunReport, RunState, SkippedField};
+use crate::report::{RunReport, RunState, SkippedField, WentOn};
 use crate::session::Session;
 use journal::Journal;
 use limit::When;
 use pass::Pass;
-use record::Record;
+use record::{Record, Standing};
 use rejects::UnitRejects;
 use retry::patiently;
 use shared::Shared;
@@ -65,27 +67,83 @@ pub(crate) use tally::UnitTally;
 /// Runs the pipeline once; whatever happens is in the report.
 pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: Cancel) -> RunReport {
     let started = Instant::now();
-    let mut progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
-    let record = match Record::begin(session) {
+    let record = match Record::begin(session, &observer, &cancel).await {
         Ok(record) => record,
-        Err(error) => return report(session, progress, Some(error), started),
+        Err(error) => {
+            let progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
+            return outcome::report(session, progress, Some(&error), Standing::default(), started);
+        }
     };
-    let journal = record.feed(session.feed());
-    let outcome = attempt(session, &observer, &cancel, &journal, &mut progress).await;
-    let mut report = report(session, progress, outcome.err(), started);
-    report.receipt = record.receipt();
-    if let Err(error) = journal.ends(session.window(), &report).and_then(|()| record.end(&report)) {
-        // Without its end in the state the next run would not know where to begin.
-        report.state = RunState::Failed;
-        report.error.get_or_insert_with(|| told(&error));
+    let (why, record) = match once(session, record, &observer, &cancel, started).await {
+        Ended::Told(report) => return *report,
+        Ended::Anew(why, record) => (why, record),
+    };
+    let new = session.anew();
+    match record.anew(session, &new, &why, &observer).await {
+        Ok(record) => match once(&new, record, &observer, &cancel, started).await {
+            Ended::Told(report) => *report,
+            Ended::Anew(why, _) => failed(&new, Error::StartAnew(why), started),
+        },
+        Err(error) => failed(&new, error, started),
     }
-    report
+}
+
+fn failed(session: &Session, error: Error, started: Instant) -> RunReport {
+    let progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
+    outcome::report(session, progress, Some(&error), Standing::default(), started)
+}
+
+/// How a run ended.
+enum Ended {
+    Told(Box<RunReport>),
+    /// it cannot go on, and a new one may take its place
+    Anew(String, Record),
+}
+
+async fn once(
+    session: &Session,
+    record: Record,
+    observer: &Arc<dyn Observer>,
+    cancel: &Cancel,
+    started: Instant,
+) -> Ended {
+    let (run_id, went_on) = (session.run_id().to_owned(), record.went_on());
+    let mut progress = Progress { run_id, went_on, ..Progress::default() };
+    let journal = record.feed(session.feed());
+    let mut error = attempt(session, observer, cancel, &journal, &mut progress).await.err();
+    if let Some(Error::StartAnew(why)) = &error {
+        match record.may_start_anew(session, why) {
+            Ok(()) => return Ended::Anew(why.clone(), record),
+            Err(refused) => error = Some(refused),
+        }
+    }
+    let standing = error.as_ref().map_or(Ok(Standing::default()), |error| record.standing(error));
+    let (standing, told) = match standing {
+        Ok(standing) => (standing, None),
+        // The state does not answer; it will when the run goes on.
+        Err(error) => {
+            let committed = progress.shared.as_ref().is_some_and(|shared| shared.ledger().units > 0);
+            (Standing { resumable: committed, committed }, Some(error))
+        }
+    };
+    let mut report = outcome::report(session, progress, error.as_ref(), standing, started);
+    report.receipt = record.receipt();
+    let ended = journal.ends(session.window(), &report).and_then(|()| record.end(&report));
+    if let Some(error) = told.or(ended.err()) {
+        // Without its end in the state the next run would not know where to begin.
+        if report.error.is_none() {
+            report.state = RunState::Failed;
+            report.error = Some(outcome::told(&error));
+        }
+    }
+    Ended::Told(Box::new(report))
 }
 
 /// What is known of a run as it goes; an error does not take it away.
 #[derive(Default)]
 struct Progress {
     run_id: String,
+    went_on: Option<WentOn>,
     job_id: Option<String>,
     api: Option<String>,
     /// How the rows are read, and the calls sent before that.
@@ -96,7 +154,8 @@ struct Progress {
     shared: Option<Arc<Shared>>,
 }
 
-/// Moves one feed: plan, pass after pass, the destination's last step.
+/// Moves one feed: plan, pass after pass, the destination's last step. What is unfinished and can go on keeps its jobs,
+/// and the destination hears nothing.
 async fn attempt(
     session: &Session,
     observer: &Arc<dyn Observer>,
@@ -110,7 +169,8 @@ async fn attempt(
     progress.changes = ready.drift.changes.clone();
     progress.shared = Some(Arc::clone(&ready.shared));
     let moved = move_passes(session, &ready, cancel, progress).await;
-    let concluded = conclude(&ready, &moved).await;
+    let goes_on = moved.as_ref().err().map_or(Ok(false), |error| can_go_on(error, journal))?;
+    let concluded = if goes_on { Ok(()) } else { conclude(session, &ready, &moved).await };
     ready.shared.tell_drops();
     moved.and(concluded)?;
     if let Err(error) = ready.drift.keep(session) {
@@ -118,6 +178,19 @@ async fn attempt(
         observer.event(Event::Warning(text));
     }
     Ok(())
+}
+
+/// Whether what is there is worth going on with: committed rows, or units and a job that are at no fault.
+fn can_go_on(error: &Error, journal: &Journal) -> Result<bool, Error> {
+    Ok(match error {
+        Error::CannotGoOn(_) | Error::StartAnew(_) => true,
+        error if error.is_for_good() => false,
+        error => {
+            let units = journal.units()?;
+            let has_job = || Ok::<_, Error>(journal.jobs()?.iter().any(|job| job.id.is_some()));
+            units.iter().any(|unit| unit.tally.written > 0) || error.is_passing() && (!units.is_empty() || has_job()?)
+        }
+    })
 }
 
 /// One pass after the other; when nothing was written by any, the columns alone.
@@ -130,9 +203,11 @@ async fn move_passes(
     let cut = cancel.race(slices::passes(session, ready)).await.ok_or(Error::Interrupted)??;
     let mut waiting = VecDeque::from(cut);
     while let Some(pass) = waiting.pop_front() {
+        let announced = progress.announced;
         if let Err(error) = move_pass(session, ready, &pass, cancel, progress).await {
             let halves =
                 cancel.race(slices::halves(session, ready, &pass, error)).await.ok_or(Error::Interrupted)??;
+            progress.announced = announced;
             halves.into_iter().rev().for_each(|half| waiting.push_front(half));
         }
     }
@@ -140,18 +215,92 @@ async fn move_passes(
     empty::write_columns(ready).await
 }
 
+/// Moves what is left of a pass, and what was put in its place when Salesforce had lost its job.
 async fn move_pass(
     session: &Session,
     ready: &start::Ready,
+    first: &Arc<Pass>,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let mut pass = Arc::clone(first);
+    loop {
+        let before = Before { announced: progress.announced, read: ready.shared.ledger().rows.read };
+        seed(ready, &pass, &before);
+        // A job of this process that somebody ends is not made again behind their back.
+        let is_attached = ready.shared.journal.jobs()?.iter().any(|job| job.pass == pass.prefix);
+        let mut moved = rest_of_pass(session, ready, &pass, &before, cancel, progress).await;
+        let mut next = None;
+        if let Err(error) = &moved
+            && is_attached
+            && error.is_lost_job()
+        {
+            match lost::replace(ready, &pass, error)? {
+                lost::Replaced::Anew => {
+                    moved = rest_of_pass(session, ready, &pass, &before, cancel, progress).await;
+                }
+                lost::Replaced::By(other) => {
+                    progress.announced = before.announced + ready.shared.ledger().rows.read - before.read;
+                    (moved, next) = (Ok(()), Some(other));
+                }
+            }
+        }
+        moved?;
+        let next = next.map_or_else(|| lost::successor(ready, &pass), |next| Ok(Some(next)))?;
+        match next {
+            Some(next) => pass = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Counts what earlier processes committed of the pass.
+fn seed(ready: &start::Ready, pass: &Pass, before: &Before) {
+    let shared = &ready.shared;
+    let committed: Vec<_> = ready.of_pass(pass).collect();
+    shared.ledger().seed(&committed);
+    let rows = shared.ledger().rows.read - before.read;
+    let bytes = committed.iter().map(|unit| unit.tally.bytes).sum();
+    if rows > 0 {
+        shared.observer.event(Event::Read { rows, bytes });
+    }
+}
+
+async fn rest_of_pass(
+    session: &Session,
+    ready: &start::Ready,
     pass: &Arc<Pass>,
+    before: &Before,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let job = ready.shared.journal.jobs()?.into_iter().find(|job| job.pass == pass.prefix);
+    if let Some(job) = job.filter(|job| job.done) {
+        progress.announced = before.announced + job.announced.unwrap_or_default();
+        progress.api.get_or_insert(job.api);
+        progress.job_id = progress.job_id.take().or(job.id);
+        return Ok(());
+    }
+    open_and_move(session, ready, pass, before, cancel, progress).await
+}
+
+/// Where the counts stood before a pass.
+struct Before {
+    announced: u64,
+    read: u64,
+}
+
+async fn open_and_move(
+    session: &Session,
+    ready: &start::Ready,
+    pass: &Arc<Pass>,
+    before: &Before,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<(), Error> {
     ready.shared.observer.event(Event::Phase(Phase::Querying));
     let extract = opening::open(session, ready, pass, cancel, progress).await?;
-    let moved = move_rows(ready, pass, &extract, cancel, progress).await;
-    opening::leave(&extract, moved.is_err(), &ready.shared.observer).await;
-    moved
+    move_rows(ready, pass, &extract, before, cancel, progress).await
 }
 
 /// Moves the rows of a pass: its extract is whole, or it is an error.
@@ -159,22 +308,19 @@ async fn move_rows(
     ready: &start::Ready,
     pass: &Arc<Pass>,
     extract: &Extract,
+    before: &Before,
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<(), Error> {
     let shared = &ready.shared;
-    let (before, read_before) = (progress.announced, shared.ledger().rows.read);
-    let rows = extract.announced().await;
-    progress.announced = before + rows;
-    shared.journal.announced(&pass.prefix, rows)?;
+    progress.announced = before.announced + extract.announced().await;
     shared.observer.event(Event::Announced { rows: progress.announced });
     shared.observer.event(Event::Phase(Phase::Moving));
-    let moved = lane::move_pages(ready, pass, extract, before, cancel).await;
+    let moved = lane::move_pages(ready, pass, extract, before.announced, cancel).await;
     let rows = extract.announced().await;
-    progress.announced = before + rows;
+    progress.announced = before.announced + rows;
     moved?;
-    let read = shared.ledger().rows.read - read_before;
-    check_total(extract, rows, read)?;
+    check_total(extract, rows, shared.ledger().rows.read - before.read)?;
     shared.journal.pass_done(&pass.prefix, rows)
 }
 
@@ -186,12 +332,34 @@ fn check_total(extract: &Extract, announced: u64, read: u64) -> Result<(), Error
     let counter = if extract.api() == Api::Rest { "totalSize" } else { "numberRecordsProcessed" };
     let words = extract.words();
     let report = extract.job_id().map_or("", |_| ", report the job id to Salesforce");
-    Err(Error::SourceData(format!(
+    Err(Error::NotWhole(format!(
         "{words} announced {announced} rows ({counter}), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again{report}"
     )))
 }
 
-async fn conclude(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
+/// The destination's last step, and the end of the jobs in the org.
+async fn conclude(session: &Session, ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
+    let shared = &ready.shared;
+    let is_done = moved.is_ok() && shared.journal.begun()?.is_some_and(|feed| feed.concluded);
+    let concluded = if is_done { Ok(()) } else { last_step(ready, moved).await };
+    match (moved, &concluded) {
+        (Ok(()), Ok(())) => shared.journal.concluded()?,
+        // Where only this step failed, the next run has no other to do, and needs no job.
+        (Ok(()) | Err(_), _) => {}
+    }
+    for job in shared.journal.jobs()? {
+        if let Some(extract) = give_up::attached(session, &job) {
+            opening::leave(&extract, !job.done, &shared.observer).await;
+        }
+        match moved {
+            Ok(()) => shared.journal.job_disposed(&job.pass)?,
+            Err(_) => shared.journal.job_gone(&job.pass)?,
+        }
+    }
+    concluded
+}
+
+async fn last_step(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(), Error> {
     ready.shared.observer.event(Event::Phase(Phase::Concluding));
     let how = match moved {
         Ok(()) => Ending::Complete,
@@ -204,113 +372,4 @@ async fn conclude(ready: &start::Ready, moved: &Result<(), Error>) -> Result<(),
     let done = patiently!(shared, instance.conclude(&shared.place.target, how, &tokens));
     shared.health(None).counted(instance.counters());
     done.map_err(|error| shared.parts.destination.destination_error(&error))
-}
-
-fn report(session: &Session, progress: Progress, error: Option<Error>, started: Instant) -> RunReport {
-    let state = match &error {
-        Some(Error::Interrupted) => RunState::Cancelled,
-        Some(_) => RunState::Failed,
-        None => RunState::Complete,
-    };
-    let client: &Client = session.client();
-    let mut report = RunReport {
-        run_id: progress.run_id,
-        pipeline: session.pipeline().file.name.clone(),
-        state,
-        api: progress.api,
-        job_id: progress.job_id,
-        rows: Default::default(),
-        bytes_read: 0,
-        units: 0,
-        receipt: None,
-        retries: client.retries(),
-        seconds: started.elapsed().as_secs_f64(),
-        calls_used: client.calls_used(),
-        calls_estimated: progress.begun.as_ref().map(|(options, planning)| {
-            CallEstimate::new(options, client.options(), Some(progress.announced), *planning).total
-        }),
-        api_usage: client.api_usage(),
-        results: session.places(),
-        rejects_file: None,
-        rejects_by_code: Default::default(),
-        plugins: Vec::new(),
-        skipped_fields: progress.skipped,
-        window: session.window().map(crate::incremental::Window::shown),
-        field_changes: progress.changes,
-        error: error.as_ref().map(told),
-    };
-    report.rows.announced = progress.announced;
-    if let Some(shared) = progress.shared {
-        add_ledger(&mut report, &shared);
-    }
-    report
-}
-
-fn told(error: &Error) -> ReportedError {
-    ReportedError { class: error.class().word().into(), message: error.to_string() }
-}
-
-fn add_ledger(report: &mut RunReport, shared: &Shared) {
-    let ledger = shared.ledger();
-    let announced = report.rows.announced;
-    report.rows = ledger.rows;
-    report.rows.announced = announced;
-    report.bytes_read = ledger.bytes;
-    report.units = ledger.units;
-    report.retries += ledger.retries;
-    report.rejects_file = ledger.rejects.path().map(|path| path.display().to_string());
-    report.rejects_by_code = ledger.rejects.by_code().clone();
-    report.plugins = shared.plugin_reports();
-    if report.state == RunState::Complete && report.rows.rejected > 0 {
-        report.state = RunState::CompleteWithRejects;
-    }
-    name_files(&mut report.results, &ledger.tokens);
-}
-
-/// A token names a file and not its folder: where several are granted, a file is told in the one that holds it.
-fn name_files(results: &mut [ResultPlace], tokens: &[String]) {
-    let is_folder = |place: &&mut ResultPlace| matches!(place, ResultPlace::Folder { .. });
-    let folders = results.iter_mut().filter(is_folder).count();
-    for place in results {
-        if let ResultPlace::Folder { path, files } = place {
-            let named = tokens.iter().filter(|token| !token.is_empty()).map(|token| file_of(token));
-            *files = named.filter(|file| folders == 1 || Path::new(path).join(file).is_file()).collect();
-        }
-    }
-}
-
-/// A file destination's token is a JSON object that names its file; any other token stands for itself.
-fn file_of(token: &str) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_str(token).ok();
-    let path = parsed.as_ref().and_then(|value| value.get("path")?.as_str());
-    path.unwrap_or(token).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_that_names_a_file_is_that_file() {
-        assert_eq!(file_of(r#"{"path":"a/b.csv","rows":1}"#), "a/b.csv");
-        assert_eq!(file_of("tx 7"), "tx 7");
-    }
-
-    #[test]
-    fn a_file_is_told_in_the_folder_that_holds_it() {
-        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::write(one.path().join("a.csv"), "").unwrap();
-        let place = |folder: &Path| ResultPlace::Folder { path: folder.display().to_string(), files: Vec::new() };
-        let files = |place: &ResultPlace| match place {
-            ResultPlace::Folder { files, .. } => files.len(),
-            ResultPlace::Sqlite { .. } => 0,
-        };
-        let tokens = [r#"{"path":"a.csv"}"#.to_owned(), String::new()];
-        let mut results = [place(one.path()), place(other.path())];
-        name_files(&mut results, &tokens);
-        assert_eq!(results.iter().map(files).collect::<Vec<_>>(), [1, 0]);
-        let mut results = [place(other.path())];
-        name_files(&mut results, &tokens);
-        assert_eq!(files(&results[0]), 1, "the only folder holds what a token names, wherever it is by now");
-    }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcepump_salesforce::{Api, Extract, QueryAction, Refused};
+use forcepump_salesforce::{Api, Extract, JobMemory, QueryAction, Refused};
 
-use super::Progress;
 use super::journal::Journal;
 use super::pass::Pass;
 use super::start::Ready;
+use super::{Progress, give_up};
 use crate::cancel::Cancel;
 use crate::choice::{self, Choice};
 use crate::error::Error;
@@ -19,8 +19,58 @@ use crate::state::JobRow;
 /// How long an interrupted run waits for the answer to the creation of its job.
 const CREATION_GRACE: Duration = Duration::from_secs(10);
 
-/// An extract whose first part can be fetched. Nothing has been written yet, so that another API may still be tried.
+/// An extract whose first part can be fetched: that of the pass's job where there is one, else of a new job.
+///
+/// # Errors
+/// What Salesforce says; an error that [`forcepump_salesforce::Error::is_lost`] when the job is gone.
 pub(super) async fn open(
+    session: &Session,
+    ready: &Ready,
+    pass: &Pass,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<Extract, Error> {
+    let journal = &ready.shared.journal;
+    let Some(job) = journal.jobs()?.into_iter().find(|job| job.pass == pass.prefix) else {
+        return create_one(session, ready, pass, cancel, progress).await;
+    };
+    let done: Vec<String> = ready.of_pass(pass).filter_map(|unit| unit.part.clone()).collect();
+    let nothing_done = ready.of_pass(pass).next().is_none();
+    let memory = serde_json::from_str::<JobMemory>(&job.memory).ok();
+    match memory.filter(|_| job.soql == pass.query.soql) {
+        Some(memory) => go_on(session, (ready, pass), (&memory, &done), cancel, progress).await,
+        None if nothing_done => {
+            if let Some(extract) = give_up::attached(session, &job) {
+                leave(&extract, true, &ready.shared.observer).await;
+            }
+            journal.job_gone(&pass.prefix)?;
+            create_one(session, ready, pass, cancel, progress).await
+        }
+        None => {
+            let why = "the query is another now than the one of its job: fields of the object came or went";
+            Err(Error::StartAnew(why.to_owned()))
+        }
+    }
+}
+
+/// Goes on with the job of an earlier process.
+async fn go_on(
+    session: &Session,
+    (ready, pass): (&Ready, &Pass),
+    (memory, done): (&JobMemory, &[String]),
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<Extract, Error> {
+    let choice = choice::of_job(session, memory.api);
+    progress.api = Some(memory.api.as_str().to_owned());
+    progress.begun = Some((choice.options.clone(), session.client().calls_used()));
+    let extract = Extract::attach(session.client(), &pass.query, &choice.options, memory, done)?;
+    wait(&extract, (ready, pass), &choice, cancel, progress).await?;
+    Ok(extract)
+}
+
+/// An extract of a new job. Nothing has been written yet, so that another API may still be tried.
+async fn create_one(
     session: &Session,
     ready: &Ready,
     pass: &Pass,
@@ -67,27 +117,49 @@ async fn begin(
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
-    let observer = &ready.shared.observer;
     let extract = create(session, (ready, pass), choice, cancel).await?;
+    note_job(&ready.shared.journal, pass, &extract, choice, None)?;
+    match wait(&extract, (ready, pass), choice, cancel, progress).await {
+        Ok(()) => Ok(extract),
+        // The job stays for the run that goes on.
+        Err(error) if error.is_passing() => Err(error),
+        Err(error) => {
+            leave(&extract, true, &ready.shared.observer).await;
+            ready.shared.journal.job_gone(&pass.prefix)?;
+            Err(error)
+        }
+    }
+}
+
+/// Waits until the first part can be fetched.
+async fn wait(
+    extract: &Extract,
+    (ready, pass): (&Ready, &Pass),
+    choice: &Choice,
+    cancel: &Cancel,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let observer = &ready.shared.observer;
     progress.job_id = extract.job_id().map(str::to_owned);
-    note_job(&ready.shared.journal, pass, &extract, choice)?;
     if let Some(id) = extract.job_id() {
         observer.event(Event::JobCreated { id: id.to_owned() });
     }
     let polled = |told: forcepump_salesforce::Progress| {
         observer.event(Event::JobPolled { state: told.state, rows: told.rows });
     };
-    match extract.wait(polled, cancel.cancelled()).await {
-        Ok(()) => Ok(extract),
-        Err(error) => {
-            leave(&extract, true, observer).await;
-            Err(interrupted_or_source(error))
-        }
-    }
+    extract.wait(polled, cancel.cancelled()).await.map_err(interrupted_or_source)?;
+    note_job(&ready.shared.journal, pass, extract, choice, Some(extract.announced().await))
 }
 
 /// Notes the job before anything is fetched of it.
-fn note_job(journal: &Journal, pass: &Pass, extract: &Extract, choice: &Choice) -> Result<(), Error> {
+fn note_job(
+    journal: &Journal,
+    pass: &Pass,
+    extract: &Extract,
+    choice: &Choice,
+    announced: Option<u64>,
+) -> Result<(), Error> {
+    let failed = |error: serde_json::Error| Error::Host { what: "keeping the job".to_owned(), error: error.into() };
     let options = &choice.options;
     let options = serde_json::json!({
         "all": options.action == QueryAction::QueryAll,
@@ -102,9 +174,9 @@ fn note_job(journal: &Journal, pass: &Pass, extract: &Extract, choice: &Choice) 
         id: extract.job_id().map(str::to_owned),
         soql: pass.query.soql.clone(),
         options: options.to_string(),
-        memory: String::new(),
+        memory: serde_json::to_string(&extract.job_memory()).map_err(failed)?,
         created_at: chrono::Utc::now().timestamp_micros(),
-        announced: None,
+        announced,
         done: false,
     })
 }

@@ -20,20 +20,11 @@ pub(crate) struct Pass {
 impl Pass {
     /// Id of a part's unit: the same part has the same id, however often and in which process it is tried.
     pub(crate) fn unit_of(&self, part: &PartRef) -> String {
-        self.named(&part_name(part))
+        self.named(&part.unit())
     }
 
     /// Id of a unit that is no part: what stateful transforms hold at the end, columns without rows.
     pub(crate) fn named(&self, name: &str) -> String {
         if self.prefix.is_empty() { name.to_owned() } else { format!("{}-{name}", self.prefix) }
     }
-}
-
-fn part_name(part: &PartRef) -> String {
-    format!("p{:05}", part.index)
-}
-
-/// What the extract has to know of a part that is committed, to go on without it.
-pub(crate) fn part_memory(_extract: &forcepump_salesforce::Extract, _part: &PartRef) -> Option<String> {
-    None
 }

@@ -1,29 +1,71 @@
-//! The run in the state: begun before anything is sent, ended with its report.
+//! The run in the state: begun, or gone on with, before anything is written, and ended with its report.
 
 use std::sync::Arc;
 
 use super::journal::Journal;
-use super::receipt;
+use super::{decide, give_up, receipt};
+use crate::cancel::Cancel;
 use crate::error::Error;
-use crate::report::RunReport;
+use crate::event::{Event, Observer};
+use crate::report::{RunReport, RunState, WentOn};
 use crate::session::Session;
-use crate::state::{RunEnd, State, Turn};
+use crate::state::{RunEnd, RunRow, State, Turn};
 
 /// A run under way; holds the pipeline's turn.
 pub(crate) struct Record {
     state: Arc<State>,
     run_id: String,
+    went_on: Option<WentOn>,
     _turn: Turn,
 }
 
 impl Record {
-    /// Takes the pipeline's turn and notes the beginning.
-    pub(super) fn begin(session: &Session) -> Result<Self, Error> {
+    /// Takes the pipeline's turn and begins a run, or goes on with the unfinished one: the session has its beginning
+    /// then.
+    pub(super) async fn begin(session: &Session, observer: &Arc<dyn Observer>, cancel: &Cancel) -> Result<Self, Error> {
         let pipeline = session.pipeline();
         let turn = Turn::take(pipeline.folder(), &pipeline.file.name)?;
-        let state = State::open(pipeline.folder())?;
-        state.run_begins(session.run_id(), &pipeline.file.name, &pipeline.path, session.submitted_at())?;
-        Ok(Self { state: Arc::new(state), run_id: session.run_id().to_owned(), _turn: turn })
+        let state = Arc::new(State::open(pipeline.folder())?);
+        let decided = cancel.race(decide::decide(session, &state, observer)).await.ok_or(Error::Interrupted)??;
+        let went_on = match decided {
+            Some(row) => Some(go_on(session, &state, &row, observer)?),
+            None => {
+                let id = session.run_id();
+                state.run_begins(id, &pipeline.file.name, &pipeline.path, session.submitted_at())?;
+                None
+            }
+        };
+        Ok(Self { state, run_id: session.run_id().to_owned(), went_on, _turn: turn })
+    }
+
+    /// The run is given up, and a new one takes its place.
+    pub(super) async fn anew(
+        self,
+        old: &Session,
+        new: &Session,
+        why: &str,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let Self { state, run_id, _turn, .. } = self;
+        if let Some(row) = state.run(&run_id)? {
+            give_up::give_up(old, &state, &row, why, observer).await?;
+        }
+        let pipeline = new.pipeline();
+        state.run_begins(new.run_id(), &pipeline.file.name, &pipeline.path, new.submitted_at())?;
+        Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, _turn })
+    }
+
+    /// What was committed when the run went on; none of a new one.
+    pub(super) fn went_on(&self) -> Option<WentOn> {
+        self.went_on
+    }
+
+    /// Whether a new run may take the place of this one, which cannot go on for the reason given.
+    pub(super) fn may_start_anew(&self, session: &Session, why: &str) -> Result<(), Error> {
+        match self.state.run(&self.run_id)? {
+            Some(row) => decide::refuse_doubling(session, &self.state, &row, why),
+            None => Ok(()),
+        }
     }
 
     /// What is kept of one feed of the run.
@@ -36,11 +78,56 @@ impl Record {
         receipt::of(&self.state.units(&self.run_id).ok()?)
     }
 
+    /// Whether a run that ended with the error can go on, and whether something of it is committed.
+    pub(super) fn standing(&self, error: &Error) -> Result<Standing, Error> {
+        let found = self.state.committed(&self.run_id)?;
+        let has_job = self.state.jobs(&self.run_id)?.iter().any(|job| job.id.is_some());
+        let committed = found.rows > 0;
+        let is_worth_it = committed || has_job || error.is_passing() && found.units > 0;
+        Ok(Standing { resumable: !error.is_for_good() && is_worth_it, committed })
+    }
+
     /// Notes the end.
     pub(super) fn end(&self, report: &RunReport) -> Result<(), Error> {
         let text = serde_json::to_string(report)
             .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
-        let end = RunEnd { state: report.state.word(), report: &text, resumable: false };
+        let end = RunEnd { state: report.state.word(), report: &text, resumable: report.resumable };
         self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), &end)
     }
+}
+
+/// Where an unfinished run stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Standing {
+    pub resumable: bool,
+    /// rows are in the destination
+    pub committed: bool,
+}
+
+impl Standing {
+    /// The state of a run that ended with the error.
+    pub(super) fn state(self, error: &Error) -> RunState {
+        match error {
+            Error::Interrupted => RunState::Cancelled,
+            Error::CannotGoOn(_) => RunState::Failed,
+            _ if self.resumable && self.committed => RunState::Partial,
+            _ => RunState::Failed,
+        }
+    }
+}
+
+fn go_on(session: &Session, state: &State, row: &RunRow, observer: &Arc<dyn Observer>) -> Result<WentOn, Error> {
+    decide::adopt(session, state, row)?;
+    decide::drop_unsure(session, state, row)?;
+    let units = state.units(&row.id)?;
+    let read = units.iter().map(|unit| unit.tally.read).sum();
+    let written = units.iter().map(|unit| unit.tally.written).sum();
+    state.run_goes_on(&row.id)?;
+    let committed = match units.len() {
+        0 => "none of its units is committed yet".to_owned(),
+        1 => format!("1 unit with {written} rows is committed"),
+        more => format!("{more} units with {written} rows are committed"),
+    };
+    observer.event(Event::Note(format!("goes on with run {}: {committed}", row.id)));
+    Ok(WentOn { units: units.len() as u64, read, written })
 }

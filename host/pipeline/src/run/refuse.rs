@@ -7,7 +7,7 @@ use arrow_schema::Schema;
 use forcepump_batch::text::write_value;
 use forcepump_batch::{DecodeReject, RowReject};
 
-use super::rejects::{PluginIdentity, RejectLine};
+use super::rejects::{DECODE_STAGE, PluginIdentity, RejectLine};
 use super::shared::Shared;
 use crate::part::Part;
 
@@ -31,7 +31,7 @@ impl<'a> Refuser<'a> {
         let values: BTreeMap<_, _> = names.zip(reject.values.iter().cloned()).collect();
         RejectLine {
             row: reject.row,
-            stage: "decode".to_owned(),
+            stage: DECODE_STAGE.to_owned(),
             plugin: None,
             code: reject.code.clone(),
             reason: reject.reason.clone(),

@@ -1,17 +1,20 @@
 //! The dead letter: every refused row with its reason, as JSON lines beside the pipeline file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{Seek, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
 use crate::error::{Error, ErrorClass};
 
 /// Bytes of a unit's refused rows that are held in memory; a plugin that refuses everything must not fill it.
 const UNIT_MEMORY_BYTES: usize = 1 << 20;
+
+/// The stage of rows that could not be decoded.
+pub(crate) const DECODE_STAGE: &str = "decode";
 
 /// One refused row as a line of the rejects file.
 #[derive(Debug, Clone, Serialize)]
@@ -69,12 +72,101 @@ pub struct RejectsFile {
     by_party: BTreeMap<Party, u64>,
 }
 
+/// What is read of a line that is there already.
+#[derive(Debug, Deserialize)]
+struct Seen {
+    feed: String,
+    unit: String,
+    stage: String,
+    code: String,
+}
+
+/// Leaves only the lines of the units, each with the object of its feed, in the rejects file of a run: those of a unit
+/// that was not committed will come again.
+///
+/// # Errors
+/// [`Error::Host`] with the path.
+pub(super) fn keep_units(folder: &Path, run_id: &str, units: &BTreeSet<(String, String)>) -> Result<(), Error> {
+    let path = path_of(folder, run_id);
+    keep(&path, units).map_err(|error| Error::Host { what: format!("tidying {}", path.display()), error })
+}
+
+fn keep(path: &Path, units: &BTreeSet<(String, String)>) -> std::io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let aside = path.with_extension("jsonl.part");
+    // What an earlier try left here is of no use, and would be appended to.
+    let _ = fs::remove_file(&aside);
+    let mut out = BufWriter::new(private_append(&aside)?);
+    let mut lines = BufReader::new(file);
+    let (mut line, mut dropped, mut kept) = (Vec::new(), 0_u64, 0_u64);
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        // A line that a kill has cut is none.
+        let seen = serde_json::from_slice::<Seen>(&line).ok().filter(|_| line.ends_with(b"\n"));
+        if seen.is_some_and(|seen| units.contains(&(seen.feed, seen.unit))) {
+            out.write_all(&line)?;
+            kept += 1;
+        } else {
+            dropped += 1;
+        }
+        line.clear();
+    }
+    let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    out.sync_all()?;
+    match (dropped, kept) {
+        (0, _) => fs::remove_file(&aside),
+        (_, 0) => fs::remove_file(&aside).and_then(|()| fs::remove_file(path)),
+        _ => fs::rename(&aside, path),
+    }
+}
+
+fn path_of(folder: &Path, run_id: &str) -> PathBuf {
+    folder.join(".forcepump").join("runs").join(run_id).join("rejects.jsonl")
+}
+
 impl RejectsFile {
     /// The file of the run `run_id` below the pipeline's folder: `.forcepump/runs/RUN/rejects.jsonl`.
     #[must_use]
     pub fn new(folder: &Path, run_id: &str) -> Self {
-        let path = folder.join(".forcepump").join("runs").join(run_id).join("rejects.jsonl");
+        let path = path_of(folder, run_id);
         Self { path, file: None, by_code: BTreeMap::new(), by_party: BTreeMap::new() }
+    }
+
+    /// The same of a run that goes on: what the file holds of the object counts. `destination`: name of its plugin.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with the path.
+    pub fn going_on(folder: &Path, run_id: &str, object: &str, destination: &str) -> Result<Self, Error> {
+        let mut this = Self::new(folder, run_id);
+        let what = format!("reading {}", this.path.display());
+        this.count(object, destination).map_err(|error| Error::Host { what, error })?;
+        Ok(this)
+    }
+
+    fn count(&mut self, object: &str, destination: &str) -> std::io::Result<()> {
+        let file = match File::open(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        for line in BufReader::new(file).lines() {
+            let Ok(seen) = serde_json::from_str::<Seen>(&line?) else { continue };
+            if seen.feed != object {
+                continue;
+            }
+            let party = match seen.stage.as_str() {
+                DECODE_STAGE => Party::Source,
+                stage if stage == destination => Party::Destination,
+                _ => Party::Transform,
+            };
+            *self.by_code.entry(seen.code).or_default() += 1;
+            *self.by_party.entry(party).or_default() += 1;
+        }
+        if !self.by_code.is_empty() {
+            self.file = Some(private_append(&self.path)?);
+        }
+        Ok(())
     }
 
     /// Writes the rows of one unit and makes them durable; called before the unit's commit, so that a committed
@@ -229,8 +321,21 @@ mod tests {
         unit.push(&line, Party::Source);
         assert_eq!(file.mostly_by(&unit), ErrorClass::Source);
         file.append(&mut unit).unwrap();
+        let mut other = UnitRejects::new();
+        other.push(&RejectLine { unit: "p2".into(), stage: "csv".into(), ..line.clone() }, Party::Destination);
+        file.append(&mut other).unwrap();
+        let path = file.path().unwrap().to_owned();
+        fs::write(&path, fs::read_to_string(&path).unwrap() + "{\"run\": \"cut").unwrap();
+        let again = RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap();
+        assert_eq!((again.by_code()["bad_date"], again.mostly_by(&UnitRejects::new())), (3, ErrorClass::Source));
+        keep_units(folder.path(), "r1", &BTreeSet::from([("Account".into(), "p1".into())])).unwrap();
+        let again = RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap();
+        assert_eq!(again.by_code()["bad_date"], 2);
         let text = std::fs::read_to_string(file.path().unwrap()).unwrap();
         assert_eq!(text.lines().count(), 2);
-        assert_eq!(file.by_code()["bad_date"], 2);
+        keep_units(folder.path(), "r1", &BTreeSet::new()).unwrap();
+        assert!(
+            !path.exists() && RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap().path().is_none()
+        );
     }
 }

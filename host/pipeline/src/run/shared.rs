@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::link::Care;
 use crate::part::Part;
 use crate::report::{PluginReport, RowCounts};
+use crate::state::UnitRow;
 
 /// The plugins of a pipeline.
 pub(crate) struct Parts {
@@ -152,6 +153,11 @@ impl Shared {
 }
 
 impl Ledger {
+    /// Units that an earlier process committed.
+    pub(crate) fn seed(&mut self, units: &[&UnitRow]) {
+        units.iter().for_each(|unit| self.committed(unit.token.clone(), &unit.tally));
+    }
+
     /// A unit is durable in the destination.
     pub(crate) fn committed(&mut self, token: String, tally: &UnitTally) {
         tally.add_to(&mut self.rows);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
-use forcepump_sandbox::{Opened, Settings, Target, WriteMode};
+use forcepump_sandbox::{Ending, Opened, Settings, Target, WriteMode};
 
 use super::fingerprint;
 use super::journal::Journal;
@@ -29,6 +29,7 @@ use crate::incremental::Window;
 use crate::part::Part;
 use crate::report::SkippedField;
 use crate::session::Session;
+use crate::state::UnitRow;
 
 /// Rows asked of a transform's `finish` at a time.
 pub(crate) const FINISH_ROWS: u32 = 8_192;
@@ -48,6 +49,8 @@ pub(crate) struct Ready {
     pub lanes: u32,
     /// parts that are fetched at a time
     pub parts_at_a_time: usize,
+    /// units that earlier processes of the run committed
+    pub committed: Vec<UnitRow>,
     full: SchemaRef,
     kept: Vec<usize>,
     unfetched: BTreeSet<u32>,
@@ -107,22 +110,18 @@ pub(crate) async fn prepare(
     let opening = session.opening(run_id, &query.object);
     let full = Arc::clone(&query.schema);
     let settled = settle(session, &parts, &full, &opening).await?;
-    let Part { grant, limits, .. } = &parts.destination;
-    let grants = {
-        let dry = &parts.destination.settings.grants;
-        capability::open("destination", grant, limits, session.pipeline().folder(), dry)?
-    };
-    let settings = parts.destination.live_settings(grants, observer);
+    let settings = open_settings(session, &parts.destination, observer)?;
     let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
     let kept = settled.kept_columns(&prepared.takes, &full, session.window());
     query.keep_columns(&kept);
     let Settled { chain, gate, target } = settled;
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
-    let (plan, fingerprint) = fingerprint::plan(session, &parts)?;
-    journal.state().run_planned(run_id, &fingerprint, &plan)?;
+    let fingerprint = fingerprint::fingerprint(session, &parts)?;
+    journal.state().run_planned(run_id, &fingerprint, &fingerprint::plan(session)?)?;
     let overlap = journal.begins(session, &query.object).await?;
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
-    let rejects = RejectsFile::new(session.pipeline().folder(), run_id);
+    let folder = session.pipeline().folder();
+    let rejects = RejectsFile::going_on(folder, run_id, &query.object, parts.destination.name())?;
     let asked = session.pipeline().file.source.parallel_pages;
     let most = asked.map_or_else(|| MAX_LANES.min(cores()), u32::from);
     let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, most) };
@@ -149,9 +148,38 @@ pub(crate) async fn prepare(
             (Arc::clone(journal), overlap),
         )),
         passes: vec![Arc::new(main)],
+        committed: journal.units()?,
         full,
         kept,
     })
+}
+
+/// Tells the destination of the end of a run of which no instance is left.
+///
+/// # Errors
+/// What [`prepare`] would fail on; what the destination says.
+pub(crate) async fn conclude(
+    session: &Session,
+    tokens: &[String],
+    how: Ending,
+    observer: &Arc<dyn Observer>,
+) -> Result<(), Error> {
+    let query = session.resolve().await?;
+    let parts = session.parts()?;
+    let opening = session.opening(session.run_id(), &query.object);
+    let settled = settle(session, &parts, &query.schema, &opening).await?;
+    let part = &parts.destination;
+    let settings = open_settings(session, part, observer)?;
+    let failed = |error| part.destination_error(&error);
+    let mut instance = part.plugin.destination(&settings).await.map_err(failed)?;
+    instance.conclude(&settled.target, how, tokens).await.map_err(failed)
+}
+
+/// The destination's settings with its grants open.
+fn open_settings(session: &Session, part: &Part, observer: &Arc<dyn Observer>) -> Result<Settings, Error> {
+    let (folder, dry) = (session.pipeline().folder(), &part.settings.grants);
+    let grants = capability::open("destination", &part.grant, &part.limits, folder, dry)?;
+    Ok(part.live_settings(grants, observer))
 }
 
 fn cores() -> u32 {
@@ -230,6 +258,11 @@ impl Ready {
     /// The fetched columns and their places in the schema that the plugins were opened with.
     pub(crate) fn columns(&self) -> Columns {
         Columns::new(&self.full, &self.kept, self.decode.batch_rows)
+    }
+
+    /// The units of a pass that earlier processes committed.
+    pub(super) fn of_pass<'a>(&'a self, pass: &'a Pass) -> impl Iterator<Item = &'a UnitRow> {
+        self.committed.iter().filter(|unit| unit.pass == pass.prefix)
     }
 
     /// The instances of one worker in a pass, which must agree to what the planned ones did.

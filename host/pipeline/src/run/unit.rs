@@ -14,7 +14,6 @@ use super::ids::Ids;
 use super::lane::Lane;
 use super::limit::When;
 use super::overlap::RowHash;
-use super::pass;
 use super::reader::{Piece, Pieces, Reading, Room, read};
 use super::receipt::{self, Proven};
 use super::refuse::Refuser;
@@ -268,7 +267,7 @@ pub(crate) async fn run_page(
     let mut pieces = begun.unwrap_or_else(|| read(reading, page.clone(), Room::own()));
     let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;
     drop(pieces);
-    unit.part = pass::part_memory(&reading.extract, &page);
+    unit.part = reading.extract.memory_of(&page);
     finish(lane, unit, taken.unwrap_or_else(|| Err(Error::Interrupted.into()))).await
 }
 
@@ -281,39 +280,48 @@ pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
         return Err(give_up(lane, unit, failure).await);
     }
     shared.ledger().rejects.append(&mut unit.rejects)?;
+    let row = row_of(&lane.pass.prefix, &unit);
+    shared.journal.unsure(&row)?;
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
     let proven = receipt::after_commit(lane, &unit)?;
-    note(&lane.pass.prefix, &unit, token, proven)?;
+    note(&unit, row, token, proven)?;
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
     Ok(())
 }
 
-/// A unit that is durable is in the ledger of this process, and then in the state.
-fn note(pass: &str, unit: &Unit<'_>, token: String, proven: Proven) -> Result<(), Error> {
-    let shared = unit.shared;
-    shared.journal.places(unit.id, &proven.places)?;
-    let rejects_bytes = {
-        let mut ledger = shared.ledger();
-        ledger.committed(token.clone(), &unit.tally);
-        ledger.rejects.bytes()
-    };
-    let row = UnitRow {
-        feed: shared.journal.feed().to_owned(),
+/// A unit as the state keeps it, before its commit.
+fn row_of(pass: &str, unit: &Unit<'_>) -> UnitRow {
+    UnitRow {
+        feed: unit.shared.journal.feed().to_owned(),
         pass: pass.to_owned(),
         unit: unit.id.to_owned(),
         number: 0,
         tally: unit.tally,
-        token,
+        token: String::new(),
         part: unit.part.clone(),
-        rejects_bytes,
+        rejects_bytes: 0,
         ids: unit.ids.range(),
-        files: proven.files,
+        files: Vec::new(),
         read_hash: Some(unit.content.read.digest().to_vec()),
         written_hash: Some(unit.content.written.digest().to_vec()),
         committed_at: chrono::Utc::now().timestamp_micros(),
-    };
+    }
+}
+
+/// A unit that is durable is in the ledger of this process, and then in the state.
+fn note(unit: &Unit<'_>, mut row: UnitRow, token: String, proven: Proven) -> Result<(), Error> {
+    let shared = unit.shared;
+    shared.journal.places(unit.id, &proven.places)?;
+    {
+        let mut ledger = shared.ledger();
+        ledger.committed(token.clone(), &unit.tally);
+        row.rejects_bytes = ledger.rejects.bytes();
+    }
+    row.token = token;
+    row.files = proven.files;
+    row.committed_at = chrono::Utc::now().timestamp_micros();
     shared.journal.unit(row, &unit.remembered)
 }
 

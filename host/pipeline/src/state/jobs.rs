@@ -39,7 +39,7 @@ pub(crate) struct JobRow {
     pub soql: String,
     /// how it was made, as JSON
     pub options: String,
-    /// what the extract has to know to go on with it, as JSON
+    /// what the extract has to know to go on with it, as JSON; empty: it was ended
     pub memory: String,
     pub created_at: i64,
     /// rows of the whole result, once told
@@ -120,16 +120,6 @@ impl State {
         Ok(())
     }
 
-    /// Salesforce told how many rows the job of a pass holds.
-    ///
-    /// # Errors
-    /// As [`State::transaction`].
-    pub(crate) fn job_announced(&self, key: FeedKey<'_>, pass: &str, rows: u64) -> Result<(), Error> {
-        let sql = "UPDATE job SET announced = ?4 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
-        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(rows))))?;
-        Ok(())
-    }
-
     /// Every unit of a pass is committed, and its total adds up.
     ///
     /// # Errors
@@ -137,6 +127,16 @@ impl State {
     pub(crate) fn pass_done(&self, key: FeedKey<'_>, pass: &str, announced: u64) -> Result<(), Error> {
         let sql = "UPDATE job SET announced = ?4, done = 1 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
         self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(announced))))?;
+        Ok(())
+    }
+
+    /// The job of a pass was ended in the org: it is kept to be looked at, and nobody goes on with it.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn job_disposed(&self, key: FeedKey<'_>, pass: &str) -> Result<(), Error> {
+        let sql = "UPDATE job SET memory = '' WHERE run = ?1 AND feed = ?2 AND pass = ?3";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass)))?;
         Ok(())
     }
 
@@ -206,7 +206,7 @@ mod tests {
         for row in [job("Account", ""), job("Account", "d"), job("Contact", "")] {
             state.job_created("r", &row).unwrap();
         }
-        state.job_announced(key, "", 50).unwrap();
+        state.job_created("r", &JobRow { announced: Some(50), ..job("Account", "") }).unwrap();
         state.pass_done(key, "d", 3).unwrap();
         let jobs = state.jobs("r").unwrap();
         assert_eq!(

@@ -28,14 +28,19 @@ pub(crate) use cursors::CursorKey;
 pub(crate) use fields::{LastSeen, SeenField};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use places::{PlaceKind, PlaceRow};
-pub(crate) use plans::RunPlan;
+pub(crate) use plans::{GIVEN_UP, RunPlan};
 pub(crate) use runs::{RUNNING, RunEnd, RunRow, Turn};
 pub(crate) use slices::SliceRow;
-pub(crate) use units::{Committed, IdRange, UnitFile, UnitRow};
+pub(crate) use units::{IdRange, UnitFile, UnitRow};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.
 pub(crate) const FOLDER: &str = ".forcepump";
 const FILE: &str = "state.db";
+/// A transaction is on the disk when it is committed: a run whose beginning a power cut takes back would be begun anew,
+/// and its committed units with it.
+const DURABLE: &str = "full";
+/// A power cut may take it back, whole; for notes whose loss only makes work.
+const LAZY: &str = "normal";
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -75,11 +80,22 @@ impl State {
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
+        in_transaction(&mut self.connection(), work).map_err(|error| fault(&self.path, &error))
+    }
+
+    /// As [`State::transaction`], for what a power cut may take back: it is not waited for the disk.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn lazily<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         let run = |connection: &mut Connection| {
-            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
+            connection.pragma_update(None, "synchronous", LAZY)?;
+            let done = in_transaction(connection, work);
+            connection.pragma_update(None, "synchronous", DURABLE)?;
+            done
         };
         run(&mut self.connection()).map_err(|error| fault(&self.path, &error))
     }
@@ -98,6 +114,16 @@ impl State {
     }
 }
 
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
 /// A count as SQLite keeps it.
 fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -113,7 +139,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let run = |connection: &mut Connection| {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "synchronous", DURABLE)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::State;
 use super::runs::RUNNING;
 use crate::error::Error;
+use crate::variables::KeptVariable;
 
 /// The state of a run that was unfinished, and that a later one did not go on with.
 pub(crate) const GIVEN_UP: &str = "given-up";
@@ -19,6 +20,8 @@ pub(crate) struct RunPlan {
     pub path: std::path::PathBuf,
     /// what `--set` gave
     pub given: BTreeMap<String, String>,
+    /// the variables with the values that they had
+    pub variables: Vec<KeptVariable>,
     /// the run's one moment, in microseconds since the epoch
     pub as_of: i64,
 }
@@ -71,7 +74,13 @@ mod tests {
     fn a_run_is_planned_goes_on_and_is_given_up() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
-        let plan = RunPlan { file: "{}".into(), path: "p.toml".into(), given: BTreeMap::new(), as_of: 5 };
+        let plan = RunPlan {
+            file: "{}".into(),
+            path: "p.toml".into(),
+            given: BTreeMap::new(),
+            variables: Vec::new(),
+            as_of: 5,
+        };
         state.run_begins("r", "p", Path::new("p.toml"), 1).unwrap();
         assert_eq!(state.run("r").unwrap().unwrap().fingerprint, None);
         state.run_planned("r", "abc", &plan).unwrap();

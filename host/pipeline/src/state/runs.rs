@@ -35,6 +35,13 @@ pub(crate) struct RunRow {
     pub resumed: u64,
 }
 
+impl RunRow {
+    /// Whether it can go on, unless it is running.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.fingerprint.is_some() && (self.resumable || self.state == RUNNING)
+    }
+}
+
 const COLUMNS: &str = "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed";
 
 /// How a run ended.
@@ -82,6 +89,13 @@ impl State {
             let most = i64::try_from(most).unwrap_or(i64::MAX);
             statement.query_map((pipeline, most), run_row)?.collect()
         })
+    }
+
+    /// The pipeline's newest run, when it is unfinished and knows what it was planned from. To be asked under the
+    /// pipeline's turn: a run that is `running` was killed then.
+    pub(crate) fn unfinished(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
+        let newest = self.runs(Some(pipeline), 1)?.pop();
+        Ok(newest.filter(RunRow::is_unfinished))
     }
 
     /// The run of that id.

@@ -1,6 +1,6 @@
 //! The units of a run that are committed in the destination.
 
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::jobs::FeedKey;
@@ -55,6 +55,17 @@ pub(crate) struct IdRange {
     pub ascending: bool,
 }
 
+/// What is known of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// the destination has committed it
+    Committed = 0,
+    /// the destination has committed it, and it is read again for the sake of a transform's memory
+    Again = 1,
+    /// its commit was asked for, and the answer is not known
+    Unsure = 2,
+}
+
 /// How much of a run is committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Committed {
@@ -67,19 +78,31 @@ const COLUMNS: &str = "feed, pass, unit, number, read, filtered, added, rejected
                        min_id, max_id, ascending, files, read_hash, written_hash, committed_at";
 
 impl State {
+    /// A unit's commit is about to be asked of the destination: should the answer be lost, it may be there.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn unit_unsure(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
+        self.note_unit(run, row, Standing::Unsure, &[])
+    }
+
     /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again.
     ///
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn unit_committed(&self, run: &str, row: &UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
+        self.note_unit(run, row, Standing::Committed, remembered)
+    }
+
+    fn note_unit(&self, run: &str, row: &UnitRow, standing: Standing, remembered: &[RowHash]) -> Result<(), Error> {
         let files = (!row.files.is_empty()).then(|| serde_json::to_string(&row.files).ok()).flatten();
-        self.transaction(|t| {
+        let note = |t: &rusqlite::Transaction<'_>| {
             {
                 let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
                 remembered.iter().try_for_each(|hash| statement.execute((run, hash)).map(|_| ()))?;
             }
             let sql = format!(
-                "INSERT OR REPLACE INTO unit (run, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+                "INSERT OR REPLACE INTO unit (run, {COLUMNS}, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
             );
             let tally = &row.tally;
             t.prepare_cached(&sql)?.execute(rusqlite::params![
@@ -104,8 +127,14 @@ impl State {
                 row.read_hash,
                 row.written_hash,
                 row.committed_at,
+                standing as i64,
             ])
-        })?;
+        };
+        // Without the note that a unit is committed it is one that may be: it is read again, to no effect.
+        match standing {
+            Standing::Unsure => self.transaction(note)?,
+            Standing::Committed | Standing::Again => self.lazily(note)?,
+        };
         Ok(())
     }
 
@@ -115,9 +144,25 @@ impl State {
     /// As [`State::read`].
     pub(crate) fn units(&self, run: &str) -> Result<Vec<UnitRow>, Error> {
         self.read(|c| {
-            let sql = format!("SELECT {COLUMNS} FROM unit WHERE run = ?1 ORDER BY feed, number");
+            let sql = format!("SELECT {COLUMNS} FROM unit WHERE run = ?1 AND standing = 0 ORDER BY feed, number");
             let mut statement = c.prepare(&sql)?;
             statement.query_map([run], unit_row)?.collect()
+        })
+    }
+
+    /// What was counted of a unit when its commit was asked for before: rows read, first and last id.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn seen_before(&self, run: &str, row: &UnitRow) -> Result<Option<(u64, IdRange)>, Error> {
+        let sql =
+            "SELECT read, min_id, max_id, ascending FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND unit = ?4";
+        self.read(|c| {
+            let seen = |row: &Row<'_>| {
+                let ids = IdRange { min: row.get(1)?, max: row.get(2)?, ascending: row.get(3)? };
+                Ok((count(row, 0)?, ids))
+            };
+            c.prepare_cached(sql)?.query_row((run, &row.feed, &row.pass, &row.unit), seen).optional()
         })
     }
 
@@ -126,17 +171,37 @@ impl State {
     /// # Errors
     /// As [`State::read`].
     pub(crate) fn committed(&self, run: &str) -> Result<Committed, Error> {
-        let sql = "SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1";
+        self.count_units("SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1 AND standing < 2", run)
+    }
+
+    /// How much of a run is committed, and what may be.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn perhaps_committed(&self, run: &str) -> Result<Committed, Error> {
+        self.count_units("SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1", run)
+    }
+
+    /// Units of a pass that the destination has, or may have, and that [`State::units`] does not give.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn unsure_units(&self, key: FeedKey<'_>, pass: &str) -> Result<u64, Error> {
+        let sql = "SELECT COUNT(*) FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND standing <> 0";
+        self.read(|c| c.query_row(sql, (key.run, key.feed, pass), |row| count(row, 0)))
+    }
+
+    fn count_units(&self, sql: &str, run: &str) -> Result<Committed, Error> {
         self.read(|c| c.query_row(sql, [run], |row| Ok(Committed { units: count(row, 0)?, rows: count(row, 1)? })))
     }
 
-    /// Forgets the units of a pass: all of them are read again.
+    /// The units of a pass are read again, all of them.
     ///
     /// # Errors
     /// As [`State::transaction`].
-    pub(crate) fn forget_units(&self, key: FeedKey<'_>, pass: &str) -> Result<(), Error> {
-        let sql = "DELETE FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3";
-        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass)))?;
+    pub(crate) fn units_again(&self, key: FeedKey<'_>, pass: &str) -> Result<(), Error> {
+        let sql = "UPDATE unit SET standing = ?4 WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND standing = 0";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, Standing::Again as i64)))?;
         Ok(())
     }
 }
@@ -202,8 +267,13 @@ mod tests {
         assert_eq!(state.committed("r").unwrap(), Committed { units: 3, rows: 9 });
         state.unit_committed("r", &unit("", "p00001", 3, 6), &[]).unwrap();
         assert_eq!(state.committed("r").unwrap(), Committed { units: 3, rows: 10 }, "a unit counts once");
-        state.forget_units(FeedKey { run: "r", feed: "Account" }, "").unwrap();
+        state.units_again(FeedKey { run: "r", feed: "Account" }, "").unwrap();
         assert_eq!(state.units("r").unwrap(), rows[2..]);
+        assert_eq!(state.committed("r").unwrap().units, 3);
+        state.unit_unsure("r", &unit("", "p00002", 9, 4)).unwrap();
+        assert_eq!(state.committed("r").unwrap().units, 3);
+        assert_eq!(state.perhaps_committed("r").unwrap(), Committed { units: 4, rows: 14 });
+        assert_eq!(state.unsure_units(FeedKey { run: "r", feed: "Account" }, "").unwrap(), 3);
         let hashes: u32 = state.read(|c| c.query_row("SELECT COUNT(*) FROM overlap", [], |row| row.get(0))).unwrap();
         assert_eq!(hashes, 1);
     }

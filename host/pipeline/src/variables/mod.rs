@@ -4,6 +4,7 @@
 //! `ExecuteSqlDatetime('connection', 'select …')`, and the predefined names of [`system::PREDEFINED`].
 
 mod engine;
+mod kept;
 mod scan;
 mod soql;
 pub(crate) mod system;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::file::{PipelineFile, Problem, nearest};
 use engine::Engine;
+pub(crate) use kept::KeptVariable;
 use scan::{Dialect, Piece, pieces};
 use system::System;
 

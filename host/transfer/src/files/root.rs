@@ -78,6 +78,14 @@ impl Root {
         Aside::create(Arc::new(folder), path, Arc::clone(&self.quota), mark)
     }
 
+    /// Removes the file at `path` below the folder; one that is not there is no error.
+    ///
+    /// # Errors
+    /// As [`Root::create`] for the path; [`FileError::Io`].
+    pub fn discard(&self, path: &str) -> Result<(), FileError> {
+        self.remove(&GuestPath::parse(path)?)
+    }
+
     /// Removes a file below the folder; one that is not there is no error.
     pub(crate) fn remove(&self, path: &GuestPath) -> Result<(), FileError> {
         match self.folder.remove_file(path.text()) {

@@ -1,0 +1,173 @@
+//! Whether a run is a new one, or goes on with the one that is unfinished.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{fingerprint, give_up, rejects};
+use crate::capability;
+use crate::error::Error;
+use crate::event::Observer;
+use crate::file::{Mode, PipelineFile};
+use crate::session::{Adopted, Session, Start};
+use crate::state::{FeedKey, RunPlan, RunRow, State, UnitRow};
+
+/// Why a run cannot go on.
+struct WhyNot {
+    why: String,
+    /// what it had written is not there any more
+    is_gone: bool,
+}
+
+impl WhyNot {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_gone: false }
+    }
+}
+
+/// The run to go on with; none: a new one begins, and what was unfinished is given up.
+///
+/// # Errors
+/// [`Error::CannotGoOn`] when the run that was named cannot, or when a new one would write rows twice.
+pub(super) async fn decide(
+    session: &Session,
+    state: &Arc<State>,
+    observer: &Arc<dyn Observer>,
+) -> Result<Option<RunRow>, Error> {
+    let unfinished = state.unfinished(&session.pipeline().file.name)?;
+    if let Start::GoOnWith(id) = session.start() {
+        check_named(state, id, unfinished.as_ref())?;
+    }
+    let Some(row) = unfinished else { return Ok(None) };
+    if *session.start() == Start::Fresh {
+        give_up::give_up(session, state, &row, "a new run was asked for", observer).await?;
+        return Ok(None);
+    }
+    let Some(WhyNot { why, is_gone }) = why_not(session, state, &row).await? else { return Ok(Some(row)) };
+    if let Start::GoOnWith(id) = session.start() {
+        let text = format!(
+            "run {id} cannot go on: {why}\nhint: undo the change, or begin anew with `forcepump run --fresh {}`",
+            session.pipeline().path.display()
+        );
+        return Err(Error::CannotGoOn(text));
+    }
+    if !is_gone {
+        refuse_doubling(session, state, &row, &why)?;
+    }
+    give_up::give_up(session, state, &row, &why, observer).await?;
+    Ok(None)
+}
+
+/// A run that was named has to be the unfinished one.
+fn check_named(state: &State, id: &str, unfinished: Option<&RunRow>) -> Result<(), Error> {
+    if unfinished.is_some_and(|row| row.id == id) {
+        return Ok(());
+    }
+    let cannot = |why: &str| Err(Error::CannotGoOn(format!("run {id} cannot go on: {why}")));
+    match state.run(id)? {
+        None => cannot("no run of that id is remembered"),
+        Some(row) if row.state == "complete" || row.state == "complete-with-rejects" => cannot("it is complete"),
+        Some(row) if row.state == crate::state::GIVEN_UP => {
+            cannot("it was given up\nhint: `forcepump run FILE` begins anew")
+        }
+        Some(_) => {
+            cannot("nothing of it is committed, or its counts do not add up\nhint: `forcepump run FILE` begins anew")
+        }
+    }
+}
+
+async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Option<WhyNot>, Error> {
+    let Some(plan) = plan_of(row) else {
+        return Ok(Some(WhyNot::new("another version of forcepump began it")));
+    };
+    let parts = session.parts()?;
+    if row.fingerprint.as_deref() != Some(fingerprint::fingerprint(session, &parts)?.as_str()) {
+        return Ok(Some(WhyNot::new(fingerprint::difference(session, &plan))));
+    }
+    if let Some(missing) = missing_result(session, &state.units(&row.id)?) {
+        return Ok(Some(WhyNot { why: format!("{missing}, which it had written, is gone"), is_gone: true }));
+    }
+    let feeds = state.feeds(&row.id)?;
+    if feeds.is_empty() {
+        return Ok(None);
+    }
+    let org = session.client().organization().await?;
+    let other = feeds.iter().find(|feed| feed.org != org);
+    Ok(other.map(|feed| WhyNot::new(format!("the connection led to the org {} then, and to {org} now", feed.org))))
+}
+
+/// What the run kept of its beginning; none when that is of another version.
+pub(super) fn plan_of(row: &RunRow) -> Option<RunPlan> {
+    serde_json::from_str(row.plan.as_deref()?).ok()
+}
+
+/// A file or a database that committed units were written to, and that is not there any more.
+fn missing_result(session: &Session, units: &[UnitRow]) -> Option<String> {
+    let (grant, folder) = (&session.pipeline().file.destination.grant, session.pipeline().folder());
+    let written = units.iter().any(|unit| unit.tally.written > 0);
+    let databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
+    if let Some(path) = databases.filter(|path| written && !path.exists()).next() {
+        return Some(path.display().to_string());
+    }
+    let paths = units.iter().flat_map(|unit| &unit.files).filter_map(|file| {
+        let root = grant.files.get(&file.root)?;
+        Some(folder.join(root).join(&file.path))
+    });
+    let mut missing = paths.filter(|path| !path.exists());
+    missing.next().map(|path| path.display().to_string())
+}
+
+/// A new run in the place of one that has committed rows where nobody can take them back, or replace them, would write
+/// them a second time.
+///
+/// # Errors
+/// [`Error::CannotGoOn`] with the counts and the way out.
+pub(super) fn refuse_doubling(session: &Session, state: &State, row: &RunRow, why: &str) -> Result<(), Error> {
+    let committed = state.perhaps_committed(&row.id)?;
+    let file = plan_of(row).and_then(|plan| serde_json::from_str::<PipelineFile>(&plan.file).ok());
+    let Some(file) = file.filter(|file| committed.rows > 0 && keeps_appended_rows(file)) else { return Ok(()) };
+    let rows = committed.rows;
+    let (units, path) = (committed.units, session.pipeline().path.display());
+    Err(Error::CannotGoOn(format!(
+        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: undo the change and run again, or accept {rows} doubled rows with `forcepump run --fresh {path}`",
+        row.id, file.name
+    )))
+}
+
+/// Whether rows that were appended stay for good; files can be taken back.
+fn keeps_appended_rows(file: &PipelineFile) -> bool {
+    let grant = &file.destination.grant;
+    file.destination.mode == Mode::Append && (!grant.sql.is_empty() || !grant.http.is_empty())
+}
+
+/// The session takes over the run's beginning.
+pub(super) fn adopt(session: &Session, state: &State, row: &RunRow) -> Result<(), Error> {
+    let Some(plan) = plan_of(row) else { return Ok(()) };
+    let feed = state.feeds(&row.id)?.into_iter().find(|feed| feed.feed == session.feed());
+    let window = feed.and_then(|feed| serde_json::from_str(feed.window.as_deref()?).ok());
+    let adopted =
+        Adopted { run_id: row.id.clone(), submitted_at: row.started_at, as_of: plan.as_of, variables: plan.variables };
+    session.adopt(adopted, window);
+    Ok(())
+}
+
+/// Forgets the units that have to be read again because a transform has a memory of them, and takes the rejected rows of
+/// units that are not known to be committed out of the rejects file.
+pub(super) fn drop_unsure(session: &Session, state: &State, row: &RunRow) -> Result<(), Error> {
+    let stateful = session.parts()?.transforms.iter().any(|part| part.plugin.description().stateful);
+    let (units, jobs) = (state.units(&row.id)?, state.jobs(&row.id)?);
+    for job in jobs.iter().filter(|job| !job.done) {
+        let of_pass = |unit: &&UnitRow| unit.feed == job.feed && unit.pass == job.pass;
+        if stateful || units.iter().filter(of_pass).any(|unit| unit.unit.contains(super::lane::FINAL_UNIT)) {
+            state.units_again(FeedKey { run: &row.id, feed: &job.feed }, &job.pass)?;
+        }
+    }
+    let feeds = state.feeds(&row.id)?;
+    let object = |feed: &str| feeds.iter().find(|row| row.feed == feed).map(|row| row.object.clone());
+    let kept = state.units(&row.id)?;
+    let kept = kept.into_iter().filter_map(|unit| Some((object(&unit.feed)?, unit.unit))).collect();
+    rejects::keep_units(folder_of(session), &row.id, &kept)
+}
+
+fn folder_of(session: &Session) -> &Path {
+    session.pipeline().folder()
+}

@@ -230,6 +230,7 @@ mod tests {
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },
             bytes_read: 2048,
             units: 1,
+            receipt: None,
             went_on: None,
             resumable: false,
             retries: 2,

@@ -47,7 +47,7 @@ impl State {
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn unit_places(&self, run: &str, feed: &str, unit: &str, places: &[PlaceRow]) -> Result<(), Error> {
-        self.transaction(|t| {
+        self.lazily(|t| {
             t.execute("DELETE FROM unit_place WHERE run = ?1 AND feed = ?2 AND unit = ?3", (run, feed, unit))?;
             let sql = format!(
                 "INSERT INTO unit_place (run, number, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"

@@ -94,7 +94,9 @@ impl State {
     /// The pipeline's newest run, when it is unfinished and knows what it was planned from. To be asked under the
     /// pipeline's turn: a run that is `running` was killed then.
     pub(crate) fn unfinished(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
-        let newest = self.runs(Some(pipeline), 1)?.pop();
+        // By the order in which they were begun: a clock may have been set back since.
+        let sql = format!("SELECT {COLUMNS} FROM run WHERE pipeline = ?1 ORDER BY rowid DESC LIMIT 1");
+        let newest = self.read(|c| c.query_row(&sql, [pipeline], run_row).optional())?;
         Ok(newest.filter(RunRow::is_unfinished))
     }
 
@@ -109,7 +111,7 @@ impl State {
             let sql = format!(
                 "SELECT id, started_at, ended_at FROM run
                  WHERE pipeline = ?1 AND ended_at IS NOT NULL AND state IN {SUCCESSFUL}
-                 ORDER BY started_at DESC, id DESC LIMIT 1"
+                 ORDER BY rowid DESC LIMIT 1"
             );
             let last =
                 |row: &Row<'_>| Ok(LastRun { id: row.get(0)?, submitted_at: row.get(1)?, ended_at: row.get(2)? });
@@ -183,6 +185,31 @@ mod tests {
         assert_eq!(ids(state.runs(None, 9).unwrap()), ["other", "d", "c", "b", "a"]);
         assert_eq!(state.run("d").unwrap().unwrap().state, RUNNING);
         assert_eq!(state.run("nothing").unwrap(), None);
+    }
+
+    #[test]
+    fn the_unfinished_run_is_the_one_begun_last_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        let plan = crate::state::RunPlan {
+            file: "{}".into(),
+            path: "p.toml".into(),
+            given: std::collections::BTreeMap::new(),
+            variables: Vec::new(),
+            as_of: 0,
+        };
+        for (id, at) in [("a", 9), ("b", 3)] {
+            assert_eq!(state.unfinished("p").unwrap(), None);
+            state.run_begins(id, "p", Path::new("p.toml"), at).unwrap();
+            assert_eq!(state.unfinished("p").unwrap(), None, "nothing is planned yet");
+            state.run_planned(id, "f", &plan).unwrap();
+            assert_eq!(state.unfinished("p").unwrap().map(|run| run.id).as_deref(), Some(id));
+            state.run_given_up(id, 10).unwrap();
+        }
+        state.run_begins("c", "p", Path::new("p.toml"), 1).unwrap();
+        state.run_planned("c", "f", &plan).unwrap();
+        state.run_ends("c", 2, &RunEnd { state: "failed", report: "{}", resumable: false }).unwrap();
+        assert_eq!(state.unfinished("p").unwrap(), None);
     }
 
     #[test]

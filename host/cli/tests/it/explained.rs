@@ -327,8 +327,9 @@ fn limits_and_failed_jobs() {
             "support",
         ),
     ] {
-        let fault =
-            format!("on = {{ route = \"bulk2-job\" }}\ndo = {{ kind = \"job-failed\", reason = \"{reason}\" }}");
+        let fault = format!(
+            "on = {{ route = \"bulk2-job\", times = \"always\" }}\ndo = {{ kind = \"job-failed\", reason = \"{reason}\" }}"
+        );
         says(&fault, 4, &[reason, way_out]);
     }
 }

@@ -342,9 +342,9 @@ do = { kind = "no-header-line" }"#,
     },
     Case {
         name: "job failed with a reason",
-        says: &["Failed", "QUERY_TIMEOUT: too long"],
+        says: &["Failed", "UNKNOWN_EXCEPTION: no way"],
         fault: r#"on = { route = "bulk2-job" }
-do = { kind = "job-failed", reason = "QUERY_TIMEOUT: too long" }"#,
+do = { kind = "job-failed", reason = "UNKNOWN_EXCEPTION: no way" }"#,
         ..FAILS
     },
     Case {

@@ -330,3 +330,25 @@ fn an_incremental_run_goes_on_in_its_own_window() {
     assert_eq!(next["window"]["cursor"], report["window"]["to"]);
     assert_eq!(sqlite_names(&bench).len(), SMALL_ROWS);
 }
+
+#[test]
+fn rejected_rows_of_a_unit_that_was_not_committed_are_not_there_twice() {
+    let org = org(&stalls(1));
+    let bench = bench(&org, &format!("{SOURCE}{}", sqlite("mode = \"append\"")));
+    let db = Connection::open(bench.path("out.db")).expect("a database");
+    db.execute_batch("CREATE TABLE account (Id TEXT, Name TEXT CHECK (Name NOT IN ('Account, 3', 'Account, 20')))")
+        .expect("a table");
+    drop(db);
+    assert_eq!(stopped(&org, &bench, 1, 2, "-KILL").code, -1);
+    let runs = std::fs::read_dir(bench.path(".forcepump/runs")).expect("a folder");
+    let run = runs.map(|entry| entry.expect("an entry").path()).next().expect("the run");
+    let file = run.join("rejects.jsonl");
+    // as a kill between the reject and the commit leaves it, in the middle of a second line
+    let text = std::fs::read_to_string(&file).expect("the first unit's reject");
+    std::fs::write(&file, format!("{text}{}{{\"run\":", text.replace("p00000", "p00001"))).expect("a file");
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(3).json();
+    assert_eq!((&report["rows"]["written"], &report["rows"]["rejected"]), (&38.into(), &2.into()), "{report:#}");
+    assert_eq!(std::fs::read_to_string(&file).expect("the rejects").lines().count(), 2);
+    let counted: u64 = report["rejects_by_code"].as_object().expect("codes").values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, 2);
+}

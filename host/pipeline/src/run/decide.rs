@@ -51,7 +51,7 @@ pub(super) async fn decide(
         return Err(Error::CannotGoOn(text));
     }
     if !is_gone {
-        refuse_doubling(session, state, &row, &why)?;
+        refuse_doubling(session, state, &row, &why, "undo the change and run again")?;
     }
     give_up::give_up(session, state, &row, &why, observer).await?;
     Ok(None)
@@ -121,14 +121,20 @@ fn missing_result(session: &Session, units: &[UnitRow]) -> Option<String> {
 ///
 /// # Errors
 /// [`Error::CannotGoOn`] with the counts and the way out.
-pub(super) fn refuse_doubling(session: &Session, state: &State, row: &RunRow, why: &str) -> Result<(), Error> {
+pub(super) fn refuse_doubling(
+    session: &Session,
+    state: &State,
+    row: &RunRow,
+    why: &str,
+    way_out: &str,
+) -> Result<(), Error> {
     let committed = state.perhaps_committed(&row.id)?;
     let file = plan_of(row).and_then(|plan| serde_json::from_str::<PipelineFile>(&plan.file).ok());
     let Some(file) = file.filter(|file| committed.rows > 0 && keeps_appended_rows(file)) else { return Ok(()) };
     let rows = committed.rows;
     let (units, path) = (committed.units, session.pipeline().path.display());
     Err(Error::CannotGoOn(format!(
-        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: undo the change and run again, or accept {rows} doubled rows with `forcepump run --fresh {path}`",
+        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}, or accept {rows} doubled rows with `forcepump run --fresh {path}`",
         row.id, file.name
     )))
 }

@@ -51,7 +51,7 @@ pub(super) async fn decide(
         return Err(Error::CannotGoOn(text));
     }
     if !is_gone {
-        refuse_doubling(session, state, &row, &why, "undo the change and run again")?;
+        refuse_doubling(session, state, &row, &why, "undo the change and run again, or ")?;
     }
     give_up::give_up(session, state, &row, &why, observer).await?;
     Ok(None)
@@ -117,7 +117,7 @@ fn missing_result(session: &Session, units: &[UnitRow]) -> Option<String> {
 }
 
 /// A new run in the place of one that has committed rows where nobody can take them back, or replace them, would write
-/// them a second time.
+/// them a second time. `way_out`: what else can be done, up to the `or`.
 ///
 /// # Errors
 /// [`Error::CannotGoOn`] with the counts and the way out.
@@ -134,7 +134,7 @@ pub(super) fn refuse_doubling(
     let rows = committed.rows;
     let (units, path) = (committed.units, session.pipeline().path.display());
     Err(Error::CannotGoOn(format!(
-        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}, or accept {rows} doubled rows with `forcepump run --fresh {path}`",
+        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice",
         row.id, file.name
     )))
 }

@@ -63,9 +63,7 @@ impl Record {
     /// Whether a new run may take the place of this one, which cannot go on for the reason given.
     pub(super) fn may_start_anew(&self, session: &Session, why: &str) -> Result<(), Error> {
         match self.state.run(&self.run_id)? {
-            Some(row) => {
-                decide::refuse_doubling(session, &self.state, &row, why, "take these rows out of the destination first")
-            }
+            Some(row) => decide::refuse_doubling(session, &self.state, &row, why, ""),
             None => Ok(()),
         }
     }

@@ -1,7 +1,8 @@
 //! Rules over a parsed pipeline file that its shape alone cannot express.
 
+use super::expand::expand;
 use super::{
-    DestinationStep, MAX_BATCH_ROWS, MAX_PARALLEL_PAGES, Mode, PipelineFile, PluginLimits, RejectLimit, Source,
+    DestinationStep, MAX_BATCH_ROWS, MAX_PARALLEL_PAGES, Mode, PipelineFile, PluginLimits, RejectLimit, Source, feeds,
 };
 
 /// One fault: the key at which it stands, and what is wrong with the way out.
@@ -23,6 +24,44 @@ impl Problem {
 /// Every fault of the file; empty when it can be planned.
 #[must_use]
 pub fn validate(file: &PipelineFile) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !file.source.has_feeds() {
+        feeds::refuse_without(file, &mut problems);
+        problems.extend(validate_one(file));
+        return problems;
+    }
+    feeds::check(file, &mut problems);
+    if problems.is_empty() {
+        problems = validate_feeds(file);
+    }
+    problems
+}
+
+/// The faults of each feed; what several have in common is told once.
+fn validate_feeds(file: &PipelineFile) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for (number, feed) in file.source.all_feeds().iter().enumerate() {
+        let own = serde_json::to_value(feed).unwrap_or_default();
+        for problem in validate_one(&expand(file, feed)) {
+            let key = own_key(&own, &problem.key).map(|key| format!("{}.{key}", feeds::key_of(&file.source, number)));
+            let problem = Problem { key: key.unwrap_or(problem.key), ..problem };
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+/// The key below the feed that a fault stands at, when the feed itself says it.
+fn own_key(own: &serde_json::Value, key: &str) -> Option<String> {
+    let below = key.strip_prefix("source.").unwrap_or(key);
+    let first = below.split('.').next()?;
+    own.get(first).map(|_| below.to_owned())
+}
+
+/// Every fault of a pipeline of one object or a query.
+fn validate_one(file: &PipelineFile) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_name(&file.name, &mut problems);
     if let Some(RejectLimit::Share(text)) = &file.max_rejects
@@ -101,7 +140,7 @@ fn check_source(source: &Source, problems: &mut Vec<Problem>) {
         }
         (None, None) => problems.push(Problem::new(
             "source",
-            "has neither `object` nor `query`; give one, for example object = \"Account\"",
+            "has neither `object`, `objects` nor `query`; give one, for example object = \"Account\"",
         )),
         (None, Some(_)) => check_query_alone(source, problems),
         (Some(_), None) => {}

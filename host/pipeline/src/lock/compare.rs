@@ -54,6 +54,10 @@ fn compare(pinned: &Entry, found: &Entry, problems: &mut Vec<Problem>) {
         return tell("plugin", vec![format!("- {}", pinned.plugin), format!("+ {}", found.plugin)]);
     }
     tell("plugin", [new("imports", &pinned.imports, &found.imports), new("asks", &pinned.asks, &found.asks)].concat());
+    if pinned.objects != found.objects {
+        // Fewer is wider too: a mask that serves fewer objects lets the others through.
+        tell("objects", vec![format!("- {}", words::serves(pinned)), format!("+ {}", words::serves(found))]);
+    }
     tell("grant", wider_grant(&pinned.grant, &found.grant));
     let (key, lines) = looser_columns(pinned, found);
     tell(key, lines);
@@ -159,6 +163,7 @@ mod tests {
             columns: Some(vec!["Id".into(), "Name".into()]),
             withhold: vec!["Name".into()],
             withhold_classified: true,
+            objects: Vec::new(),
             grant,
         }
     }
@@ -218,6 +223,10 @@ mod tests {
             (with(|entry| entry.columns = Some(vec!["Email".into()])), "+ reads Email"),
             (with(|entry| entry.withhold.clear()), "transform[0].withhold not pinned:\n- withholds Name"),
             (with(|entry| entry.withhold_classified = false), "- withholds classified columns"),
+            (
+                with(|entry| entry.objects.push("Contact".into())),
+                "transform[0].objects not pinned:\n- serves every object\n+ serves Contact",
+            ),
             (with(|entry| entry.plugin = "./other.wasm".into()), "- ./mine.wasm\n+ ./other.wasm"),
             (with(|entry| entry.step = "transform[1]".into()), "transform[1] not pinned: + plugin ./mine.wasm"),
         ];

@@ -46,6 +46,9 @@ pub(super) struct Entry {
     /// it may not read classified columns
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withhold_classified: bool,
+    /// of a pipeline of several feeds: the objects whose rows go through it; empty for all
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<String>,
     /// what it is granted; last, because it is a table
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub grant: Grant,
@@ -61,15 +64,18 @@ pub(crate) struct Watched<'a> {
     columns: Option<&'a [String]>,
     withhold: &'a [String],
     withhold_classified: bool,
+    objects: &'a [String],
 }
 
-/// The steps of a pipeline, in the order of the rows.
-pub(super) fn steps(file: &PipelineFile) -> Vec<Watched<'_>> {
-    let transforms = file.transform.iter().enumerate().map(|(index, step)| Watched {
+/// The steps of a pipeline, in the order of the rows; those that the rows of one feed go through, or all.
+pub(super) fn steps<'a>(file: &'a PipelineFile, feed: Option<&str>) -> Vec<Watched<'a>> {
+    let served = file.transform.iter().enumerate().filter(|(_, step)| step.serves(feed));
+    let transforms = served.map(|(index, step)| Watched {
         step: Step::transform(index, step),
         columns: step.columns.as_deref(),
         withhold: &step.withhold,
         withhold_classified: step.withhold_classified,
+        objects: &step.objects,
     });
     let last = &file.destination;
     let destination = Watched {
@@ -77,6 +83,7 @@ pub(super) fn steps(file: &PipelineFile) -> Vec<Watched<'_>> {
         columns: last.columns.as_deref(),
         withhold: &last.withhold,
         withhold_classified: last.withhold_classified,
+        objects: &[],
     };
     transforms.chain([destination]).collect()
 }
@@ -108,6 +115,7 @@ impl Entry {
             columns: watched.columns.map(sorted),
             withhold: sorted(watched.withhold),
             withhold_classified: watched.withhold_classified,
+            objects: sorted(watched.objects),
             grant: step.grant.clone(),
         })
     }

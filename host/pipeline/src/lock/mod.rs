@@ -16,7 +16,7 @@ use forcepump_sandbox::Plugin;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::file::{Pipeline, Problem};
+use crate::file::{Pipeline, Problem, serves};
 use crate::host::Host;
 use crate::part::{Part, Step};
 use crate::run::shared::Parts;
@@ -83,9 +83,11 @@ impl Pins {
     /// [`Error::Input`] with everything that became wider.
     pub(crate) fn enforce(&self, host: &Host, pipeline: &Pipeline, parts: &Parts) -> Result<(), Error> {
         let Some(pinned) = &self.entries else { return Ok(()) };
+        let concerned = |entry: &&Entry| serves(&entry.objects, pipeline.feed());
+        let pinned: Vec<Entry> = pinned.iter().filter(concerned).cloned().collect();
         let loaded = parts.transforms.iter().chain([&parts.destination]);
         let found = entries_of(host, pipeline, &self.file, loaded.map(|part: &Part| &part.plugin))?;
-        let problems = compare::wider(pinned, &found);
+        let problems = compare::wider(&pinned, &found);
         if problems.is_empty() { Ok(()) } else { Err(self.refusal(problems)) }
     }
 
@@ -94,7 +96,7 @@ impl Pins {
         if self.entries.is_some() {
             return Vec::new();
         }
-        let own = steps(&pipeline.file).into_iter().filter(|watched| !host.is_builtin(watched.step.plugin));
+        let own = steps(&pipeline.file, pipeline.feed()).into_iter().filter(|watched| !host.is_builtin(watched.step.plugin));
         let note = |watched: Watched<'_>| {
             let Step { key, plugin, .. } = watched.step;
             format!("{key}: `{plugin}` is not pinned; `forcepump lock {}` pins it", pipeline.path.display())
@@ -129,7 +131,7 @@ fn entries_of<'a>(
     file: &str,
     plugins: impl Iterator<Item = &'a Plugin>,
 ) -> Result<Vec<Entry>, Error> {
-    let watched = steps(&pipeline.file).into_iter().zip(plugins);
+    let watched = steps(&pipeline.file, pipeline.feed()).into_iter().zip(plugins);
     watched.map(|(watched, plugin)| Entry::of(file, &watched, plugin, host.is_builtin(watched.step.plugin))).collect()
 }
 
@@ -218,7 +220,7 @@ pub fn lock(host: &Host, pipelines: &[Pipeline], check: bool) -> Result<LockRepo
 
 fn lock_one(host: &Host, pipeline: &Pipeline, lock: &mut LockFile) -> Result<LockedPipeline, Error> {
     let file = file_name(pipeline);
-    let plugins = steps(&pipeline.file).into_iter().map(|watched| {
+    let plugins = steps(&pipeline.file, None).into_iter().map(|watched| {
         let step = watched.step;
         let plugin = host.load_plugin(&format!("{}.plugin", step.key), step.plugin, pipeline.folder())?;
         step.check_role(&plugin).map(|()| plugin)

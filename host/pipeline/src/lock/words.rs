@@ -20,7 +20,16 @@ pub(super) fn lines(entry: &Entry) -> Vec<String> {
     });
     lines.extend(entry.withhold.iter().map(|column| format!("withholds {column}")));
     lines.extend(entry.withhold_classified.then(|| "withholds classified columns".to_owned()));
+    lines.extend((!entry.objects.is_empty()).then(|| serves(entry)));
     lines
+}
+
+/// The objects whose rows go through it.
+pub(super) fn serves(entry: &Entry) -> String {
+    if entry.objects.is_empty() {
+        return "serves every object".to_owned();
+    }
+    format!("serves {}", entry.objects.join(", "))
 }
 
 fn listed(names: &[String]) -> String {

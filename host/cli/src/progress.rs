@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use forcepump_pipeline::{Event, Observer, Phase};
+use forcepump_pipeline::{Event, Observer, Phase, RunState};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::{Output, clean};
@@ -20,7 +20,16 @@ pub struct Progress {
     name: String,
     output: Output,
     bar: Option<ProgressBar>,
-    state: Mutex<State>,
+    board: Mutex<Board>,
+}
+
+/// What is known of a run, and of each feed when there are several.
+struct Board {
+    run: State,
+    /// those that began and have not ended, in that order
+    feeds: Vec<(String, State)>,
+    /// those that ended
+    ended: u64,
 }
 
 struct State {
@@ -39,19 +48,8 @@ impl Progress {
     /// Starts to show; `name` is the pipeline's.
     pub fn new(name: &str, output: Output) -> Self {
         let bar = (output.talks() && std::io::stderr().is_terminal()).then(|| live_line(name));
-        let now = Instant::now();
-        let state = State {
-            phase: Phase::Planning,
-            job: None,
-            announced: None,
-            rows: 0,
-            bytes: 0,
-            units: 0,
-            started: now,
-            moving_since: None,
-            last_line: None,
-        };
-        Self { name: clean(name), output, bar, state: Mutex::new(state) }
+        let board = Board { run: State::new(), feeds: Vec::new(), ended: 0 };
+        Self { name: clean(name), output, bar, board: Mutex::new(board) }
     }
 
     /// Takes the live line away.
@@ -69,40 +67,82 @@ impl Progress {
         }
     }
 
-    fn show(&self, state: &mut State, phase_changed: bool) {
-        if let Some(bar) = &self.bar {
-            return draw(bar, state);
-        }
+    /// A line about one state, of the run or of a feed; on a terminal the one line is about all.
+    fn plain(&self, name: &str, state: &mut State, phase_changed: bool) {
         let now = Instant::now();
         let due = phase_changed || state.last_line.is_none_or(|last| now - last >= PLAIN_INTERVAL);
-        if due && self.output.talks() {
+        if due && self.output.talks() && self.bar.is_none() {
             state.last_line = Some(now);
-            self.output.note(&format!("{}: {}", self.name, state.words(now)));
+            self.output.note(&format!("{name}: {}", state.words(now)));
+        }
+    }
+
+    /// Takes an event of the run, or of a feed of that name.
+    fn take(&self, board: &mut Board, feed: Option<&str>, event: Event) {
+        let name = feed.map_or_else(|| self.name.clone(), |feed| format!("{} {}", self.name, clean(feed)));
+        match event {
+            Event::PluginLog { plugin, level, message } if is_shown(level) => {
+                let line = format!("{name}: {}: {}", clean(&plugin), clean(&message));
+                return self.say(&line, matches!(level, "warn" | "error"));
+            }
+            Event::PluginLog { .. } => return,
+            Event::Note(text) => return self.say(&format!("{name}: {text}"), false),
+            Event::Warning(text) => return self.say(&format!("{name}: {text}"), true),
+            Event::OfFeed { feed, event } => return self.take(board, Some(&feed), *event),
+            Event::FeedEnded { state, written, error } => {
+                board.end(feed);
+                let why = error
+                    .map_or_else(String::new, |error| format!(": {}", clean(error.lines().next().unwrap_or_default())));
+                let is_bad = !matches!(state, RunState::Complete | RunState::CompleteWithRejects);
+                self.say(&format!("{name}: {}, {} written{why}", state.word(), rows(written)), is_bad);
+            }
+            Event::UnitRetried { ref unit, ref reason, .. } => {
+                let line = format!("{name}: trying unit {} again: {}", clean(unit), clean(reason));
+                self.say(&line, true);
+                board.state(feed).take(&event);
+            }
+            event => {
+                let state = board.state(feed);
+                let changed = state.take(&event);
+                self.plain(&name, state, changed);
+            }
+        }
+        if let Some(bar) = &self.bar {
+            draw(bar, board);
         }
     }
 }
 
 impl Observer for Progress {
     fn event(&self, event: Event) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::PluginLog { plugin, level, message } if is_shown(level) => {
-                let line = format!("{}: {}: {}", self.name, clean(&plugin), clean(&message));
-                self.say(&line, matches!(level, "warn" | "error"));
-            }
-            Event::PluginLog { .. } => {}
-            Event::Note(text) => self.say(&format!("{}: {text}", self.name), false),
-            Event::Warning(text) => self.say(&format!("{}: {text}", self.name), true),
-            Event::UnitRetried { ref unit, ref reason, .. } => {
-                let line = format!("{}: trying unit {} again: {}", self.name, clean(unit), clean(reason));
-                self.say(&line, true);
-                state.take(&event);
-            }
-            event => {
-                let changed = state.take(&event);
-                self.show(&mut state, changed);
-            }
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        self.take(&mut board, None, event);
+    }
+}
+
+impl Board {
+    fn state(&mut self, feed: Option<&str>) -> &mut State {
+        let Some(feed) = feed else { return &mut self.run };
+        let at = self.feeds.iter().position(|(name, _)| name == feed).unwrap_or_else(|| {
+            self.feeds.push((feed.to_owned(), State::new()));
+            self.feeds.len() - 1
+        });
+        &mut self.feeds[at].1
+    }
+
+    fn end(&mut self, feed: Option<&str>) {
+        self.feeds.retain(|(name, _)| Some(name.as_str()) != feed);
+        self.ended += 1;
+    }
+
+    /// The run in words, or its feeds.
+    fn words(&self, now: Instant) -> String {
+        if self.feeds.is_empty() && self.ended == 0 {
+            return self.run.words(now);
         }
+        let feeds = self.feeds.iter().map(|(name, state)| format!("{} {}", clean(name), state.words(now)));
+        let ended = (self.ended > 0).then(|| format!("{} ended", several(self.ended, "feed")));
+        feeds.chain(ended).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -111,6 +151,20 @@ fn is_shown(level: &str) -> bool {
 }
 
 impl State {
+    fn new() -> Self {
+        Self {
+            phase: Phase::Planning,
+            job: None,
+            announced: None,
+            rows: 0,
+            bytes: 0,
+            units: 0,
+            started: Instant::now(),
+            moving_since: None,
+            last_line: None,
+        }
+    }
+
     /// Counts the event; true when the phase changed.
     fn take(&mut self, event: &Event) -> bool {
         match event {
@@ -134,6 +188,7 @@ impl State {
             }
             Event::UnitCommitted { .. } => self.units += 1,
             Event::JobPolled { .. } | Event::PluginLog { .. } | Event::Note(_) | Event::Warning(_) => {}
+            Event::OfFeed { .. } | Event::FeedEnded { .. } => {}
         }
         false
     }
@@ -179,7 +234,8 @@ fn with_length() -> ProgressStyle {
         .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "))
 }
 
-fn draw(bar: &ProgressBar, state: &State) {
+fn draw(bar: &ProgressBar, board: &Board) {
+    let state = &board.run;
     match state.announced {
         Some(rows) if state.phase == Phase::Moving && rows > 0 => {
             if bar.length() != Some(rows) {
@@ -193,30 +249,16 @@ fn draw(bar: &ProgressBar, state: &State) {
             bar.unset_length();
         }
     }
-    bar.set_message(state.words(Instant::now()));
+    bar.set_message(board.words(Instant::now()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        State {
-            phase: Phase::Planning,
-            job: None,
-            announced: None,
-            rows: 0,
-            bytes: 0,
-            units: 0,
-            started: Instant::now(),
-            moving_since: None,
-            last_line: None,
-        }
-    }
-
     #[test]
     fn a_retried_unit_is_taken_back() {
-        let mut state = state();
+        let mut state = State::new();
         assert!(state.take(&Event::Phase(Phase::Moving)));
         state.take(&Event::Announced { rows: 2000 });
         state.take(&Event::Read { rows: 1500, bytes: 2048 });
@@ -231,11 +273,23 @@ mod tests {
 
     #[test]
     fn each_phase_has_words() {
-        let mut state = state();
+        let mut state = State::new();
         state.take(&Event::Phase(Phase::Querying));
         state.take(&Event::JobCreated { id: "750\u{1b}".to_owned() });
         assert_eq!(state.words(Instant::now()), "querying, job 750\\u{1b}");
         state.take(&Event::Phase(Phase::Concluding));
         assert_eq!(state.words(Instant::now()), "concluding, 0 rows, 0 units");
+    }
+
+    #[test]
+    fn several_feeds_are_one_line() {
+        let mut board = Board { run: State::new(), feeds: Vec::new(), ended: 0 };
+        assert_eq!(board.words(Instant::now()), "planning");
+        board.state(Some("Account")).take(&Event::Phase(Phase::Querying));
+        board.state(Some("Contact")).take(&Event::Announced { rows: 7 });
+        board.state(Some("Contact")).take(&Event::Phase(Phase::Moving));
+        assert_eq!(board.words(Instant::now()), "Account querying; Contact moving 7 rows");
+        board.end(Some("Account"));
+        assert_eq!(board.words(Instant::now()), "Contact moving 7 rows; 1 feed ended");
     }
 }

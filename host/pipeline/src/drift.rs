@@ -89,7 +89,7 @@ impl Drift {
     /// Keeps what this run saw for the next one to compare with.
     pub(crate) fn keep(&self, session: &Session) -> Result<(), Error> {
         let seen = LastSeen { at_micros: chrono::Utc::now().timestamp_micros(), fields: self.now.clone() };
-        State::open(session.pipeline().folder())?.keep_fields_seen(&session.pipeline().file.name, &self.org, &seen)
+        State::open(session.pipeline().folder())?.keep_fields_seen(&session.memory_name(), &self.org, &seen)
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn explain(session: &Session, error: forcepump_salesforce::Erro
 
 fn last_seen(session: &Session, org: &str) -> Result<Option<LastSeen>, Error> {
     match State::open_existing(session.pipeline().folder())? {
-        Some(state) => state.fields_seen(&session.pipeline().file.name, org),
+        Some(state) => state.fields_seen(&session.memory_name(), org),
         None => Ok(None),
     }
 }

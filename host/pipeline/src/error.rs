@@ -137,6 +137,9 @@ pub enum Error {
     /// An unfinished run cannot go on, and nothing speaks against a new one.
     #[error("{0}")]
     StartAnew(String),
+    /// Feeds of a pipeline of several.
+    #[error("{}", .0.iter().map(|(feed, error)| format!("feed `{feed}`: {error}")).collect::<Vec<_>>().join("\n"))]
+    Feeds(Vec<(String, Error)>),
     /// The operator interrupted.
     #[error("interrupted; nothing half-written is visible")]
     Interrupted,
@@ -172,6 +175,7 @@ impl Error {
             Self::Plugin { .. } => ErrorClass::Plugin,
             Self::TooManyRejects { class, .. } => *class,
             Self::Interrupted => ErrorClass::Interrupted,
+            Self::Feeds(feeds) => feeds.first().map_or(ErrorClass::Host, |(_, error)| error.class()),
             Self::Host { .. } => ErrorClass::Host,
         }
     }

@@ -1,5 +1,9 @@
 //! What happens during a run, told to whoever shows it; the pipeline itself prints nothing.
 
+use std::sync::Arc;
+
+use crate::report::RunState;
+
 /// One thing that happened. Texts from plugins are already cut and free of control characters.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -60,6 +64,22 @@ pub enum Event {
     Note(String),
     /// Something the operator should know.
     Warning(String),
+    /// It happened in one feed of several.
+    OfFeed {
+        /// the object
+        feed: String,
+        /// what happened
+        event: Box<Event>,
+    },
+    /// A feed of several ended; the others go on.
+    FeedEnded {
+        /// how
+        state: RunState,
+        /// rows that it wrote
+        written: u64,
+        /// why, when it failed
+        error: Option<String>,
+    },
 }
 
 /// The parts of a run, in order.
@@ -86,4 +106,22 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn event(&self, _event: Event) {}
+}
+
+/// Tells an observer which feed it is that things happen in.
+pub(crate) struct ForFeed {
+    feed: String,
+    to: Arc<dyn Observer>,
+}
+
+impl ForFeed {
+    pub(crate) fn new(feed: &str, to: &Arc<dyn Observer>) -> Arc<dyn Observer> {
+        Arc::new(Self { feed: feed.to_owned(), to: Arc::clone(to) })
+    }
+}
+
+impl Observer for ForFeed {
+    fn event(&self, event: Event) {
+        self.to.event(Event::OfFeed { feed: self.feed.clone(), event: Box::new(event) });
+    }
 }

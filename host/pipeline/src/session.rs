@@ -1,5 +1,7 @@
 //! One pipeline with its connection: what `check`, `plan`, `preview` and `run` start from.
 
+mod feeds;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -85,6 +87,8 @@ pub struct Session {
     adopted: OnceLock<Adopted>,
     /// of an incremental source, once it is known: one session has one window
     window: OnceLock<Window>,
+    /// Salesforce's clock as it was first read: all feeds of a run end at one horizon
+    now: Arc<OnceLock<i64>>,
 }
 
 impl Session {
@@ -134,6 +138,7 @@ impl Session {
             start: Start::default(),
             adopted: OnceLock::new(),
             window: OnceLock::new(),
+            now: Arc::default(),
         })
     }
 
@@ -311,7 +316,7 @@ impl Session {
                 let condition = condition.map(|text| variables.in_soql("source.where", text)).transpose()?;
                 self.select(object, condition.as_deref()).await?
             }
-            (None, None) => return Err(Error::input("source", "has neither `object` nor `query`")),
+            (None, None) => return Err(Error::input("source", "names several objects; each is a feed of its own")),
         };
         let mut query = match forcepump_salesforce::resolve(&self.client, &select).await {
             Ok(query) => query,
@@ -348,8 +353,13 @@ impl Session {
         let org = self.client.organization().await?;
         let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
         let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
-        let now = self.fixed().map_or_else(|| self.client.server_now_micros(), |(as_of, _)| as_of);
+        let now = self.fixed().map_or_else(|| self.server_now(), |(as_of, _)| as_of);
         Window::new(incremental, &describe, cursor, now)
+    }
+
+    /// Salesforce's clock in microseconds since the epoch: one reading for all feeds of the run.
+    fn server_now(&self) -> i64 {
+        *self.now.get_or_init(|| self.client.server_now_micros())
     }
 
     /// The window of an incremental source, after [`Session::resolve`].
@@ -368,12 +378,9 @@ impl Session {
         let pins = Pins::of(&self.pipeline, self.locked)?;
         let fixed = self.fixed().map(|(as_of, seed)| Ambient::fixed(as_of, seed));
         let load = |step: Step<'_>| Part::load(&self.host, &step, self.pipeline.folder(), fixed, &pins);
-        let transforms = file
-            .transform
-            .iter()
-            .enumerate()
-            .map(|(index, step)| load(Step::transform(index, step)))
-            .collect::<Result<_, _>>()?;
+        let feed = self.pipeline.feed();
+        let served = file.transform.iter().enumerate().filter(|(_, step)| step.serves(feed));
+        let transforms = served.map(|(index, step)| load(Step::transform(index, step))).collect::<Result<_, _>>()?;
         let parts = Parts { transforms, destination: load(Step::destination(&file.destination))? };
         pins.enforce(&self.host, &self.pipeline, &parts)?;
         Ok(parts)

@@ -171,6 +171,9 @@ pub struct PreviewArgs {
     /// Rows to read from the source
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = DEFAULT_PREVIEW_ROWS)]
     pub rows: usize,
+    /// Of a pipeline of several feeds, only this one, by its object
+    #[arg(long, value_name = "OBJECT")]
+    pub feed: Option<String>,
     /// variables
     #[command(flatten)]
     pub set: SetArgs,

@@ -1,15 +1,16 @@
 //! `check`, `plan` and `preview`: what a run would do, without doing it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use forcepump_pipeline::{Cancel, Observer, Pipeline};
-use serde_json::json;
+use forcepump_pipeline::{Cancel, Error, Observer, Pipeline, Plan, Session};
+use serde_json::{Value, json};
 
 use super::{Context, Outcome};
 use crate::args::{PipelineArgs, PreviewArgs};
 use crate::exit::{Code, Failure};
 use crate::interrupt;
-use crate::output::clean;
+use crate::output::{Output, clean};
 use crate::progress::Progress;
 use crate::render::{plan as words, preview as tables, table};
 
@@ -17,6 +18,9 @@ use crate::render::{plan as words, preview as tables, table};
 pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
     let host = context.host()?;
     let opened = context.open(&host, Pipeline::load(&args.file)?, &args.set).await?;
+    if opened.session.has_feeds() {
+        return check_feeds(context, &opened.session).await;
+    }
     let plan = opened.session.plan().await?;
     context.output.document(&json!({ "pipeline": plan.pipeline, "state": "ok", "notes": plan.notes }));
     context.output.words(&words::checked(&plan));
@@ -24,10 +28,47 @@ pub async fn check(context: &Context, args: &PipelineArgs) -> Outcome {
     Ok(Code::Ok)
 }
 
+/// Every feed is looked at, whatever the others say.
+async fn check_feeds(context: &Context, session: &Session) -> Outcome {
+    let (output, name) = (context.output, &session.pipeline().file.name);
+    let plans = good_plans(output, session.plan_feeds().await)?;
+    let feeds = plans.iter().map(|plan| json!({ "object": plan.object, "state": "ok", "notes": plan.notes }));
+    let feeds: Vec<Value> = feeds.collect();
+    output.document(&json!({ "pipeline": name, "state": "ok", "feeds": feeds }));
+    plans.iter().for_each(|plan| output.words(&words::checked(plan)));
+    let unpinned: BTreeSet<&String> = plans.iter().flat_map(|plan| &plan.unpinned).collect();
+    unpinned.iter().for_each(|note| output.note(&format!("note: {}", clean(note))));
+    Ok(Code::Ok)
+}
+
+/// The plans, when every feed has one; those of a pipeline that fails are still told in words.
+fn good_plans(output: Output, plans: Vec<(String, Result<Plan, Error>)>) -> Result<Vec<Plan>, Error> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for (feed, plan) in plans {
+        match plan {
+            Ok(plan) => good.push(plan),
+            Err(error) => bad.push((feed, error)),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(good);
+    }
+    good.iter().for_each(|plan| output.words(&words::checked(plan)));
+    Err(Error::Feeds(bad))
+}
+
 /// Explains.
 pub async fn plan(context: &Context, args: &PipelineArgs) -> Outcome {
     let host = context.host()?;
     let opened = context.open(&host, Pipeline::load(&args.file)?, &args.set).await?;
+    if opened.session.has_feeds() {
+        let name = &opened.session.pipeline().file.name;
+        let plans = good_plans(context.output, opened.session.plan_feeds().await)?;
+        let at_a_time = opened.session.pipeline().file.source.feeds_at_a_time().min(plans.len());
+        context.output.document(&json!({ "pipeline": name, "feeds_at_a_time": at_a_time, "feeds": plans }));
+        context.output.words(&words::feeds(name, at_a_time, &plans));
+        return Ok(Code::Ok);
+    }
     let plan = opened.session.plan().await?;
     context.output.document(&plan);
     context.output.words(&words::plan(&plan));
@@ -46,13 +87,13 @@ pub async fn preview(context: &Context, args: &PreviewArgs) -> Outcome {
     interrupt::watch(&cancel, context.output);
     let host = context.host()?;
     let opened = context.open(&host, pipeline, &args.set).await?;
-    let preview = opened.session.preview(args.rows, &observer, &cancel).await;
+    let shown = opened.session.preview_feeds(args.feed.as_deref(), args.rows, &observer, &cancel).await;
     progress.finish();
-    let preview = preview?;
+    let (shown, several) = (shown?, opened.session.has_feeds());
     if context.output.json {
-        context.output.document(&tables::document(&preview).map_err(Failure::host)?);
+        context.output.document(&tables::documents(&shown, several).map_err(Failure::host)?);
     } else {
-        context.output.words(&tables::preview(&preview, table::terminal_width()).map_err(Failure::host)?);
+        context.output.words(&tables::previews(&shown, table::terminal_width()).map_err(Failure::host)?);
     }
     Ok(Code::Ok)
 }

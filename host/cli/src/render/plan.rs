@@ -5,9 +5,18 @@ use forcepump_pipeline::file::PluginLimits;
 use forcepump_pipeline::{CallEstimate, CallQuota, Plan, PlanColumn, PlanStep, ShownWindow};
 use serde::Serialize;
 
-use super::numbers::count;
+use super::numbers::{count, several};
 use super::table;
 use crate::output::clean;
+
+/// The plans of several feeds, each whole.
+pub fn feeds(name: &str, at_a_time: usize, plans: &[Plan]) -> String {
+    let objects: Vec<&str> = plans.iter().map(|plan| plan.object.as_str()).collect();
+    let count = several(plans.len() as u64, "feed");
+    let heading = format!("{}: {count}, {at_a_time} at a time: {}", clean(name), clean(&objects.join(", ")));
+    let plans = plans.iter().map(plan);
+    [style(heading).bold().to_string()].into_iter().chain(plans).collect::<Vec<_>>().join("\n\n")
+}
 
 /// The whole plan.
 pub fn plan(plan: &Plan) -> String {

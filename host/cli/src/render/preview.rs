@@ -13,8 +13,27 @@ use crate::output::clean;
 /// What stands in a cell that is null; an empty text is an empty cell.
 pub const NULL_TEXT: &str = "null";
 
+/// The previews of feeds, one after the other.
+pub fn previews(shown: &[(String, Preview)], width: usize) -> Result<String, String> {
+    let texts: Result<Vec<String>, String> = shown.iter().map(|(_, shown)| preview(shown, width)).collect();
+    Ok(texts?.join("\n\n"))
+}
+
+/// The same as a document: of several feeds each under its name.
+pub fn documents(shown: &[(String, Preview)], several: bool) -> Result<Value, String> {
+    if let (false, [(_, only)]) = (several, shown) {
+        return document(only);
+    }
+    let one = |(feed, shown): &(String, Preview)| {
+        let stages = document(shown)?["stages"].take();
+        Ok(json!({ "object": feed, "stages": stages }))
+    };
+    let feeds: Result<Vec<Value>, String> = shown.iter().map(one).collect();
+    Ok(json!({ "feeds": feeds? }))
+}
+
 /// One table a stage.
-pub fn preview(preview: &Preview, width: usize) -> Result<String, String> {
+fn preview(preview: &Preview, width: usize) -> Result<String, String> {
     let stages: Result<Vec<String>, String> =
         preview.stages.iter().enumerate().map(|(index, stage)| words(index, stage, width)).collect();
     Ok(stages?.join("\n\n"))
@@ -71,7 +90,7 @@ fn text(column: &ColumnText<'_>, row: usize) -> Option<String> {
 }
 
 /// The same as a document: values as texts, nulls as null.
-pub fn document(preview: &Preview) -> Result<Value, String> {
+fn document(preview: &Preview) -> Result<Value, String> {
     let stages: Result<Vec<Value>, String> = preview.stages.iter().map(stage_document).collect();
     Ok(json!({ "stages": stages? }))
 }

@@ -136,7 +136,8 @@ pub(super) fn check(file: &PipelineFile, problems: &mut Vec<Problem>) {
     }
     let feeds = source.all_feeds();
     if feeds.len() > MAX_FEEDS {
-        let text = format!("{} objects are more than the {MAX_FEEDS} of one pipeline; write several files", feeds.len());
+        let text =
+            format!("{} objects are more than the {MAX_FEEDS} of one pipeline; write several files", feeds.len());
         problems.push(Problem::new("source.objects", text));
     }
     if source.parallel_feeds.is_some_and(|feeds| !(1..=MAX_PARALLEL_FEEDS).contains(&feeds)) {
@@ -247,8 +248,16 @@ mod tests {
                 "",
                 "source.feeds[0].destination.keys: is missing",
             ),
-            ("objects = ['A']", "[[transform]]\nplugin = 'mask'\nobjects = ['B']", "transform[0].objects: no feed reads `B`"),
-            ("object = 'A'", "[[transform]]\nplugin = 'mask'\nobjects = ['A']", "transform[0].objects: goes with several"),
+            (
+                "objects = ['A']",
+                "[[transform]]\nplugin = 'mask'\nobjects = ['B']",
+                "transform[0].objects: no feed reads `B`",
+            ),
+            (
+                "object = 'A'",
+                "[[transform]]\nplugin = 'mask'\nobjects = ['A']",
+                "transform[0].objects: goes with several",
+            ),
         ] {
             let found = problems(source, rest);
             assert_eq!(found.len(), 1, "{source}: {found:?}");

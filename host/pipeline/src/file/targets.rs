@@ -73,9 +73,17 @@ mod tests {
     #[test]
     fn one_target_of_two_feeds_is_refused_by_name() {
         for (destination, feeds, expected) in [
-            ("plugin = 'sqlite'\nconfig = { table = 't' }", "", "destination.config.table: `Account` and `Contact` would go"),
+            (
+                "plugin = 'sqlite'\nconfig = { table = 't' }",
+                "",
+                "destination.config.table: `Account` and `Contact` would go",
+            ),
             ("plugin = 'csv'\nconfig = { folder = '.' }", "", "destination.config.folder: `Account` and `Contact`"),
-            ("plugin = 'http'\nconfig = { url = 'https://x.example/a' }", "", "url = \"https://x.example/a?object={object}\""),
+            (
+                "plugin = 'http'\nconfig = { url = 'https://x.example/a' }",
+                "",
+                "url = \"https://x.example/a?object={object}\"",
+            ),
             (
                 "plugin = 'sqlite'",
                 "[[source.feeds]]\nobject = 'Lead'\ndestination = { config = { table = 'contact' } }",

@@ -96,7 +96,8 @@ impl Pins {
         if self.entries.is_some() {
             return Vec::new();
         }
-        let own = steps(&pipeline.file, pipeline.feed()).into_iter().filter(|watched| !host.is_builtin(watched.step.plugin));
+        let own =
+            steps(&pipeline.file, pipeline.feed()).into_iter().filter(|watched| !host.is_builtin(watched.step.plugin));
         let note = |watched: Watched<'_>| {
             let Step { key, plugin, .. } = watched.step;
             format!("{key}: `{plugin}` is not pinned; `forcepump lock {}` pins it", pipeline.path.display())

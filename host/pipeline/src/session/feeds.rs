@@ -1,0 +1,100 @@
+//! A session of several feeds: one client, one run id, one moment; each feed has a session of its own within it.
+
+use std::sync::{Arc, OnceLock};
+
+use super::Session;
+use crate::cancel::Cancel;
+use crate::error::Error;
+use crate::event::Observer;
+use crate::file::{Pipeline, nearest};
+use crate::plan::Plan;
+use crate::preview::Preview;
+
+impl Session {
+    /// Whether the pipeline names its objects in a list, be it of one.
+    #[must_use]
+    pub fn has_feeds(&self) -> bool {
+        self.pipeline.file.source.has_feeds()
+    }
+
+    /// The feeds by name, in the order of the file; of any other pipeline what it reads.
+    #[must_use]
+    pub fn feed_names(&self) -> Vec<String> {
+        let name = |pipeline: Pipeline| pipeline.file.source.object.unwrap_or_else(|| "query".to_owned());
+        self.pipeline.feeds().into_iter().map(name).collect()
+    }
+
+    /// Plans each feed for itself: what one cannot do says nothing of the others. Each with its name.
+    pub async fn plan_feeds(&self) -> Vec<(String, Result<Plan, Error>)> {
+        let mut plans = Vec::new();
+        for (name, session) in self.feed_names().into_iter().zip(self.feeds()) {
+            plans.push((name, session.plan().await));
+        }
+        plans
+    }
+
+    /// Shows rows of one feed, or of each.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a feed that the pipeline does not have; else as [`Session::preview`], with the feed's name.
+    pub async fn preview_feeds(
+        &self,
+        only: Option<&str>,
+        rows: usize,
+        observer: &Arc<dyn Observer>,
+        cancel: &Cancel,
+    ) -> Result<Vec<(String, Preview)>, Error> {
+        let names = self.feed_names();
+        let wanted = |name: &str| only.is_none_or(|only| only.eq_ignore_ascii_case(name));
+        if let Some(only) = only.filter(|_| !names.iter().any(|name| wanted(name))) {
+            return Err(unknown(only, &names));
+        }
+        let mut shown = Vec::new();
+        for (name, session) in names.into_iter().zip(self.feeds()).filter(|(name, _)| wanted(name)) {
+            match session.preview(rows, observer, cancel).await {
+                Ok(preview) => shown.push((name, preview)),
+                Err(Error::Interrupted) => return Err(Error::Interrupted),
+                Err(error) if self.has_feeds() => return Err(Error::Feeds(vec![(name, error)])),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(shown)
+    }
+
+    /// A session for each feed. They share the client, the run and every moment; each has its own window.
+    pub(crate) fn feeds(&self) -> Vec<Self> {
+        self.pipeline.feeds().into_iter().map(|pipeline| self.of_feed(pipeline)).collect()
+    }
+
+    fn of_feed(&self, pipeline: Pipeline) -> Self {
+        Self {
+            host: self.host.clone(),
+            pipeline,
+            client: self.client.clone(),
+            connection: self.connection.clone(),
+            org: self.org.clone(),
+            locked: self.locked,
+            run_id: self.run_id.clone(),
+            submitted_at: self.submitted_at,
+            given: self.given.clone(),
+            window: OnceLock::new(),
+            now: Arc::clone(&self.now),
+        }
+    }
+
+    /// The name under which the state keeps what a pipeline saw of one object: of several feeds each has its own. A
+    /// pipeline's name holds no slash.
+    pub(crate) fn memory_name(&self) -> String {
+        let name = &self.pipeline.file.name;
+        self.pipeline.feed().map_or_else(|| name.clone(), |feed| format!("{name}/{feed}"))
+    }
+}
+
+fn unknown(name: &str, known: &[String]) -> Error {
+    let known = known.iter().map(String::as_str);
+    let meant = nearest(name, known.clone()).map_or_else(
+        || format!("; there are {}", known.clone().collect::<Vec<_>>().join(", ")),
+        |near| format!("; did you mean `{near}`?"),
+    );
+    Error::input("--feed", format!("the pipeline has no feed `{}`{meant}", name.escape_debug()))
+}

@@ -11,6 +11,7 @@ mod drift;
 mod error;
 mod estimate;
 mod event;
+mod feed_report;
 pub mod file;
 mod firewall;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -46,6 +47,7 @@ pub use drift::{Change, FieldChange};
 pub use error::{Error, ErrorClass};
 pub use estimate::{CallEstimate, CallQuota};
 pub use event::{Event, Observer, Phase, Silent};
+pub use feed_report::FeedReport;
 pub use file::{
     Connections, FileError, Pipeline, PipelineFile, Problem, connections_schema, find_connections_file, pipeline_schema,
 };

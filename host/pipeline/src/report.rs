@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::FieldChange;
+use crate::feed_report::FeedReport;
 
 /// Rows at each station of a run. `announced = read`, and `read + added = filtered + rejected + written`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +196,9 @@ pub struct RunReport {
     /// fields that are gone, new or of another type since the last whole run
     #[serde(default)]
     pub field_changes: Vec<FieldChange>,
+    /// each feed of the run; one when the pipeline has no list of objects
+    #[serde(default)]
+    pub feeds: Vec<FeedReport>,
     /// the error that ended the run
     pub error: Option<ReportedError>,
 }

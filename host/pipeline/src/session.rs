@@ -25,6 +25,7 @@ use crate::preview::{self, Preview};
 use crate::report::{ResultPlace, RunReport};
 use crate::run;
 use crate::run::shared::Parts;
+use crate::run::writer::Writer;
 use crate::state::State;
 use crate::variables::system::System;
 use crate::variables::{KeptVariable, Variables};
@@ -60,7 +61,7 @@ pub(crate) enum Start {
 }
 
 /// What a run that goes on has of its beginning.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Adopted {
     pub run_id: String,
     /// microseconds since the epoch
@@ -89,6 +90,8 @@ pub struct Session {
     window: OnceLock<Window>,
     /// Salesforce's clock as it was first read: all feeds of a run end at one horizon
     now: Arc<OnceLock<i64>>,
+    /// where the feeds of a run share a database
+    writer: Writer,
 }
 
 impl Session {
@@ -139,6 +142,7 @@ impl Session {
             adopted: OnceLock::new(),
             window: OnceLock::new(),
             now: Arc::default(),
+            writer: Writer::default(),
         })
     }
 
@@ -207,6 +211,8 @@ impl Session {
             start: Start::Fresh,
             adopted: OnceLock::new(),
             window: OnceLock::new(),
+            now: Arc::default(),
+            writer: Writer::default(),
         }
     }
 
@@ -374,6 +380,9 @@ impl Session {
 
     /// Loads every plugin and checks its configuration.
     pub(crate) fn parts(&self) -> Result<Parts, Error> {
+        if let Some(all) = self.of_all() {
+            return all.parts();
+        }
         let file = &self.pipeline.file;
         let pins = Pins::of(&self.pipeline, self.locked)?;
         let fixed = self.fixed().map(|(as_of, seed)| Ambient::fixed(as_of, seed));
@@ -418,6 +427,11 @@ impl Session {
             (None, 0) => self.pipeline.batch_rows(),
             (None, rows) => (rows as usize).min(MAX_PREFERRED_ROWS),
         }
+    }
+
+    /// Whose turn it is to write, where feeds share a database.
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
     }
 
     pub(crate) fn places(&self) -> Vec<ResultPlace> {

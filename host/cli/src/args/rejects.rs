@@ -19,6 +19,9 @@ pub struct RejectsArgs {
     /// Only rows that this plugin refused; `decode` is the reading of Salesforce's answer
     #[arg(long)]
     pub plugin: Option<String>,
+    /// Only rows of this feed, by its object
+    #[arg(long, value_name = "OBJECT")]
+    pub feed: Option<String>,
     /// Count by plugin, code and reason
     #[arg(long, conflicts_with_all = ["export", "format"])]
     pub count: bool,

@@ -55,7 +55,10 @@ impl Selected<'_> {
 
     fn passes(&self, row: &DeadRow) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        is(&self.args.code, &row.refusal.code) && is(&self.args.plugin, &row.refusal.stage)
+        let feed = self.args.feed.as_deref();
+        is(&self.args.code, &row.refusal.code)
+            && is(&self.args.plugin, &row.refusal.stage)
+            && feed.is_none_or(|feed| feed.eq_ignore_ascii_case(&row.refusal.feed))
     }
 
     fn warn(&self, context: &Context) {

@@ -11,13 +11,21 @@ use crate::output::clean;
 
 /// Different reasons that are listed; the others are one line.
 const SHOWN_REASONS: usize = 50;
+/// The table's columns.
+const HEADER: [&str; 5] = ["Id", "row", "plugin", "code", "reason"];
 /// What stands in a cell that is null.
 const NULL_TEXT: &str = "null";
 
 /// The first rows, and how many there are.
 pub fn table(run: &str, shown: &[DeadRow], total: u64, width: usize) -> String {
-    let header = ["Id", "row", "plugin", "code", "reason"].map(str::to_owned);
-    let rows: Vec<Vec<String>> = shown.iter().map(|row| cells(&row.refusal)).collect();
+    // Which feed it was is told when there are several.
+    let several = shown.windows(2).any(|pair| pair[0].refusal.feed != pair[1].refusal.feed);
+    let header: Vec<String> = several.then_some("feed").into_iter().chain(HEADER).map(str::to_owned).collect();
+    let of = |row: &DeadRow| {
+        let feed = several.then(|| row.refusal.feed.clone());
+        feed.into_iter().chain(cells(&row.refusal)).collect()
+    };
+    let rows: Vec<Vec<String>> = shown.iter().map(of).collect();
     let mut text = format!("{}, {}", style(clean(run)).bold(), refused(total));
     if !shown.is_empty() {
         text.push_str(&format!("\n{}", table::last_in_full(&header, &rows, width)));

@@ -1,7 +1,9 @@
 //! The end of a run in words: rejects in the headline, then each figure on its line.
 
 use console::style;
-use forcepump_pipeline::{Change, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState, WentOn};
+use forcepump_pipeline::{
+    Change, FeedReport, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState, WentOn,
+};
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
 use super::table;
@@ -19,6 +21,9 @@ pub fn summary(report: &RunReport) -> String {
     line("read", format!("{} in {}, {rate}", bytes(report.bytes_read), seconds(report.seconds)));
     line("calls", calls(report));
     let units = format!("{} committed{}", several(report.units, "unit"), retries(report.retries));
+    if is_of_several(report) {
+        line("units", units.clone());
+    }
     match (&report.job_id, &report.api) {
         (Some(job), _) => line("job", format!("{job}, {units}")),
         (None, Some(_)) => line("rest", units),
@@ -54,6 +59,9 @@ pub fn summary(report: &RunReport) -> String {
             format!("run it again to go on (forcepump resume {}), or with --fresh to begin anew", report.run_id),
         );
     }
+    if is_of_several(report) {
+        lines.extend(feeds(report).lines().map(|line| format!("  {line}")));
+    }
     lines.join("\n")
 }
 
@@ -61,6 +69,25 @@ pub fn summary(report: &RunReport) -> String {
 fn went_on(before: &WentOn) -> String {
     let units = several(before.units, "unit");
     format!("{units} of these, {} written, were committed before it went on", rows(before.written))
+}
+
+/// Whether the pipeline names its objects in a list: then the run itself has no API, its feeds have.
+fn is_of_several(report: &RunReport) -> bool {
+    report.feeds.len() > 1 || (report.api.is_none() && report.feeds.iter().any(|feed| feed.api.is_some()))
+}
+
+/// Each feed on a line of a table.
+fn feeds(report: &RunReport) -> String {
+    let row = |feed: &FeedReport| {
+        let before = if feed.complete_before { " before" } else { "" };
+        let FeedReport { rows, .. } = feed;
+        let mut cells = vec![feed.feed.clone(), format!("{}{before}", state_word(feed.state))];
+        cells.extend([rows.read, rows.filtered, rows.rejected, rows.written].map(count));
+        cells.extend([feed.units.to_string(), feed.job_id.clone().or(feed.api.clone()).unwrap_or_default()]);
+        cells
+    };
+    let rows: Vec<Vec<String>> = report.feeds.iter().map(row).collect();
+    table::whole(&["feed", "state", "read", "filtered", "rejected", "written", "units", "job"], &rows)
 }
 
 /// One line that cannot be mistaken for a clean end when rows are missing.
@@ -192,14 +219,19 @@ pub fn comparison(reports: &[(String, RunReport)]) -> String {
     table::whole(&header, &rows)
 }
 
-fn comparison_row(label: &str, report: &RunReport) -> Vec<String> {
-    let state = match report.state {
+/// The state in a table.
+fn state_word(state: RunState) -> &'static str {
+    match state {
         RunState::Complete => "complete",
         RunState::CompleteWithRejects => "with rejects",
         RunState::Partial => "partial",
         RunState::Failed => "failed",
         RunState::Cancelled => "interrupted",
-    };
+    }
+}
+
+fn comparison_row(label: &str, report: &RunReport) -> Vec<String> {
+    let state = state_word(report.state);
     let rows = &report.rows;
     let counts = [rows.announced, rows.read, rows.filtered, rows.rejected, rows.written];
     let mut cells = vec![label.to_owned(), state.to_owned()];
@@ -244,6 +276,7 @@ mod tests {
             plugins: Vec::new(),
             skipped_fields: vec![SkippedField { name: "Photo\u{1b}".to_owned(), reason: "base64".to_owned() }],
             field_changes: [("New__c", Change::New), ("Gone__c", Change::Gone)].map(change).into(),
+            feeds: Vec::new(),
             error: None,
         }
     }

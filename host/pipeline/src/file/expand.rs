@@ -64,9 +64,6 @@ pub(super) fn expand(file: &PipelineFile, feed: &Feed) -> PipelineFile {
     }
     fill(&mut one.destination.config, &feed.object);
     one.transform.iter_mut().for_each(|step| fill(&mut step.config, &feed.object));
-    for expression in one.variables.values_mut() {
-        *expression = expression.replace(PATTERN, &feed.object);
-    }
     one
 }
 
@@ -106,8 +103,6 @@ mod tests {
 
     const TWO: &str = r#"
 name = "crm"
-[variables]
-newest = "ExecuteSqlDatetime('crm', 'select max(SystemModstamp) from crm_{object}')"
 [source]
 connection = "org"
 objects = ["Account"]
@@ -148,7 +143,6 @@ config = { table = "crm_{object}", more = true }
         assert_eq!((account.source.action, account.source.fields.len()), (Action::QueryAll, 1));
         assert_eq!(account.source.incremental.as_ref().and_then(|i| i.overlap_minutes), Some(7));
         assert_eq!(account.destination.config["table"].as_str(), Some("crm_Account"));
-        assert!(account.variables["newest"].contains("from crm_Account'"));
         assert_eq!(contact.source.condition, None);
         assert_eq!((contact.source.action, contact.source.fields.len()), (Action::Query, 0));
         assert_eq!(contact.source.incremental, None);

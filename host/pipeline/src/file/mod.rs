@@ -85,8 +85,8 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// API names of several objects, for example `["Account", "Contact"]`: each is a feed of the run, with all else
-    /// that this table says. Texts in the configurations of destination and transforms, and variables, may hold
-    /// `{object}`, which becomes its name.
+    /// that this table says. Texts in the configurations of destination and transforms may hold `{object}`, which
+    /// becomes its name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<String>,
     /// Objects with settings of their own, which stand in the place of this table's: `[[source.feeds]]`. They come

@@ -22,8 +22,13 @@ pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
         return Ok(());
     }
     let Some(pass) = ready.passes.first() else { return Ok(()) };
-    let mut lane =
-        Lane { number: 0, pass: Arc::clone(pass), links: Vec::new(), destination: shared.destination().await? };
+    let mut lane = Lane {
+        number: 0,
+        pass: Arc::clone(pass),
+        links: Vec::new(),
+        destination: shared.destination().await?,
+        turn: None,
+    };
     let mut findings = Findings::new(0);
     let mut unit = Unit::new(UNIT_ID, shared, 0, &mut findings);
     let begun = unit::begin(&mut lane, shared, UNIT_ID).await;

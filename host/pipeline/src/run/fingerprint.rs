@@ -60,6 +60,7 @@ fn essence(file: &PipelineFile) -> PipelineFile {
     let mut file = file.clone();
     file.max_rejects = None;
     file.source.parallel_pages = None;
+    file.source.parallel_feeds = None;
     file.destination.limits = PluginLimits::default();
     file.transform.iter_mut().for_each(|step| step.limits = PluginLimits::default());
     file

@@ -36,6 +36,7 @@ pub(super) async fn give_up(
         for feed in feeds.iter().filter(|feed| !feed.concluded) {
             let of_feed: Vec<&UnitRow> = units.iter().filter(|unit| unit.feed == feed.feed).collect();
             let tokens: Vec<String> = of_feed.iter().map(|unit| unit.token.clone()).collect();
+            let Some(then) = then.of_feed(&feed.feed) else { continue };
             if let Err(error) = start::conclude(&then, &tokens, Ending::Failed, observer).await {
                 let text = format!("the destination could not be told that run {} is given up: {error}", row.id);
                 observer.event(Event::Warning(text));

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::incremental::Window;
 use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, PlaceRow, SliceRow, State, UnitRow};
+use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, PlaceRow, SliceRow, State, UnitRow, overlap_key};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
@@ -84,9 +84,11 @@ impl Journal {
         let is_complete = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
         match (window, self.cursor.get()) {
             (Some(window), Some(key)) if is_complete => {
-                self.state.cursor_moves(key, &window.field, window.to, &self.run_id)
+                self.state.cursor_moves(key, &window.field, window.to, &overlap_key(&self.run_id, &self.feed))
             }
-            (Some(_), _) => self.state.forget(&self.run_id),
+            // What goes on needs to know the rows of the units that it does not read again.
+            (Some(_), _) if report.resumable => Ok(()),
+            (Some(_), _) => self.state.forget(&overlap_key(&self.run_id, &self.feed)),
             (None, _) => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ use super::retry::{self, patiently};
 use super::shared::Shared;
 use super::start::Ready;
 use super::unit::{self, Unit};
+use super::writer::Turn;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::Event;
@@ -31,6 +32,8 @@ pub(crate) struct Lane {
     pub pass: Arc<Pass>,
     pub links: Vec<Link>,
     pub destination: DestinationInstance,
+    /// while a unit is open, where writers take turns
+    pub turn: Option<Turn>,
 }
 
 impl Lane {

@@ -10,6 +10,7 @@ mod empty;
 mod failure;
 mod findings;
 mod fingerprint;
+mod fleet;
 mod give_up;
 mod ids;
 mod journal;
@@ -34,6 +35,7 @@ mod slices;
 pub(crate) mod start;
 mod tally;
 mod unit;
+pub(crate) mod writer;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ use crate::cancel::Cancel;
 use crate::drift::FieldChange;
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase};
+use crate::feed_report::FeedReport;
 use crate::report::{RunReport, RunState, SkippedField, WentOn};
 use crate::session::Session;
 use journal::Journal;
@@ -74,6 +77,9 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
             return outcome::report(session, progress, Some(&error), Standing::default(), started);
         }
     };
+    if session.has_feeds() {
+        return fleet::run(session, record, (&observer, &cancel), started).await;
+    }
     let (why, record) = match once(session, record, &observer, &cancel, started).await {
         Ended::Told(report) => return *report,
         Ended::Anew(why, record) => (why, record),
@@ -128,6 +134,7 @@ async fn once(
     };
     let mut report = outcome::report(session, progress, error.as_ref(), standing, started);
     report.receipt = record.receipt();
+    report.feeds = vec![FeedReport::of(session.feed(), &report)];
     let ended = journal.ends(session.window(), &report).and_then(|()| record.end(&report));
     if let Some(error) = told.or(ended.err()) {
         // Without its end in the state the next run would not know where to begin.
@@ -368,6 +375,7 @@ async fn last_step(ready: &start::Ready, moved: &Result<(), Error>) -> Result<()
     };
     let shared = &ready.shared;
     let tokens = shared.ledger().tokens.clone();
+    let _turn = shared.place.writer.turn().await;
     let mut instance = shared.destination().await?;
     let done = patiently!(shared, instance.conclude(&shared.place.target, how, &tokens));
     shared.health(None).counted(instance.counters());

@@ -68,6 +68,11 @@ impl Record {
         }
     }
 
+    /// Where it is kept.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// What is kept of one feed of the run.
     pub(super) fn feed(&self, name: &str) -> Arc<Journal> {
         Arc::new(Journal::new(Arc::clone(&self.state), &self.run_id, name))
@@ -81,10 +86,28 @@ impl Record {
     /// Whether a run that ended with the error can go on, and whether something of it is committed.
     pub(super) fn standing(&self, error: &Error) -> Result<Standing, Error> {
         let found = self.state.committed(&self.run_id)?;
-        let has_job = self.state.jobs(&self.run_id)?.iter().any(|job| job.id.is_some());
+        let has_job = self.has_job()?;
         let committed = found.rows > 0;
         let is_worth_it = committed || has_job || error.is_passing() && found.units > 0;
         Ok(Standing { resumable: !error.is_for_good() && is_worth_it, committed })
+    }
+
+    /// The run will not go on: what it left behind is tidied.
+    pub(super) async fn give_up(
+        &self,
+        session: &Session,
+        why: &str,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), Error> {
+        match self.state.run(&self.run_id)? {
+            Some(row) => give_up::give_up(session, &self.state, &row, why, observer).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the run has a job in the org.
+    pub(super) fn has_job(&self) -> Result<bool, Error> {
+        Ok(self.state.jobs(&self.run_id)?.iter().any(|job| job.id.is_some()))
     }
 
     /// Notes the end.

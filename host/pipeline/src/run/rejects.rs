@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
@@ -15,6 +16,9 @@ const UNIT_MEMORY_BYTES: usize = 1 << 20;
 
 /// The stage of rows that could not be decoded.
 pub(crate) const DECODE_STAGE: &str = "decode";
+
+/// Held while the rows of a unit are appended.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// One refused row as a line of the rejects file.
 #[derive(Debug, Clone, Serialize)]
@@ -203,6 +207,8 @@ impl RejectsFile {
             self.file = Some(private_append(&self.path)?);
         }
         if let Some(file) = self.file.as_mut() {
+            // The feeds of a run share the file: the lines of one unit stay together.
+            let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
             unit.text.rewind()?;
             std::io::copy(&mut unit.text, file)?;
             file.sync_data()?;

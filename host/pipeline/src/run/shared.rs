@@ -11,6 +11,7 @@ use super::limit::{Limit, When};
 use super::overlap::Overlap;
 use super::rejects::{RejectsFile, UnitRejects};
 use super::tally::UnitTally;
+use super::writer::Writer;
 use crate::cancel::Cancel;
 use crate::chain::Opening;
 use crate::error::Error;
@@ -37,6 +38,8 @@ pub(crate) struct Place {
     pub output: SchemaRef,
     /// with open grants
     pub settings: Settings,
+    /// where the feeds of a run share a database
+    pub writer: Writer,
 }
 
 /// Shared by every worker of one run.

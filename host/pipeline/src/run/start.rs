@@ -111,13 +111,19 @@ pub(crate) async fn prepare(
     let full = Arc::clone(&query.schema);
     let settled = settle(session, &parts, &full, &opening).await?;
     let settings = open_settings(session, &parts.destination, observer)?;
-    let prepared = prepare_destination(&parts.destination, &settings, &settled.target).await?;
+    let prepared = {
+        let _turn = session.writer().turn().await;
+        prepare_destination(&parts.destination, &settings, &settled.target).await?
+    };
     let kept = settled.kept_columns(&prepared.takes, &full, session.window());
     query.keep_columns(&kept);
     let Settled { chain, gate, target } = settled;
     let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
-    let fingerprint = fingerprint::fingerprint(session, &parts)?;
-    journal.state().run_planned(run_id, &fingerprint, &fingerprint::plan(session)?)?;
+    if session.pipeline().feed().is_none() {
+        // Of several feeds the run as a whole is planned before them.
+        let fingerprint = fingerprint::fingerprint(session, &parts)?;
+        journal.state().run_planned(run_id, &fingerprint, &fingerprint::plan(session)?)?;
+    }
     let overlap = journal.begins(session, &query.object).await?;
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let folder = session.pipeline().folder();
@@ -141,7 +147,7 @@ pub(crate) async fn prepare(
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),
         shared: Arc::new(Shared::new(
             parts,
-            Place { target, gate, output: chain.output, settings },
+            Place { target, gate, output: chain.output, settings, writer: session.writer().clone() },
             opening,
             (Arc::clone(observer), cancel.clone()),
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
@@ -278,6 +284,6 @@ impl Ready {
             agreed: Some(&self.agreed),
         };
         let links = chain::open(&way, live).await?.links;
-        Ok(Lane { number, pass: Arc::clone(pass), links, destination: shared.destination().await? })
+        Ok(Lane { number, pass: Arc::clone(pass), links, destination: shared.destination().await?, turn: None })
     }
 }

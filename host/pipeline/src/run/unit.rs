@@ -271,8 +271,14 @@ pub(crate) async fn run_page(
     finish(lane, unit, taken.unwrap_or_else(|| Err(Error::Interrupted.into()))).await
 }
 
-/// Commits a unit whose rows are all written, or abandons it.
-pub(crate) async fn finish(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
+/// Commits a unit whose rows are all written, or abandons it; whoever waits for the turn to write has it then.
+pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
+    let finished = commit_or_abandon(lane, unit, taken).await;
+    lane.turn = None;
+    finished
+}
+
+async fn commit_or_abandon(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
     let shared = unit.shared;
     let taken = taken.and_then(|()| Ok(shared.check_rejects(&unit.tally, &unit.rejects, When::Unit)?));
     let taken = taken.and_then(|()| Ok(receipt::before_commit(lane, &unit)?));
@@ -351,6 +357,9 @@ async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failu
 }
 
 pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<(), Failure> {
+    if lane.turn.is_none() {
+        lane.turn = shared.cancel.race(shared.place.writer.turn()).await.ok_or(Error::Interrupted)?;
+    }
     let pass = &lane.pass;
     let begun = patiently!(shared, lane.destination.begin(&pass.target, &pass.prepared, id));
     begun.map_err(|error| shared.interrupted_or(shared.parts.destination.destination_error(&error)).into())

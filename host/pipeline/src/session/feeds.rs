@@ -9,6 +9,7 @@ use crate::event::Observer;
 use crate::file::{Pipeline, nearest};
 use crate::plan::Plan;
 use crate::preview::Preview;
+use crate::run::writer::Writer;
 
 impl Session {
     /// Whether the pipeline names its objects in a list, be it of one.
@@ -63,10 +64,33 @@ impl Session {
 
     /// A session for each feed. They share the client, the run and every moment; each has its own window.
     pub(crate) fn feeds(&self) -> Vec<Self> {
-        self.pipeline.feeds().into_iter().map(|pipeline| self.of_feed(pipeline)).collect()
+        let has_database = !self.pipeline.file.destination.grant.sql.is_empty();
+        let writer = if has_database { Writer::one() } else { Writer::default() };
+        self.pipeline.feeds().into_iter().map(|pipeline| self.with_feed(pipeline, &writer)).collect()
     }
 
-    fn of_feed(&self, pipeline: Pipeline) -> Self {
+    /// The session of the feed of that name; of a pipeline without a list of them the same as it is.
+    pub(crate) fn of_feed(&self, name: &str) -> Option<Self> {
+        let feeds = self.pipeline.feeds().into_iter();
+        let mut named = feeds.filter(|feed| !self.has_feeds() || feed.file.source.object.as_deref() == Some(name));
+        named.next().map(|pipeline| self.with_feed(pipeline, &Writer::default()))
+    }
+
+    /// A session in which every step of the pipeline counts, for what is asked of all feeds together.
+    pub(super) fn of_all(&self) -> Option<Self> {
+        let mut any = self.pipeline.feeds().into_iter().next().filter(|_| self.has_feeds())?;
+        any.file.source.is_one_of_several = false;
+        Some(self.with_feed(any, &Writer::default()))
+    }
+
+    /// Salesforce's clock is taken to have been read so that the window ends there, as those of the run's other feeds do.
+    pub(crate) fn ends_at(&self, to: i64) {
+        if let Some(incremental) = &self.pipeline.file.source.incremental {
+            let _ = self.now.set(to + incremental.horizon_micros());
+        }
+    }
+
+    fn with_feed(&self, pipeline: Pipeline, writer: &Writer) -> Self {
         Self {
             host: self.host.clone(),
             pipeline,
@@ -77,8 +101,11 @@ impl Session {
             run_id: self.run_id.clone(),
             submitted_at: self.submitted_at,
             given: self.given.clone(),
+            start: self.start.clone(),
+            adopted: self.adopted.clone(),
             window: OnceLock::new(),
             now: Arc::clone(&self.now),
+            writer: writer.clone(),
         }
     }
 

@@ -16,6 +16,12 @@ pub(crate) struct CursorKey {
     pub object: String,
 }
 
+/// Under what the rows are kept that a feed of a run remembers: the feeds of a run end at different times, and what one
+/// forgets another may still need.
+pub(crate) fn overlap_key(run: &str, feed: &str) -> String {
+    format!("{run}/{feed}")
+}
+
 impl State {
     /// Where the last complete run ended, in microseconds since the epoch.
     pub(crate) fn cursor(&self, pipeline: &str, org: &str, object: &str) -> Result<Option<i64>, Error> {
@@ -53,7 +59,7 @@ impl State {
         Ok(())
     }
 
-    /// A run that is not complete leaves nothing to be known again.
+    /// A feed that is not complete leaves nothing to be known again.
     pub(crate) fn forget(&self, run: &str) -> Result<(), Error> {
         self.transaction(|t| t.execute("DELETE FROM overlap WHERE run = ?1", [run]))?;
         Ok(())

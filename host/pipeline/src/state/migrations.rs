@@ -125,4 +125,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
         sha256 TEXT,
         PRIMARY KEY (run, feed, unit, number)
     ) STRICT, WITHOUT ROWID;",
+    // 6: how the feeds of a run of several ended.
+    "CREATE TABLE feed_end (
+        run TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        report TEXT NOT NULL,           -- of the feed, as JSON
+        PRIMARY KEY (run, feed)
+    ) STRICT;",
 ];

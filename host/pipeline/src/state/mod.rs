@@ -4,6 +4,7 @@
 //! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
 
 mod cursors;
+mod feed_ends;
 mod fields;
 mod jobs;
 mod migrations;
@@ -24,7 +25,7 @@ use crate::error::Error;
 use migrations::MIGRATIONS;
 pub(crate) use refusals::Refusal;
 
-pub(crate) use cursors::CursorKey;
+pub(crate) use cursors::{CursorKey, overlap_key};
 pub(crate) use fields::{LastSeen, SeenField};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use places::{PlaceKind, PlaceRow};

@@ -55,7 +55,7 @@ impl State {
     /// As [`State::transaction`].
     pub(crate) fn run_given_up(&self, run: &str, now: i64) -> Result<(), Error> {
         self.transaction(|t| {
-            t.execute("DELETE FROM overlap WHERE run = ?1", [run])?;
+            t.execute("DELETE FROM overlap WHERE run = ?1 OR run GLOB ?1 || '/*'", [run])?;
             let sql = "UPDATE run SET state = ?2, ended_at = COALESCE(ended_at, ?3), resumable = 0 WHERE id = ?1";
             t.execute(sql, (run, GIVEN_UP, now))
         })?;

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::jobs::FeedKey;
-use super::{State, count, stored};
+use super::{State, count, overlap_key, stored};
 use crate::error::Error;
 use crate::run::{RowHash, UnitTally};
 
@@ -99,7 +99,8 @@ impl State {
         let note = |t: &rusqlite::Transaction<'_>| {
             {
                 let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
-                remembered.iter().try_for_each(|hash| statement.execute((run, hash)).map(|_| ()))?;
+                let key = overlap_key(run, &row.feed);
+                remembered.iter().try_for_each(|hash| statement.execute((&key, hash)).map(|_| ()))?;
             }
             let sql = format!(
                 "INSERT OR REPLACE INTO unit (run, {COLUMNS}, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"

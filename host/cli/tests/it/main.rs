@@ -16,6 +16,7 @@ mod examples;
 mod explained;
 mod fault_cases;
 mod faults;
+mod feeds;
 mod fields;
 mod files;
 mod firewall;

@@ -269,7 +269,7 @@ mod tests {
     fn unknown_keys_of_a_feed_are_answered_with_the_nearest_one() {
         for (lines, expected) in [
             ("feilds = ['Id']", "unknown key `feilds`; did you mean `fields`?"),
-            ("incremental = { overlap = 3 }", "did you mean `overlap_minutes`?"),
+            ("incremental = { overlap_minuts = 3 }", "did you mean `overlap_minutes`?"),
             ("incremental = 3", "expected true, false, or a table"),
             ("destination = { table = 'x' }", "unknown key `table`"),
         ] {

@@ -100,7 +100,7 @@ fn a_feed_that_fails_leaves_the_others_whole_and_the_next_run_reads_only_it() {
         assert_eq!(Some(rows(&bench, &format!("sf_{name}"))), org.emulator().rows(name));
     }
     let words = bench.run(&["show"]).ends(0).stdout;
-    assert!(words.contains("partly done") && words.contains("feed `Contact`"), "{words}");
+    assert!(words.contains("partial") && words.contains("feed `Contact`"), "{words}");
     let asked = org.asked("/query");
     let second = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
     assert_eq!((&second["run_id"], &second["state"]), (&first["run_id"], &"complete".into()));

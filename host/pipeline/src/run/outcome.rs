@@ -48,6 +48,7 @@ pub(super) fn report(
         skipped_fields: progress.skipped,
         window: session.window().map(crate::incremental::Window::shown),
         field_changes: progress.changes,
+        feeds: Vec::new(),
         error: error.map(told),
     };
     report.rows.announced = progress.announced;

@@ -227,7 +227,7 @@ fn feeds_take_turns_in_one_database() {
 fn plan_and_preview_show_each_feed() {
     let org = Org::demo();
     let source = "[source]\nobjects = [\"Account\", \"Lead\"]\nfields = [\"Id\", \"Name\"]";
-    let transform = "[[transform]]\nplugin = \"mask\"\nobjects = [\"Lead\"]\nconfig = { salt = \"s\", columns = { Name = \"tokenise\" } }\n";
+    let transform = "[[transform]]\nplugin = \"mask\"\nobjects = [\"Lead\"]\nconfig = { salt = \"pepper-and-salt\", columns = { Name = \"tokenise\" } }\n";
     let bench = bench(&org, source, &format!("{transform}{SQLITE}"));
     let plan = bench.run(&["plan", "p.toml"]).ends(0).stdout;
     for part in ["crm: 2 feeds, 2 at a time: Account, Lead", "source: Account by", "source: Lead by", "sf_Lead"] {

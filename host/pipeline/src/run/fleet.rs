@@ -40,6 +40,7 @@ pub(super) async fn run(
             outcome::report(session, progress(session, &record), Some(&error), standing, started)
         }
     };
+    report.receipt = record.receipt();
     if let Err(error) = record.end(&report) {
         // Without its end in the state the next run would not know where to begin.
         if report.error.is_none() {

@@ -63,6 +63,8 @@ pub use preview::{Preview, PreviewReject, PreviewStage};
 pub use report::{
     PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField, WentOn,
 };
+#[doc(hidden)]
+pub use run::bare::without_records;
 pub use session::{DemoAccess, Session};
 pub use types::{PublishedType, published_types};
 pub use variables::ShownVariable;

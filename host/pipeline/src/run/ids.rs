@@ -1,8 +1,9 @@
 //! The ids that a unit holds: what proves later which rows are committed, when their job is gone.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 
+use super::bare::is_bare;
 use crate::state::IdRange;
 
 /// Ids as they come.
@@ -21,22 +22,29 @@ impl Default for Ids {
 impl Ids {
     /// The ids of a batch of the source, in order.
     pub(crate) fn take(&mut self, batch: &RecordBatch) {
+        if is_bare() {
+            return self.unknown();
+        }
         let schema = batch.schema_ref();
         let ids = schema.index_of("Id").ok().and_then(|at| batch.column(at).as_string_opt::<i32>());
         let Some(ids) = ids else {
             self.unknown();
             return;
         };
-        for row in 0..ids.len() {
-            if ids.is_null(row) || ids.value(row) <= self.last.as_str() {
-                self.unknown();
-            }
-            if ids.is_valid(row) {
-                self.last.clear();
-                self.last.push_str(ids.value(row));
-                self.seen();
-            }
+        let mut last = self.last.as_str();
+        let (mut min, mut max) = (None::<&str>, None::<&str>);
+        for id in ids {
+            let Some(id) = id else {
+                self.range.ascending = false;
+                continue;
+            };
+            self.range.ascending &= id > last;
+            last = id;
+            min = Some(min.map_or(id, |min| min.min(id)));
+            max = Some(max.map_or(id, |max| max.max(id)));
         }
+        self.last = last.to_owned();
+        self.widen(min, max);
     }
 
     /// A row whose id is not known.
@@ -49,17 +57,13 @@ impl Ids {
         self.range.clone()
     }
 
-    fn seen(&mut self) {
-        if self.range.min.as_deref().is_none_or(|min| self.last.as_str() < min) {
-            self.range.min = Some(self.last.clone());
+    fn widen(&mut self, min: Option<&str>, max: Option<&str>) {
+        let IdRange { min: least, max: most, .. } = &mut self.range;
+        if let Some(min) = min.filter(|min| least.as_deref().is_none_or(|least| *min < least)) {
+            *least = Some(min.to_owned());
         }
-        match &mut self.range.max {
-            Some(max) if self.last.as_str() > max.as_str() => {
-                max.clear();
-                max.push_str(&self.last);
-            }
-            Some(_) => {}
-            none => *none = Some(self.last.clone()),
+        if let Some(max) = max.filter(|max| most.as_deref().is_none_or(|most| *max > most)) {
+            *most = Some(max.to_owned());
         }
     }
 }

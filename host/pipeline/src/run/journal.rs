@@ -20,6 +20,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::bare::is_bare;
 use super::overlap::{Overlap, RowHash};
 use crate::error::Error;
 use crate::incremental::Window;
@@ -182,6 +183,9 @@ impl Journal {
 
     /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again.
     pub(crate) fn unit(&self, mut row: UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
+        if is_bare() {
+            return Ok(());
+        }
         row.number = self.noted.fetch_add(1, Ordering::AcqRel);
         self.state.unit_committed(&self.run_id, &row, remembered)
     }

@@ -1,6 +1,7 @@
 //! A run: extract, workers, commits, the destination's last step, and the report of it all.
 
 mod ahead;
+pub(crate) mod bare;
 mod broken;
 mod content;
 mod cut;

@@ -40,6 +40,20 @@ pub fn guards() -> Outcome<Vec<Figure>> {
     Ok(vec![bound(what, "≥ 0.9", text, speed >= 0.9)])
 }
 
+/// (g): a recorded run against one that is not.
+pub fn recording() -> Outcome<Vec<Figure>> {
+    let found = example("forcepump-pipeline", "recording")?;
+    let cost = number(&found, "cost")? * 100.0;
+    let (with, without) = (number(&found, "recorded_s")?, number(&found, "bare_s")?);
+    let text = format!("{cost:.1} % ({with:.2} against {without:.2} s of processor time)");
+    Ok(vec![bound(
+        "units, ids and hashes recorded, 300,000 rows in 15 units to Parquet: cost",
+        "≤ 3 %",
+        text,
+        cost <= 3.0,
+    )])
+}
+
 /// (b): Bulk CSV to typed Arrow.
 pub fn decoder() -> Outcome<Vec<Figure>> {
     let found = example("forcepump-batch", "decode_vs_arrow_csv")?;

@@ -12,6 +12,9 @@ use crate::shell::{Outcome, cargo, release_folder, root, run};
 
 const FEW_ROWS: u64 = 500_000;
 const MANY_ROWS: u64 = 5_000_000;
+/// Into a database, which takes longer.
+const FEW_MERGED_ROWS: u64 = 300_000;
+const MANY_MERGED_ROWS: u64 = 1_000_000;
 /// What a run may hold at its peak.
 const GOAL_PEAK_MIB: f64 = 96.0;
 /// How much the peak may grow from few rows to many.
@@ -20,9 +23,12 @@ const GOAL_GROWTH: f64 = 1.10;
 /// Measures both sizes and compares their peaks.
 pub fn extract() -> Outcome<Vec<Figure>> {
     run(cargo(&["build", "--release", "--workspace", "--bin", "forcepump"]))?;
-    let few = one(FEW_ROWS)?;
-    let many = one(MANY_ROWS)?;
+    let few = one(FEW_ROWS, PARQUET)?;
+    let many = one(MANY_ROWS, PARQUET)?;
     let growth = many.peak_mib / few.peak_mib;
+    let few_merged = one(FEW_MERGED_ROWS, SQLITE)?;
+    let many_merged = one(MANY_MERGED_ROWS, SQLITE)?;
+    let growth_merged = many_merged.peak_mib / few_merged.peak_mib;
     Ok(vec![
         Figure {
             what: format!("{} million rows to Parquet", MANY_ROWS / 1_000_000),
@@ -42,6 +48,17 @@ pub fn extract() -> Outcome<Vec<Figure>> {
             found: format!("{growth:.2} ({:.1} MiB)", few.peak_mib),
             reached: growth <= GOAL_GROWTH,
         },
+        Figure {
+            what: "1 million rows merged into SQLite: peak memory against that of 0.3 million".to_owned(),
+            goal: format!("≤ {GOAL_GROWTH}"),
+            found: format!(
+                "{growth_merged:.2} ({:.1} against {:.1} MiB, {:.0} rows/s)",
+                many_merged.peak_mib,
+                few_merged.peak_mib,
+                MANY_MERGED_ROWS as f64 / many_merged.seconds
+            ),
+            reached: growth_merged <= GOAL_GROWTH,
+        },
     ])
 }
 
@@ -50,12 +67,12 @@ struct Measured {
     peak_mib: f64,
 }
 
-fn one(rows: u64) -> Outcome<Measured> {
+fn one(rows: u64, destination: &str) -> Outcome<Measured> {
     let folder = root().join("target/bench/extract");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut emulator = Emulator::start(rows)?;
-    let written = emulator.connect(&folder).and_then(|()| write_pipeline(&folder));
+    let written = emulator.connect(&folder).and_then(|()| write_pipeline(&folder, destination));
     let measured = written.and_then(|()| measure(&folder, rows));
     emulator.stop();
     measured
@@ -145,9 +162,15 @@ impl Emulator {
     }
 }
 
-fn write_pipeline(folder: &Path) -> Outcome {
-    let pipeline = "name = \"extract\"\n[source]\nconnection = \"bench\"\nobject = \"Account\"\n\
-                    [destination]\nplugin = \"parquet\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"results\" }\n";
+const PARQUET: &str =
+    "plugin = \"parquet\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"results\" }\n";
+const SQLITE: &str = "plugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Id\"]\n[destination.config]\ntable = \"account\"\n\
+                      [destination.grant]\nsql = { db = \"sqlite:results.db\" }\n";
+
+fn write_pipeline(folder: &Path, destination: &str) -> Outcome {
+    let pipeline = format!(
+        "name = \"extract\"\n[source]\nconnection = \"bench\"\nobject = \"Account\"\n[destination]\n{destination}"
+    );
     std::fs::write(folder.join("extract.toml"), pipeline).map_err(|error| format!("extract.toml: {error}"))
 }
 

@@ -28,12 +28,13 @@ struct Part {
     run: fn() -> Outcome<Vec<Figure>>,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { letter: "a", title: "sandbox against native", run: examples::border },
     Part { letter: "b", title: "decoder against arrow-csv", run: examples::decoder },
     Part { letter: "c", title: "5 million rows to Parquet", run: extract::extract },
     Part { letter: "e", title: "checks and limits against none", run: examples::guards },
     Part { letter: "f", title: "pages side by side against one at a time", run: pages::pages },
+    Part { letter: "g", title: "runs that can go on against runs that cannot", run: examples::recording },
     Part { letter: "d", title: "clean build to first rows", run: build::clean_build },
 ];
 
@@ -85,10 +86,12 @@ const FOOT: &str = "\
 (a) the example `border` of forcepump-sandbox: a transform that upper-cases a text column and scales and
 compares a number, on batches of 20 columns that are all filtered, in the sandbox and as the same Rust code compiled natively.
 (b) the example `decode_vs_arrow_csv` of forcepump-batch: the same bytes to the same Arrow batches, compared for equality.
-(c) an emulator process generates the rows; peak memory is the `forcepump run` process's own (VmHWM).
+(c) an emulator process generates the rows; peak memory is the `forcepump run` process's own (VmHWM); SQLite takes the rows by merge.
 (d) CPU time of `cargo build --release -p forcepump` into an empty target folder plus `forcepump demo`, downloads excluded.
 (e) the example `guards` of forcepump-sandbox: the transform of (a) with the limits of every run, and on an engine without deadline, caps and
 counters, less the time that the checks of handed over columns take beyond a bare copy.
 (f) an emulator process that answers after a pause and sends each body slowly; the same pipeline with `parallel_pages` 8 and
 1 into CSV files, the rate of each without the time of a run that finds no row.
+(g) the example `recording` of forcepump-pipeline: the same runs with and without a state to go on from, by their processor time; the org
+is a process of its own.
 ";

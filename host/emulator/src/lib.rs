@@ -10,7 +10,8 @@
 //! call of Salesforce does (a [`Clock`] that is moved, rows that come late, lost jobs) is there for tests: by the handle,
 //! and where the options ask for it by `POST /emulator/control`.
 //!
-//! Deliberately absent so far: ingest jobs, composite writes, upserts, dynamic client registration, SAML.
+//! Deliberately absent so far: ingest jobs, composite writes, upserts, zipped results and job specifications of Bulk API 1.0,
+//! DISTANCE and FORMULA in SOQL, dynamic client registration, SAML.
 
 pub mod access;
 mod auth;

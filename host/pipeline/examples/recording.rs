@@ -15,11 +15,11 @@ use forcepump_pipeline::{Cancel, Host, Pipeline, RunState, Session, Silent, with
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-const ROWS: u64 = 300_000;
-/// Units of a run: pages of a tenth of what an org gives by default, so that units are noted more often than usual.
-const PAGE_ROWS: u64 = 20_000;
+const ROWS: u64 = 600_000;
+/// Units of a run: pages of a fifth of what an org gives by default, so that units are noted more often than usual.
+const PAGE_ROWS: u64 = 40_000;
 /// A few per cent are to be told apart.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
 /// Linux counts process times in hundredths of a second for user space (proc(5), USER_HZ).
 const TICKS_PER_SECOND: f64 = 100.0;
 /// The argument that makes this program the org.

@@ -1,7 +1,7 @@
 //! The ids that a unit holds: what proves later which rows are committed, when their job is gone.
 
-use arrow_array::cast::AsArray;
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
 
 use super::bare::is_bare;
 use crate::state::IdRange;

@@ -47,7 +47,7 @@ pub fn recording() -> Outcome<Vec<Figure>> {
     let (with, without) = (number(&found, "recorded_s")?, number(&found, "bare_s")?);
     let text = format!("{cost:.1} % ({with:.2} against {without:.2} s of processor time)");
     Ok(vec![bound(
-        "units, ids and hashes recorded, 300,000 rows in 15 units to Parquet: cost",
+        "units, ids and hashes recorded, 600,000 rows in 15 units to Parquet: cost",
         "≤ 3 %",
         text,
         cost <= 3.0,

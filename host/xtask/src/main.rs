@@ -19,7 +19,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   plugins        build the first-party plugins to target/plugins/*.wasm
   bench [a|b|c|d|e|f ...]  measure, print a table; all parts together write BENCHMARKS.md
   fuzz [--cases N] [--seed S]  run the fuzz targets over all cores, print cases, accepted share and seconds of each
-  chaos [--runs N] [--seed S]  run pipelines with faults drawn at random, print how they ended";
+  chaos [--runs N] [--kills N] [--model N] [--seed S]  run pipelines with faults drawn at random, kill them at random
+                 instants, change their source between them; print how they ended";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -5,6 +5,7 @@ use std::fmt;
 
 use forcepump_emulator::options::ResultPagesShape;
 
+use crate::dice::Dice;
 use crate::tables::Cell;
 
 /// Columns of every run; the first is the key.
@@ -76,35 +77,10 @@ pub struct Drawn {
     pub faults: Vec<Fault>,
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len() as u64) as usize]
-    }
-}
-
 /// The run of that seed.
 pub fn draw(seed: u64) -> Drawn {
     use ResultPagesShape::{Chunks, Guide, NotFound, Postman};
-    let dice = &mut Dice(seed);
+    let dice = &mut Dice::new(seed);
     let (api, way) = dice.of(&WAYS);
     let faults = (0..1 + dice.below(4)).map(|_| fault(dice, api)).collect();
     let rows = match dice.below(12) {

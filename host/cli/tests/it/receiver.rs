@@ -30,7 +30,7 @@ pub struct Receiver {
     received: Arc<Mutex<Vec<Received>>>,
 }
 
-/// Status, more headers (each with its line end) and body.
+/// Status, more headers (each with its line end) and body; the status 0 ends the connection without an answer.
 pub type Answer = (u16, String, String);
 
 impl Receiver {
@@ -68,6 +68,9 @@ fn serve(mut socket: TcpStream, log: &Mutex<Vec<Received>>, answer: &impl Fn(&Re
         log.len() - 1
     };
     let (status, headers, body) = answer(&request, before);
+    if status == 0 {
+        return;
+    }
     let length = body.len();
     let text = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
     let _ = socket.write_all(text.as_bytes());

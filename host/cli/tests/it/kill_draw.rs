@@ -14,6 +14,12 @@ pub const COLUMNS: [&str; 4] = ["Id", "Name", "AnnualRevenue", "Description"];
 const UNITS: u64 = 50;
 /// REST has units of fifty thousand rows: two of them, and a run of one.
 const REST_ROWS: [u64; 4] = [52_000, 4_500, 4_500, 900];
+/// The table's own condition, where rows are refused; about one row of twelve does not meet it.
+pub const CONDITION: &str = "substr(Id, 15, 1) NOT IN ('3', '7', 'a', 'F', 'Q')";
+/// The same for us.
+pub fn is_refused(id: &str) -> bool {
+    id.chars().nth(14).is_some_and(|digit| "37aFQ".contains(digit))
+}
 /// Longest pause between the request that is waited for and the kill, in microseconds: about the time of a unit.
 const MOST_PAUSE_US: u64 = 40_000;
 
@@ -60,6 +66,10 @@ pub struct Drawn {
     pub into: Into,
     /// pages fetched at a time, where the file says so
     parallel: Option<u64>,
+    /// the table refuses some rows
+    pub refuses: bool,
+    /// a transform that keeps state stands in between, so that no unit can be left out
+    pub stateful: bool,
     /// the kills, one after the other
     pub kills: Vec<When>,
 }
@@ -98,7 +108,9 @@ pub fn draw(seed: u64) -> Drawn {
     // Token, describes, job and polls come before the pages, the end of the job after them.
     let requests = if way == Way::Rest { 8 + rows / 2_000 } else { 12 + UNITS };
     let kills = (0..1 + dice.below(3)).map(|_| instant(dice, requests)).collect();
-    Drawn { seed, way, rows, page_rows, into, parallel: dice.of(&[None, None, Some(1), Some(4)]), kills }
+    let refuses = matches!(into, Into::Append | Into::Merge) && dice.one_in(3);
+    let parallel = dice.of(&[None, None, Some(1), Some(4)]);
+    Drawn { seed, way, rows, page_rows, into, parallel, refuses, stateful: dice.one_in(6), kills }
 }
 
 fn instant(dice: &mut Dice, requests: u64) -> When {
@@ -135,10 +147,12 @@ impl Drawn {
                 format!("plugin = \"{kind}\"\nmode = \"{mode}\"\n[destination.grant]\nfiles = {{ out = \"out\" }}\n")
             }
         };
+        let dedupe = "[[transform]]\nplugin = \"dedupe\"\nconfig = { keys = [\"Id\"] }\n";
+        let transform = if self.stateful { dedupe } else { "" };
         let parallel = self.parallel.map(|pages| format!("parallel_pages = {pages}")).unwrap_or_default();
         let fields: Vec<String> = COLUMNS.iter().map(|name| format!("\"{name}\"")).collect();
         format!(
-            "name = \"killed\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n{way}\n{parallel}\n[destination]\n{destination}",
+            "name = \"killed\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\n{way}\n{parallel}\n{transform}[destination]\n{destination}",
             fields.join(", ")
         )
     }
@@ -151,7 +165,10 @@ impl Drawn {
 
 impl fmt::Display for Drawn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { way, rows, page_rows, into, parallel, kills, .. } = self;
-        write!(f, "{way:?}: {rows} rows by {page_rows} into {into:?}, parallel {parallel:?}, kills {kills:?}")
+        let Self { way, rows, page_rows, into, parallel, refuses, stateful, kills, .. } = self;
+        write!(
+            f,
+            "{way:?}: {rows} rows by {page_rows} into {into:?}, parallel {parallel:?}, refuses {refuses}, stateful {stateful}, kills {kills:?}"
+        )
     }
 }

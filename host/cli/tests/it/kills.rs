@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::harness::{Bench, Org, Ran};
 use crate::held::{self, Rows};
-use crate::kill_draw::{self, COLUMNS, Drawn, Into};
+use crate::kill_draw::{self, COLUMNS, Drawn, Into, Way};
 use crate::many::{self, Done};
 use crate::process::{self, Fate, Running, When};
 
@@ -29,8 +29,8 @@ pub struct Survived {
     drawn: Drawn,
     /// processes that were killed
     kills: u64,
-    /// units that the last process left to the ones before
-    skipped: u64,
+    /// pages and files of the result that were asked for by all processes, and how many there are
+    read: (u64, u64),
     /// jobs that nobody ended: those of processes that were killed before they had noted them
     orphans: usize,
 }
@@ -69,13 +69,11 @@ fn one(drawn: &Drawn) -> Result<Survived, String> {
     });
     let bench = Bench::on(&org);
     bench.write("p.toml", &drawn.pipeline());
-    if drawn.into == Into::Overwrite {
-        let db = rusqlite::Connection::open(bench.path(held::DATABASE)).expect("a database");
-        let columns = COLUMNS.map(|name| format!("{name} TEXT")).join(", ");
-        db.execute_batch(&format!("CREATE TABLE {0} ({columns}); INSERT INTO {0} (Id) VALUES ('{OLD}')", held::TABLE))
-            .expect("a row");
-    }
-    let expected = held::of_org(&org, &drawn.soql(), QueryMode::Bulk2);
+    table(drawn, &bench);
+    let mut expected = held::of_org(&org, &drawn.soql(), QueryMode::Bulk2);
+    let refused: Vec<String> =
+        expected.keys().filter(|id| drawn.refuses && kill_draw::is_refused(id)).cloned().collect();
+    expected.retain(|id, _| !refused.contains(id));
     let mut kills = 0;
     let mut ended = None;
     for when in &drawn.kills {
@@ -90,7 +88,7 @@ fn one(drawn: &Drawn) -> Result<Survived, String> {
         if held::newest_is_complete(&bench) {
             // It had done everything but to say so; another run would be one more.
             whole(drawn, &bench, &expected)?;
-            return Ok(Survived { drawn: drawn.clone(), kills, skipped: 0, orphans: 0 });
+            return Ok(Survived { drawn: drawn.clone(), kills, read: read(drawn, &org), orphans: 0 });
         }
     }
     let ran = match ended {
@@ -98,17 +96,26 @@ fn one(drawn: &Drawn) -> Result<Survived, String> {
         // Nothing stands in the way any more: this run must do it.
         None => process::run(&bench, &RUN)?,
     };
-    let report = complete(&ran)?;
+    let report = complete(&ran, refused.len())?;
     whole(drawn, &bench, &expected)?;
-    let skipped = report["units_skipped"].as_u64().unwrap_or(0);
+    all_refused(&bench, &report, &refused)?;
     let orphans = org.emulator().jobs().iter().filter(|job| !job.deleted).count();
-    Ok(Survived { drawn: drawn.clone(), kills, skipped, orphans })
+    Ok(Survived { drawn: drawn.clone(), kills, read: read(drawn, &org), orphans })
 }
 
-fn complete(ran: &Ran) -> Result<Value, String> {
+fn read(drawn: &Drawn, org: &Org) -> (u64, u64) {
+    match drawn.way {
+        Way::Listed | Way::Chained => (org.asked("/results") as u64, drawn.rows.div_ceil(drawn.page_rows)),
+        Way::Chunks | Way::Classic => (org.asked("/result/") as u64, drawn.rows.div_ceil(drawn.page_rows)),
+        Way::Rest => (org.asked("/query") as u64, drawn.rows.div_ceil(2_000)),
+    }
+}
+
+fn complete(ran: &Ran, refused: usize) -> Result<Value, String> {
     let report: Value = serde_json::from_str(&ran.stdout).map_err(|error| format!("no report ({error}): {ran:?}"))?;
     let rows = &report["rows"];
-    if ran.code != 0 || report["state"] != "complete" || rows["announced"] != rows["read"] {
+    let (code, state) = if refused > 0 { (3, "complete-with-rejects") } else { (0, "complete") };
+    if ran.code != code || report["state"] != state || rows["announced"] != rows["read"] {
         return Err(format!("no complete run: {ran:?}"));
     }
     Ok(report)
@@ -126,6 +133,35 @@ fn rows_in(drawn: &Drawn, bench: &Bench) -> Result<(Rows, Vec<String>), String> 
             Ok((table.map_or(Ok(Rows::new()), |table| held::keyed(&table, &COLUMNS))?, Vec::new()))
         }
     }
+}
+
+/// The table as somebody has made it before: with a row that is to go, or with a condition.
+fn table(drawn: &Drawn, bench: &Bench) {
+    let is_old = drawn.into == Into::Overwrite;
+    if !is_old && !drawn.refuses {
+        return;
+    }
+    let columns = COLUMNS.map(|name| format!("{name} TEXT")).join(", ");
+    let check = if drawn.refuses { format!(", CHECK ({})", kill_draw::CONDITION) } else { String::new() };
+    let row = if is_old { format!("INSERT INTO {} (Id) VALUES ('{OLD}')", held::TABLE) } else { String::new() };
+    let db = rusqlite::Connection::open(bench.path(held::DATABASE)).expect("a database");
+    db.execute_batch(&format!("CREATE TABLE {} ({columns}{check}); {row}", held::TABLE)).expect("a table");
+}
+
+/// The rows that the table refused stand in the rejects file, each once.
+fn all_refused(bench: &Bench, report: &Value, refused: &[String]) -> Result<(), String> {
+    let text = report["rejects_file"].as_str().map(|path| bench.read(path)).unwrap_or_default();
+    let id = |line: &str| -> Option<String> {
+        Some(serde_json::from_str::<Value>(line).ok()?.get("id")?.as_str()?.to_owned())
+    };
+    let mut found: Vec<String> = text.lines().map(|line| id(line).unwrap_or_else(|| line.to_owned())).collect();
+    found.sort();
+    if found != refused || report["rows"]["rejected"] != refused.len() {
+        let counted = &report["rows"]["rejected"];
+        let many = found.len();
+        return Err(format!("{} rows are refused, {many} are in the file, {counted} in the report", refused.len()));
+    }
+    Ok(())
 }
 
 /// Between two processes: no row twice, none that the source does not have; what is overwritten is old or new as a whole.
@@ -175,9 +211,10 @@ fn summary(seed: u64, done: &[Done<Survived>]) -> String {
     let slowest = slowest.map(|run| format!("{:.1} s (seed {})", run.took.as_secs_f64(), run.seed)).unwrap_or_default();
     let by_request = |when: &&When| matches!(when, When::Answered(..));
     let mut text = format!(
-        "\nkills: {} cases from seed {seed}, the slowest {slowest}; {} units left to former processes, {} jobs of nobody, {} kills by request\n\n",
+        "\nkills: {} cases from seed {seed}, the slowest {slowest}; {} pages asked for of {}, {} jobs of nobody, {} kills by request\n\n",
         done.len(),
-        survived().map(|run| run.skipped).sum::<u64>(),
+        survived().map(|run| run.read.0).sum::<u64>(),
+        survived().map(|run| run.read.1).sum::<u64>(),
         survived().map(|run| run.orphans).sum::<usize>(),
         survived().map(|run| run.drawn.kills.iter().take(run.kills as usize).filter(by_request).count()).sum::<usize>(),
     );

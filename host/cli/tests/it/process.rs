@@ -46,11 +46,6 @@ impl Running {
         Self { child, stdout, stderr, started: Instant::now() }
     }
 
-    /// Its id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it left, when it has ended.
     pub fn ended(&mut self) -> Option<Ran> {
         let status = self.child.try_wait().expect("a child")?;

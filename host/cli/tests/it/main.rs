@@ -30,10 +30,10 @@ mod incremental;
 mod interrupt;
 #[cfg(target_os = "linux")]
 mod keychain;
-mod ledger;
 mod kill_draw;
 mod kills;
 mod late;
+mod ledger;
 mod limits;
 mod locks;
 mod look;

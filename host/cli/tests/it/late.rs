@@ -105,7 +105,7 @@ fn a_run_that_was_killed_after_the_clock_stepped_back_is_still_the_newest() {
     bench.run(&run).ends(0);
     std::fs::remove_file(bench.path(held::DATABASE)).expect("the rows go");
     org.emulator().clock().step(TimeDelta::hours(-3));
-    let kill = When::Answered(20, Duration::from_millis(5));
+    let kill = When::Answered(20, Duration::ZERO);
     match Running::start(&bench, &run).killed(&org, kill).unwrap_or_else(|wrong| panic!("{wrong}")) {
         Fate::Killed => {}
         Fate::Ended(ran) => panic!("it was too fast: {ran:?}"),

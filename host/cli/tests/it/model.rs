@@ -31,17 +31,6 @@ const MOST_LATE_S: u64 = 14 * 60;
 const COLUMNS: [&str; 6] = ["Id", "Ext_Id__c", "Name", "AnnualRevenue", "IsDeleted", "SystemModstamp"];
 const RUN: [&str; 3] = ["run", "p.toml", "--json"];
 
-/// How deleted rows come to be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deletes {
-    /// The query reads them too.
-    All,
-    /// As rows with a flag.
-    Flag,
-    /// They go.
-    Delete,
-}
-
 /// What a game came to.
 #[derive(Debug, Default)]
 pub struct Played {
@@ -70,8 +59,8 @@ struct Game {
     dice: Dice,
     org: Org,
     bench: Bench,
-    /// how deleted rows come to be known
-    deletes: Deletes,
+    /// how deleted rows come to be known: by their flag, or by going away
+    deletes: bool,
     /// records that were there at some time
     ids: Vec<String>,
     played: Played,
@@ -96,18 +85,10 @@ impl Game {
         });
         let bench = Bench::on(&org);
         let api = dice.of(&["bulk2", "bulk2", "bulk2", "bulk1", "rest"]);
-        let deletes = dice.of(&[Deletes::All, Deletes::Flag, Deletes::Delete, Deletes::Delete]);
+        let deletes = false;
         bench.write("p.toml", &pipeline(api, deletes));
         let ids = held::of_org(&org, "SELECT Id FROM Account", QueryMode::Bulk2).into_keys().collect();
-        Self {
-            dice,
-            org,
-            bench,
-            deletes,
-            ids,
-            played: Played::default(),
-            story: vec![format!("{api} {shape:?} {deletes:?}")],
-        }
+        Self { dice, org, bench, deletes, ids, played: Played::default(), story: vec![format!("{api} {shape:?}")] }
     }
 
     fn play(mut self) -> Result<Played, String> {
@@ -135,7 +116,7 @@ impl Game {
     }
 
     fn compare(&self) -> Result<(), String> {
-        let mode = if self.deletes == Deletes::Delete { QueryMode::Bulk2 } else { QueryMode::Bulk2All };
+        let mode = if self.deletes { QueryMode::Bulk2 } else { QueryMode::Bulk2All };
         let expected = held::of_org(&self.org, &format!("SELECT {} FROM Account", COLUMNS.join(", ")), mode);
         let table = held::in_sqlite(&self.bench).ok_or("no table")?;
         held::same(&expected, &held::keyed(&table, &COLUMNS)?)
@@ -219,16 +200,12 @@ impl Game {
     }
 }
 
-fn pipeline(api: &str, deletes: Deletes) -> String {
+fn pipeline(api: &str, deletes: bool) -> String {
     let fields: Vec<String> = COLUMNS.iter().map(|name| format!("\"{name}\"")).collect();
-    let (action, deletes) = match deletes {
-        Deletes::All => ("action = \"query-all\"", ""),
-        Deletes::Flag => ("", "deletes = \"flag\""),
-        Deletes::Delete => ("", "deletes = \"delete\""),
-    };
+    let deleted = if deletes { "" } else { "action = \"query-all\"" };
     format!(
-        "name = \"model\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\napi = \"{api}\"\n{action}\n\
-         [source.incremental]\n{deletes}\n[destination]\nplugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Id\"]\n\
+        "name = \"model\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\napi = \"{api}\"\n{deleted}\n\
+         [source.incremental]\n[destination]\nplugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Id\"]\n\
          config = {{ table = \"account\" }}\n[destination.grant]\nsql = {{ db = \"sqlite:out.db\" }}\n",
         fields.join(", ")
     )

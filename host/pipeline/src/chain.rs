@@ -39,6 +39,8 @@ pub(crate) struct Way<'a> {
     pub unfetched: &'a BTreeSet<u32>,
     /// what the transforms answered when the run was planned
     pub agreed: Option<&'a [Opened]>,
+    /// for each transform: rows go past it; none where there is none
+    pub bypass: &'a [bool],
 }
 
 /// Opens the transforms one after the other, each on the output of the one before and behind its firewall.
@@ -48,7 +50,8 @@ pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) ->
     let mut lineage = Lineage::source(&input);
     for (stage, part) in way.parts.iter().enumerate() {
         let withheld = part.rules.withheld(&input, &lineage)?;
-        let unfetched = lineage.still_of_source(&input, way.unfetched).cloned();
+        let bypassed = way.bypass.get(stage).copied().unwrap_or_default();
+        let unfetched = lineage.still_of_source(&input, way.unfetched).filter(|_| !bypassed).cloned();
         let settings = Settings { withheld: withheld.keys().cloned().chain(unfetched).collect(), ..settings(part) };
         let request = OpenRequest {
             config_json: part.config_json.clone(),
@@ -60,6 +63,7 @@ pub(crate) async fn open(way: &Way<'_>, settings: impl Fn(&Part) -> Settings) ->
             saved: None,
         };
         let link = Link::open(part, settings, request, withheld).await?;
+        let link = if bypassed { link.bypassed() } else { link };
         part.rules.check_reads(part.name(), &link.withheld, &input, &link.opened.reads)?;
         if let Some(agreed) = way.agreed.and_then(|agreed| agreed.get(stage)) {
             same_answer(part, agreed, &link.opened)?;

@@ -43,11 +43,17 @@ pub(crate) fn check(source: &Source, select: &Select) -> Result<Option<(PkChunki
     checked.map(Some).map_err(|fault| Error::input("source.pk_chunking", fault.message))
 }
 
-/// Chooses; costs a call or two when the file leaves it to us.
+/// Chooses; costs a call or two when the file leaves it to us. `action`: which rows the query sees.
 ///
 /// # Errors
 /// What [`check`] says; what the state says when it cannot be read.
-pub(crate) async fn choose(session: &Session, query: &ResolvedQuery) -> Result<Choice, Error> {
+pub(crate) async fn choose(session: &Session, query: &ResolvedQuery, action: Action) -> Result<Choice, Error> {
+    let mut choice = chosen(session, query, action).await?;
+    choice.options.action = query_action(action);
+    Ok(choice)
+}
+
+async fn chosen(session: &Session, query: &ResolvedQuery, action: Action) -> Result<Choice, Error> {
     let source = &session.pipeline().file.source;
     let chunking = check(source, &query.select)?;
     if let Some(api) = source.fixed_api() {
@@ -56,11 +62,11 @@ pub(crate) async fn choose(session: &Session, query: &ResolvedQuery) -> Result<C
     if chunking.is_some() {
         return Ok(choice(session, Api::Bulk1, "pk_chunking is asked for".to_owned(), chunking, true));
     }
-    let (api, why, for_few) = suits(session, query).await?;
+    let (api, why, for_few) = suits(session, query, action).await?;
     Ok(Choice { for_few, ..choice(session, api, why, None, true) })
 }
 
-async fn suits(session: &Session, query: &ResolvedQuery) -> Result<(Api, String, bool), Error> {
+async fn suits(session: &Session, query: &ResolvedQuery, action: Action) -> Result<(Api, String, bool), Error> {
     let source = &session.pipeline().file.source;
     if let Some(refusal) = remembered(session, &query.object).await? {
         let day = chrono::DateTime::from_timestamp_micros(refusal.seen_at).unwrap_or_default().format("%Y-%m-%d");
@@ -72,7 +78,7 @@ async fn suits(session: &Session, query: &ResolvedQuery) -> Result<(Api, String,
     if query.soql.len() > SHORT_QUERY_CHARS {
         return Ok((Api::Bulk2, "the query is long".to_owned(), false));
     }
-    let all = source.action == Action::QueryAll;
+    let all = action == Action::QueryAll;
     let counted = tokio::time::timeout(MOST_COUNTING, count(session.client(), &query.select, all)).await;
     Ok(match counted.ok().flatten() {
         Some(rows) if rows <= FEW_ROWS => {
@@ -118,10 +124,7 @@ fn choice(
     let source = &session.pipeline().file.source;
     let (pk_chunking, notes) = chunking.unzip();
     let options = ExtractOptions {
-        action: match source.action {
-            Action::Query => QueryAction::Query,
-            Action::QueryAll => QueryAction::QueryAll,
-        },
+        action: query_action(source.sees()),
         max_records: source.max_records.map(u64::from),
         api_version: source.api_version.clone(),
         pk_chunking,
@@ -133,9 +136,18 @@ fn choice(
 }
 
 /// How the job of an earlier process was made, by that API.
-pub(crate) fn of_job(session: &Session, api: Api) -> Choice {
+pub(crate) fn of_job(session: &Session, api: Api, action: Action) -> Choice {
     let chunking = session.pipeline().file.source.chunking().filter(|_| api == Api::Bulk1);
-    choice(session, api, String::new(), chunking.map(|chunking| (chunking, Vec::new())), false)
+    let mut choice = choice(session, api, String::new(), chunking.map(|chunking| (chunking, Vec::new())), false);
+    choice.options.action = query_action(action);
+    choice
+}
+
+fn query_action(action: Action) -> QueryAction {
+    match action {
+        Action::Query => QueryAction::Query,
+        Action::QueryAll => QueryAction::QueryAll,
+    }
 }
 
 /// How a few rows are read, when nothing has to be split: by one call, where the file leaves the choice to us.

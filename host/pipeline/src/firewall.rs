@@ -193,7 +193,7 @@ impl Lineage {
 
 /// What stands before the destination: withheld columns do not reach it, because what a host function gives back (a
 /// digest, a query of what was inserted) would let them in again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Gate {
     /// the columns that pass, by their number in the chain's output
     pub passes: Vec<usize>,
@@ -220,9 +220,21 @@ impl Gate {
         Ok(Self { passes, withheld, input })
     }
 
+    /// The same gate for only some of the columns behind it.
+    pub(crate) fn only(&self, columns: &BTreeSet<u32>) -> Self {
+        let numbers = columns.iter().map(|column| *column as usize).filter(|column| *column < self.passes.len());
+        let (mut passes, mut fields) = (Vec::new(), Vec::new());
+        for column in numbers {
+            passes.push(self.passes[column]);
+            fields.push(Arc::clone(&self.input.fields()[column]));
+        }
+        let input = Arc::new(Schema::new_with_metadata(fields, self.input.metadata().clone()));
+        Self { passes, withheld: self.withheld.clone(), input }
+    }
+
     /// The part of a batch that passes.
     pub(crate) fn project(&self, batch: &RecordBatch) -> Result<RecordBatch, arrow_schema::ArrowError> {
-        if self.withheld.is_empty() { Ok(batch.clone()) } else { batch.project(&self.passes) }
+        if self.passes.len() == batch.num_columns() { Ok(batch.clone()) } else { batch.project(&self.passes) }
     }
 
     /// The number before the gate of a column behind it.
@@ -328,6 +340,9 @@ mod tests {
         assert_eq!(gate.passes, [0, 2]);
         assert_eq!((gate.before(1), gate.before(2)), (Some(2), None));
         assert_eq!(gate.project(&RecordBatch::new_empty(output.clone())).unwrap().schema(), gate.input);
+        let only = gate.only(&BTreeSet::from([1]));
+        assert_eq!((only.passes.as_slice(), only.before(0)), (&[2][..], Some(2)));
+        assert_eq!(only.project(&RecordBatch::new_empty(output.clone())).unwrap().schema(), only.input);
         let nothing: [String; 0] = [];
         let closed = Rules::new("destination", Some(&nothing), &[], false);
         assert!(Gate::new(&closed, &output, &Lineage::source(&output)).is_err());

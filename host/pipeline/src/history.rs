@@ -23,6 +23,8 @@ pub struct PastRun {
     pub run_id: String,
     /// name of the pipeline
     pub pipeline: String,
+    /// `run`, or `backfill`: fields filled in
+    pub kind: String,
     /// the pipeline file, as it was given
     pub file: String,
     /// when it began, RFC 3339 in UTC
@@ -199,6 +201,7 @@ fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error>
         jobs,
         run_id: row.id,
         pipeline: row.pipeline,
+        kind: row.kind,
         file: row.file,
         started_at: moment(row.started_at),
         ended_at: row.ended_at.map(moment),

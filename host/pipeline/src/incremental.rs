@@ -5,7 +5,7 @@ use forcepump_salesforce::{FieldGroup, SObjectDescribe, Select, Selected};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::file::{Incremental, Source, nearest, parse_moment};
+use crate::file::{CHANGED_BY_DELETION, Deletes, Incremental, Source, nearest, parse_moment};
 use crate::state::State;
 
 /// Fields that tell when a row changed, the best first.
@@ -65,6 +65,16 @@ impl Window {
         Ok(Self { field, from, cursor, to, remember_from: to - overlap })
     }
 
+    /// All that was read up to a cursor.
+    ///
+    /// # Errors
+    /// As [`Window::new`].
+    pub(crate) fn until(incremental: &Incremental, describe: &SObjectDescribe, cursor: i64) -> Result<Self, Error> {
+        let field = cursor_field(incremental, describe)?;
+        let from = incremental.since.as_deref().and_then(|text| parse_moment(text).ok());
+        Ok(Self { field, from, cursor: None, to: cursor, remember_from: cursor })
+    }
+
     /// The condition in SOQL, around the operator's own.
     pub(crate) fn condition(&self, own: Option<&str>) -> String {
         let field = &self.field;
@@ -102,6 +112,50 @@ pub(crate) fn last_cursor(
         Some(state) => state.cursor(pipeline, org, object),
         None => Ok(None),
     }
+}
+
+/// The field that tells deleted rows from live ones.
+pub(crate) const IS_DELETED: &str = "IsDeleted";
+
+/// The fields to select: those of the file, and the one that flags deleted rows where they are asked for.
+pub(crate) fn fields(source: &Source, incremental: &Incremental) -> Vec<String> {
+    let mut fields = source.fields.clone();
+    let covers = |text: &String| {
+        let field = text.rsplit('.').next().unwrap_or_default();
+        let all = ["FIELDS(ALL)", "FIELDS(STANDARD)"].iter().any(|group| text.trim().eq_ignore_ascii_case(group));
+        all || (field.eq_ignore_ascii_case(IS_DELETED) && !text.contains('.'))
+    };
+    if incremental.deletes == Deletes::Flag && !fields.is_empty() && !fields.iter().any(covers) {
+        fields.push(IS_DELETED.to_owned());
+    }
+    fields
+}
+
+/// Refuses to follow deletions where the object does not show them.
+pub(crate) fn check_deletes(
+    incremental: &Incremental,
+    describe: &SObjectDescribe,
+    window: &Window,
+) -> Result<(), Error> {
+    const KEY: &str = "source.incremental.deletes";
+    if incremental.deletes.is_ignored() {
+        return Ok(());
+    }
+    if describe.field(IS_DELETED).is_none() {
+        let text = format!(
+            "{} has no field IsDeleted: its rows are never in the recycle bin, and one that is deleted leaves no trace; set deletes = \"ignore\"",
+            describe.name
+        );
+        return Err(Error::input(KEY, text));
+    }
+    if !CHANGED_BY_DELETION.iter().any(|field| field.eq_ignore_ascii_case(&window.field)) {
+        let text = format!(
+            "the window goes by {}, which stays as it is when a row of {} is deleted; set deletes = \"ignore\"",
+            window.field, describe.name
+        );
+        return Err(Error::input(KEY, text));
+    }
+    Ok(())
 }
 
 /// Refuses a selection that lacks what rows are known again by.

@@ -1,5 +1,6 @@
 //! Pipeline file to plan to run: units, workers, commits, counts. The only crate that knows Salesforce and plugins.
 
+mod backfill;
 mod cancel;
 mod capability;
 mod chain;
@@ -43,7 +44,7 @@ pub use connections::{
 };
 pub use dead_letter::{DeadLetter, DeadRow, Refusal, RefusalPlugin};
 pub use doctor::{Check, CheckState, Diagnosis, diagnose};
-pub use drift::{Change, FieldChange};
+pub use drift::{Becomes, Change, FieldChange};
 pub use error::{Error, ErrorClass};
 pub use estimate::{CallEstimate, CallQuota};
 pub use event::{Event, Observer, Phase, Silent};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use forcepump_sandbox::{CallError, OpenRequest, Opened, Processed, Settings, TransformInstance};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{Field, Schema, SchemaRef};
+use forcepump_sandbox::{CallError, OpenRequest, Opened, Processed, Settings, Source, TransformInstance};
 
 use crate::error::Error;
 use crate::event::{Event, Observer};
@@ -29,6 +29,8 @@ pub(crate) struct Link {
     memory: Memory,
     /// this instance has taken a batch
     worked: bool,
+    /// rows go past it
+    bypassed: bool,
 }
 
 /// What there is to bring an instance back to where it was.
@@ -75,16 +77,27 @@ impl Link {
             (true, false) => Memory::Lost("it does not export `checkpoint`".to_owned()),
         };
         let input = Arc::clone(&request.input);
-        Ok(Self { instance, input, opened, withheld, settings, request, memory, worked: false })
+        Ok(Self { instance, input, opened, withheld, settings, request, memory, worked: false, bypassed: false })
+    }
+
+    /// The same, but rows go past it: what it keeps stays, what it would make is null.
+    pub(crate) fn bypassed(self) -> Self {
+        Self { bypassed: true, memory: Memory::Stateless, ..self }
     }
 
     /// One batch. A stateful transform's batch must be [`Link::took`] when the answer is used.
     pub(crate) async fn process(&mut self, batch: RecordBatch, first_row: u64) -> Result<Processed, CallError> {
+        if self.bypassed {
+            return Ok(past(&self.opened, &batch));
+        }
         self.instance.process(batch, first_row).await
     }
 
     /// Rows that the transform kept back.
     pub(crate) async fn finish(&mut self, max_rows: u32) -> Result<Option<RecordBatch>, CallError> {
+        if self.bypassed {
+            return Ok(None);
+        }
         self.instance.finish(max_rows).await
     }
 
@@ -200,6 +213,29 @@ impl Link {
         self.memory = Memory::Lost(why);
         Ok(())
     }
+}
+
+/// A batch in the layout that a transform answers in, without the transform.
+fn past(opened: &Opened, batch: &RecordBatch) -> Processed {
+    let rows = batch.num_rows();
+    let column = |(field, source): (&Arc<Field>, &Source)| {
+        match source {
+            Source::Keep(column) => batch.columns().get(*column as usize).cloned(),
+            _ => None,
+        }
+        .unwrap_or_else(|| new_null_array(field.data_type(), rows))
+    };
+    let columns: Vec<_> = opened.output.fields().iter().zip(&opened.sources).map(column).collect();
+    // A column that is not wanted is null here, whatever the transform promised of it.
+    let fields = opened.output.fields().iter().zip(&columns);
+    let fields: Vec<Field> = fields
+        .map(|(field, column)| field.as_ref().clone().with_nullable(field.is_nullable() || column.null_count() > 0))
+        .collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, opened.output.metadata().clone()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(schema, columns, &options);
+    let batches: Vec<RecordBatch> = batch.into_iter().collect();
+    Processed { batches, rejects: Vec::new(), selected: rows as u64, filtered: 0, replaced: false }
 }
 
 async fn instance(

@@ -14,13 +14,15 @@ use crate::choice::{self, Choice};
 use crate::drift::{Drift, FieldChange};
 use crate::error::Error;
 use crate::estimate::{self, CallEstimate};
-use crate::file::{Action, Mode, PluginLimits, Source};
+use crate::file::{Action, Deletes, DriftPolicies, Mode, PluginLimits, Source};
 use crate::firewall::Gate;
 use crate::incremental::ShownWindow;
 use crate::link::Link;
 use crate::part::Part;
 use crate::report::SkippedField;
+use crate::run::pass::DELETES;
 use crate::run::shared::Parts;
+use crate::run::special::{self, Planned};
 use crate::run::start;
 use crate::session::Session;
 use crate::variables::ShownVariable;
@@ -47,6 +49,9 @@ pub struct Plan {
     pub action: &'static str,
     /// the query as it will be sent, pruned
     pub soql: String,
+    /// the query of the rows that are to be deleted in the destination, which is sent first
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletes_soql: Option<String>,
     /// what an incremental run reads
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<ShownWindow>,
@@ -67,6 +72,9 @@ pub struct Plan {
     pub transforms: Vec<PlanStep>,
     /// the destination
     pub destination: PlanStep,
+    /// what becomes of fields that changed, when the pipeline file says it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftPolicies>,
     /// what changed in the org since the last whole run
     pub field_changes: Vec<FieldChange>,
     /// HTTP requests that a run needs
@@ -156,6 +164,7 @@ pub struct PlanStep {
 
 pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let mut query = session.resolve().await?;
+    let action = source_of(session).sees();
     let drift = Drift::of(session, &query).await?;
     drift.check()?;
     let (finds, unexplained) = explain(session, &query).await?;
@@ -165,11 +174,13 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
     let full = Arc::clone(&query.schema);
     let settled = start::settle(session, &parts, &full, &opening).await?;
     parts.destination.check_destination().await?;
-    let deleted = about_deleted(source_of(session).action, &query);
+    let deleted = about_deleted(source_of(session), &query);
+    let deletes = deletes_soql(special::passes(session, &settled, &parts, &query)?);
     let all: Vec<u32> = (0..).take(settled.gate.input.fields().len()).collect();
     let kept = settled.kept_columns(&all, &full, session.window());
     query.keep_columns(&kept);
-    let choice = choice::choose(session, &query).await?;
+    let unfilled = drift.about_unfilled(session, &query);
+    let choice = choice::choose(session, &query, action).await?;
     let calls = estimate(session, &choice, &query.object).await;
     let source = source_of(session);
     Ok(Plan {
@@ -180,7 +191,7 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         api_why: choice.why.clone(),
         api_version: session.client().api_version().to_owned(),
         object: query.object.clone(),
-        action: match source.action {
+        action: match source.sees() {
             Action::Query => "query",
             Action::QueryAll => "queryAll",
         },
@@ -190,15 +201,18 @@ pub(crate) async fn plan(session: &Session) -> Result<Plan, Error> {
         expanded: query.expanded.iter().map(|e| Expanded { name: e.name.clone(), into: e.into.clone() }).collect(),
         skipped_fields: query.skipped.iter().map(SkippedField::from).collect(),
         soql: query.soql,
+        deletes_soql: deletes,
         variables: variables(session)?,
         window: session.window().map(|window| window.planned(source.incremental.as_ref())),
         transforms: parts.transforms.iter().zip(&settled.chain.links).map(transform_step).collect(),
         destination: destination_step(session, &parts, &settled.gate),
+        drift: session.pipeline().file.drift.map(crate::file::Drift::policies),
         field_changes: drift.changes,
         expected_calls: expected_calls(&choice.options),
         notes: notes(session, &parts)
             .into_iter()
             .chain(deleted)
+            .chain(unfilled)
             .chain(unexplained)
             .chain(choice_notes(&choice))
             .chain(calls.warning())
@@ -230,7 +244,7 @@ fn variables(session: &Session) -> Result<Vec<ShownVariable>, Error> {
 
 /// Has the conditions looked at without a job: a wrong one fails here and not when the run begins.
 async fn explain(session: &Session, query: &ResolvedQuery) -> Result<(Option<PlanFinds>, Option<String>), Error> {
-    let all = source_of(session).action == Action::QueryAll;
+    let all = source_of(session).sees() == Action::QueryAll;
     Ok(match session.client().explain(&query.select, all).await? {
         Explained::Nothing => (None, None),
         Explained::Unknown(why) => (None, Some(format!("the conditions were not looked at: {why}"))),
@@ -246,21 +260,42 @@ fn source_of(session: &Session) -> &Source {
     &session.pipeline().file.source
 }
 
-/// Deleted rows need both: an action that sees them, and the field that tells them from live ones.
-fn about_deleted(action: Action, query: &ResolvedQuery) -> Option<String> {
+/// The query of the pass that reads deleted rows, as it is sent.
+fn deletes_soql(passes: Vec<Planned>) -> Option<String> {
+    let Planned { mut query, through, .. } = passes.into_iter().find(|pass| pass.prefix == DELETES)?;
+    query.keep_columns(&through?.kept);
+    Some(query.soql)
+}
+
+/// Deleted rows need both: an action that sees them, and the field that tells them from live ones. An incremental run says
+/// what becomes of them.
+fn about_deleted(source: &Source, query: &ResolvedQuery) -> Option<String> {
     const FIELD: &str = "IsDeleted";
     let words = query.select.rest.split(|c: char| !c.is_alphanumeric() && c != '_');
     let in_condition = words.into_iter().any(|word| word.eq_ignore_ascii_case(FIELD));
     let is_selected = query.schema.field_with_name(FIELD).is_ok();
     let has = query.visible.iter().any(|seen| seen.object == query.object && seen.field == FIELD);
-    match action {
-        Action::Query if in_condition => Some(
+    let deletes = source.incremental.as_ref().map(|incremental| incremental.deletes);
+    match (source.sees(), deletes) {
+        (Action::Query, _) if in_condition => Some(
             "the condition asks for IsDeleted, and action = \"query\" sees no deleted row; set action = \"query-all\""
                 .to_owned(),
         ),
-        Action::QueryAll if has && !is_selected && !in_condition => {
+        (Action::QueryAll, _) if has && !is_selected && !in_condition => {
             Some("deleted rows are read too, and nothing tells them from the others; select IsDeleted".to_owned())
         }
+        (_, Some(Deletes::Delete)) => Some(format!(
+            "rows of {} that were deleted in the window are deleted in the destination by its keys; those deleted past the recycle bin are not seen",
+            query.object
+        )),
+        (_, Some(Deletes::Flag)) => Some(format!(
+            "rows of {} that were deleted in the window come with IsDeleted = true; those deleted past the recycle bin are not seen",
+            query.object
+        )),
+        (Action::Query, Some(Deletes::Ignore)) if has => Some(
+            "rows that are deleted in the org stay in the destination; source.incremental.deletes = \"delete\" or \"flag\" is the way to follow them"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -68,6 +68,7 @@ pub(crate) async fn preview(
         lane: 0,
         unfetched: &BTreeSet::new(),
         agreed: None,
+        bypass: &[],
     };
     let mut chain = chain::open(&way, live).await?;
     let mut stages = vec![source];

@@ -199,6 +199,12 @@ pub struct RunReport {
     /// each feed of the run; one when the pipeline has no list of objects
     #[serde(default)]
     pub feeds: Vec<FeedReport>,
+    /// of the rows written, those that were deleted in the destination
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<u64>,
+    /// of a backfill, the fields that it filled in
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfilled: Vec<String>,
     /// the error that ended the run
     pub error: Option<ReportedError>,
 }

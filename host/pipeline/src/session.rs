@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use forcepump_salesforce::{Client, Listener, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
 
+use crate::backfill;
 use crate::cancel::Cancel;
 use crate::capability::{self, Ambient};
 use crate::chain::Opening;
@@ -92,6 +93,8 @@ pub struct Session {
     now: Arc<OnceLock<i64>>,
     /// where the feeds of a run share a database
     writer: Writer,
+    /// the fields that the run fills in, in the place of a run of the pipeline
+    filling: Option<Vec<String>>,
 }
 
 impl Session {
@@ -143,6 +146,7 @@ impl Session {
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),
+            filling: None,
         })
     }
 
@@ -156,6 +160,28 @@ impl Session {
     #[must_use]
     pub fn with_variables(self, given: BTreeMap<String, String>) -> Self {
         Self { given, ..self }
+    }
+
+    /// The columns that rows of former runs have nothing in, since they were not read by all runs.
+    ///
+    /// # Errors
+    /// [`Error::Source`] when the login fails, [`Error::Host`] when the state cannot be read.
+    pub async fn columns_to_fill(&self) -> Result<Vec<String>, Error> {
+        backfill::columns(self).await
+    }
+
+    /// A session whose run fills fields in, for the rows that former runs have read, in the place of a run of the pipeline.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the pipeline is not incremental, or its destination cannot change rows.
+    pub fn filling_in(self, fields: Vec<String>) -> Result<Self, Error> {
+        let pipeline = backfill::pipeline(&self.pipeline)?;
+        Ok(Self { pipeline, filling: Some(fields), ..self })
+    }
+
+    /// The fields that the run fills in; none of a run of the pipeline.
+    pub(crate) fn filling(&self) -> Option<&[String]> {
+        self.filling.as_deref()
     }
 
     /// Begins a new run, whatever run of the pipeline is unfinished: that one is given up.
@@ -213,6 +239,7 @@ impl Session {
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),
+            filling: self.filling.clone(),
         }
     }
 
@@ -313,25 +340,26 @@ impl Session {
 
     /// The query with its types; an unknown field is answered with the nearest one.
     pub(crate) async fn resolve(&self) -> Result<ResolvedQuery, Error> {
-        let source = &self.pipeline.file.source;
-        let variables = self.variables()?;
-        let select = match (&source.query, &source.object) {
-            (Some(query), _) => Select::parse(&variables.in_soql("source.query", query)?)?,
-            (None, Some(object)) => {
-                let condition = source.condition.as_deref();
-                let condition = condition.map(|text| variables.in_soql("source.where", text)).transpose()?;
-                self.select(object, condition.as_deref()).await?
-            }
-            (None, None) => return Err(Error::input("source", "names several objects; each is a feed of its own")),
-        };
-        let mut query = match forcepump_salesforce::resolve(&self.client, &select).await {
-            Ok(query) => query,
-            Err(error) => return Err(drift::explain(self, error).await),
-        };
+        let mut query = drift::resolve(self, self.selection().await?).await?;
         if self.wants_classification() {
             forcepump_salesforce::classify(&self.client, &mut query).await?;
         }
         Ok(query)
+    }
+
+    /// The query as the pipeline file has it, variables and window in their places.
+    pub(crate) async fn selection(&self) -> Result<Select, Error> {
+        let source = &self.pipeline.file.source;
+        let variables = self.variables()?;
+        match (&source.query, &source.object) {
+            (Some(query), _) => Ok(Select::parse(&variables.in_soql("source.query", query)?)?),
+            (None, Some(object)) => {
+                let condition = source.condition.as_deref();
+                let condition = condition.map(|text| variables.in_soql("source.where", text)).transpose()?;
+                self.select(object, condition.as_deref()).await
+            }
+            (None, None) => Err(Error::input("source", "names several objects; each is a feed of its own")),
+        }
     }
 
     /// An object's query, within the window of an incremental source.
@@ -342,6 +370,11 @@ impl Session {
         };
         // The operator's own condition is checked alone, so that it cannot reach out of its brackets.
         Select::from_fields(object, &source.fields, condition)?;
+        if self.filling.is_some() {
+            let window = self.filled_window(incremental, object).await?;
+            let fields = incremental::fields(source, incremental);
+            return Ok(Select::from_fields(object, &fields, Some(&window.condition(condition)))?);
+        }
         let window = match self.window.get() {
             Some(window) => window,
             None => {
@@ -349,9 +382,20 @@ impl Session {
                 self.window.get_or_init(|| window)
             }
         };
-        let select = Select::from_fields(object, &source.fields, Some(&window.condition(condition)))?;
+        let fields = incremental::fields(source, incremental);
+        let select = Select::from_fields(object, &fields, Some(&window.condition(condition)))?;
         incremental::check_fields(source, incremental, window, &select)?;
         Ok(select)
+    }
+
+    /// What a backfill reads: all that the runs up to now have read.
+    async fn filled_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
+        let describe = self.client.describe(object).await?;
+        let org = self.client.organization().await?;
+        let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
+        let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
+        let cursor = cursor.ok_or_else(|| backfill::nothing_read_yet(name))?;
+        Window::until(incremental, &describe, cursor)
     }
 
     async fn new_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
@@ -360,7 +404,9 @@ impl Session {
         let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
         let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
         let now = self.fixed().map_or_else(|| self.server_now(), |(as_of, _)| as_of);
-        Window::new(incremental, &describe, cursor, now)
+        let window = Window::new(incremental, &describe, cursor, now)?;
+        incremental::check_deletes(incremental, &describe, &window)?;
+        Ok(window)
     }
 
     /// Salesforce's clock in microseconds since the epoch: one reading for all feeds of the run.

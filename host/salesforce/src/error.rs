@@ -31,6 +31,8 @@ pub enum Error {
         objects: Vec<String>,
         /// The field as the query has it, without its parents.
         field: String,
+        /// The whole path, with its parents.
+        path: String,
         /// The path, what is missing, and what may be meant.
         message: String,
     },

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use forcepump_pipeline::file::DriftPolicy;
 
 /// Runs that `runs` lists when `-n` is not given.
 const DEFAULT_RUNS: usize = 20;
@@ -14,6 +15,10 @@ pub struct SetArgs {
     /// Value of a variable, in the place of the pipeline file's expression; can be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
     pub set: Vec<(String, String)>,
+    /// What becomes of fields that are gone, new or of another type since the last whole run, in the place of the pipeline
+    /// file's word [possible values: add, ignore, fail]
+    #[arg(long, value_name = "POLICY", value_parser = parse_drift)]
+    pub drift: Option<DriftPolicy>,
 }
 
 impl SetArgs {
@@ -60,6 +65,15 @@ pub struct ResumeArgs {
     /// Folder of the pipeline, or its file [default: the current folder]
     #[arg(long, value_name = "DIR|FILE")]
     pub pipeline_folder: Option<PathBuf>,
+}
+
+fn parse_drift(text: &str) -> Result<DriftPolicy, String> {
+    match text {
+        "add" => Ok(DriftPolicy::Add),
+        "ignore" => Ok(DriftPolicy::Ignore),
+        "fail" => Ok(DriftPolicy::Fail),
+        _ => Err("expected add, ignore or fail".to_owned()),
+    }
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

@@ -89,6 +89,8 @@ pub enum Command {
     Run(RunArgs),
     /// Go on with an unfinished run, or say why that cannot be
     Resume(ResumeArgs),
+    /// Fill in fields that came later, for the rows that former incremental runs have read
+    Backfill(BackfillArgs),
     /// Make, list, show, try, change and remove the ways into orgs
     #[command(subcommand)]
     Connection(ConnectionCommand),
@@ -149,6 +151,20 @@ pub struct RunArgs {
     /// Begin anew: an unfinished run of the pipeline is given up, and rows that it has appended stay and come again
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// Arguments of `backfill`.
+#[derive(Debug, Args)]
+pub struct BackfillArgs {
+    /// Pipeline file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Fields to fill in, separated by commas [default: those that not all runs have read]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub fields: Vec<String>,
+    /// variables
+    #[command(flatten)]
+    pub set: SetArgs,
 }
 
 /// Arguments of `lock`.

@@ -1,5 +1,6 @@
 //! The commands: each takes its arguments, does its work through the pipeline crate, and answers with a code.
 
+mod backfill;
 mod connection;
 mod doctor;
 mod emulator;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use forcepump_pipeline::file::Drift;
 use forcepump_pipeline::{Host, Pipeline, Session};
 
 use crate::args::{Cli, Command, Global, SetArgs};
@@ -71,6 +73,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
     match command {
         Command::Run(args) => run::run(context, &args).await,
         Command::Resume(args) => run::resume(context, &args).await,
+        Command::Backfill(args) => backfill::backfill(context, &args).await,
         Command::Demo(args) => demo::demo(context, &args).await,
         Command::Emulator(args) => emulator::emulator(context, &args).await,
         Command::Check(args) => interruptible(explain::check(context, &args)).await,
@@ -154,7 +157,10 @@ impl Context {
     }
 
     /// Opens a pipeline; its demo connection gets an embedded org of its own.
-    pub async fn open(&self, host: &Host, pipeline: Pipeline, set: &SetArgs) -> Result<Opened, Failure> {
+    pub async fn open(&self, host: &Host, mut pipeline: Pipeline, set: &SetArgs) -> Result<Opened, Failure> {
+        if let Some(policy) = set.drift {
+            pipeline.file.drift = Some(Drift::All(policy));
+        }
         let connections = self.global.connections.as_deref();
         let org = match Session::needs_demo(&pipeline, connections)? {
             true => Some(DemoOrg::start().await?),

@@ -48,7 +48,8 @@ pub async fn observed(session: &Session, name: &str, cancel: &Cancel, output: Ou
     report
 }
 
-fn tell(output: Output, report: &RunReport) {
+/// The report of a run: as a document, or in words.
+pub fn tell(output: Output, report: &RunReport) {
     output.document(report);
     output.words(&summary::summary(report));
     if let (Some(error), false) = (&report.error, output.json) {

@@ -17,7 +17,9 @@ pub fn list(runs: &[PastRun], folder: &Path) -> String {
     let lines = runs.iter().map(|run| {
         let written = run.report.as_ref().map_or(run.rows, |report| report.rows.written.max(run.rows));
         let next = if run.resumable { "can go on" } else { "" };
-        let mut cells = vec![run.run_id.clone(), run.pipeline.clone(), run.started_at.clone(), run.state.clone()];
+        let kind = if run.kind == "run" { String::new() } else { format!(" ({})", run.kind) };
+        let pipeline = format!("{}{kind}", run.pipeline);
+        let mut cells = vec![run.run_id.clone(), pipeline, run.started_at.clone(), run.state.clone()];
         cells.extend([count(run.units), count(written), next.to_owned()]);
         cells
     });

@@ -27,6 +27,9 @@ pub fn plan(plan: &Plan) -> String {
     if !plan.api_why.is_empty() {
         text.line("why", &plan.api_why);
     }
+    if let Some(soql) = &plan.deletes_soql {
+        text.line("deletes", soql);
+    }
     text.line("soql", &plan.soql);
     if let Some(window) = &plan.window {
         text.line("window", &window_text(window));
@@ -49,6 +52,11 @@ pub fn plan(plan: &Plan) -> String {
     }
     for field in &plan.skipped_fields {
         text.line("skipped", &format!("{}: {}", field.name, field.reason));
+    }
+    if let Some(drift) = &plan.drift {
+        let policy = |kind: &str, policy| format!("{kind} fields: {}", word(policy));
+        let policies = [policy("new", &drift.new), policy("gone", &drift.gone), policy("retyped", &drift.kind)];
+        text.line("drift", &policies.join(", "));
     }
     for change in &plan.field_changes {
         text.line("changed", &change.words());

@@ -32,6 +32,12 @@ pub fn summary(report: &RunReport) -> String {
     if let Some(before) = &report.went_on {
         line("before", went_on(before));
     }
+    if let Some(deleted) = report.deleted {
+        line("deleted", format!("{} of those written, in the destination", count(deleted)));
+    }
+    if !report.backfilled.is_empty() {
+        line("filled in", report.backfilled.join(", "));
+    }
     if let Some(window) = &report.window {
         line("window", super::plan::window_text(window));
     }
@@ -242,13 +248,13 @@ fn comparison_row(label: &str, report: &RunReport) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use forcepump_pipeline::{RowCounts, SkippedField};
+    use forcepump_pipeline::{Becomes, RowCounts, SkippedField};
 
     use super::*;
 
     fn change((field, change): (&str, Change)) -> FieldChange {
         let (object, field, since) = ("Account".to_owned(), field.to_owned(), "2024-04-16".to_owned());
-        FieldChange { object, field, change, was: None, is: None, since }
+        FieldChange { object, field, change, was: None, is: None, since, becomes: Becomes::Read }
     }
 
     fn report() -> RunReport {
@@ -257,6 +263,8 @@ mod tests {
             pipeline: "accounts".to_owned(),
             state: RunState::CompleteWithRejects,
             window: None,
+            deleted: None,
+            backfilled: Vec::new(),
             api: Some("bulk2".to_owned()),
             job_id: Some("750x".to_owned()),
             rows: RowCounts { announced: 2000, read: 2000, filtered: 10, added: 0, rejected: 1, written: 1989 },

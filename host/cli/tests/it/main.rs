@@ -2,16 +2,21 @@
 
 mod api_faults;
 mod apis;
+mod backfill;
 mod bad_batches;
 mod browser;
+mod changing;
 mod chaos;
 mod columns;
 mod connections;
+mod cursors;
+mod deletes;
 mod demo;
 mod desk;
 mod dice;
 mod disasters;
 mod doctor;
+mod drift;
 mod driver;
 mod evil;
 mod examples;

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Deletes;
+
 /// Minutes of the horizon when the file says nothing.
 pub const DEFAULT_HORIZON_MINUTES: u32 = 5;
 /// Minutes of the overlap when the file says nothing.
@@ -32,6 +34,9 @@ pub struct Incremental {
     /// itself either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slice: Option<String>,
+    /// What becomes of rows that were deleted in the org since the last run.
+    #[serde(default, skip_serializing_if = "Deletes::is_ignored")]
+    pub deletes: Deletes,
 }
 
 impl Incremental {

@@ -1,6 +1,8 @@
 //! The pipeline file: what the operator writes, parsed, checked and published as a JSON Schema.
 
 mod connections;
+mod deletes;
+mod drift;
 mod edit;
 mod expand;
 mod feeds;
@@ -19,6 +21,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use connections::{Connections, connections_file_to_write, connections_schema, find_connections_file};
+pub use deletes::Deletes;
+pub(crate) use deletes::{ADDING_ONLY, CHANGED_BY_DELETION};
+pub use drift::{Drift, DriftPolicies, DriftPolicy};
 pub(crate) use edit::{ConnectionsEdit, Setting};
 pub(crate) use expand::serves;
 pub use feeds::{Feed, FeedDestination, FeedIncremental, MAX_FEEDS, MAX_PARALLEL_FEEDS};
@@ -62,6 +67,10 @@ pub struct PipelineFile {
     /// this file). They are opened to be read only.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sql: BTreeMap<String, String>,
+    /// What becomes of fields that appear, vanish or change their type between runs: one word for all, or a table with
+    /// one for each kind, `{ new = "add", gone = "ignore", type = "fail" }`. Default: `add`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// What is read from Salesforce.
     pub source: Source,
     /// Plugins that every batch goes through, in order.

@@ -128,7 +128,11 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 /// What serde calls things, and what they are in TOML.
-const TOML_WORDS: [(&str, &str); 4] = [
+const TOML_WORDS: [(&str, &str); 5] = [
+    (
+        "data did not match any variant of untagged enum Drift",
+        "expected \"add\", \"ignore\" or \"fail\", or a table with one of them for each kind of change, for example { new = \"add\", gone = \"ignore\", type = \"fail\" }",
+    ),
     (
         "data did not match any variant of untagged enum RejectLimit",
         "expected a number of rows, for example 100, or a share of the rows read, for example \"0.5%\"",

@@ -83,6 +83,7 @@ fn validate_one(file: &PipelineFile) -> Vec<Problem> {
     check_plugin("destination", &file.destination.plugin, &mut problems);
     check_limits("destination", &file.destination.limits, &mut problems);
     check_destination(&file.destination, &mut problems);
+    super::deletes::check_deletes(file, &mut problems);
     problems
 }
 

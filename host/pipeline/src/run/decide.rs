@@ -33,6 +33,10 @@ pub(super) async fn decide(
     state: &Arc<State>,
     observer: &Arc<dyn Observer>,
 ) -> Result<Option<RunRow>, Error> {
+    if session.filling().is_some() {
+        // It is no run of the pipeline: an unfinished one waits for the next that is.
+        return Ok(None);
+    }
     let unfinished = state.unfinished(&session.pipeline().file.name)?;
     if let Start::GoOnWith(id) = session.start() {
         check_named(state, id, unfinished.as_ref())?;

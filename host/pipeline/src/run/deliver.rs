@@ -55,7 +55,7 @@ impl Unit<'_> {
             Ok(WriteOutcome::Partial(mut rejects)) => {
                 self.tally.written += rows.saturating_sub(rejects.len() as u64);
                 self.content.written.update(&without(&passing, &rejects)?);
-                let gate = &self.shared.place.gate;
+                let gate = &self.pass.through.gate;
                 rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
                 self.refuse(None, &batch, first_row, &rejects);
             }

@@ -21,7 +21,7 @@ pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
     if shared.ledger().rows.written > 0 || ready.committed.iter().any(is_there) {
         return Ok(());
     }
-    let Some(pass) = ready.passes.first() else { return Ok(()) };
+    let Some(pass) = ready.passes.iter().find(|pass| !pass.deletes()) else { return Ok(()) };
     let mut lane = Lane {
         number: 0,
         pass: Arc::clone(pass),
@@ -30,7 +30,7 @@ pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
         turn: None,
     };
     let mut findings = Findings::new(0);
-    let mut unit = Unit::new(UNIT_ID, shared, 0, &mut findings);
+    let mut unit = Unit::new(UNIT_ID, shared, &lane, &mut findings);
     let begun = unit::begin(&mut lane, shared, UNIT_ID).await;
     begun.map_err(|failure| failure.error)?;
     let written = unit.write(&mut lane, RecordBatch::new_empty(Arc::clone(&shared.place.output))).await;

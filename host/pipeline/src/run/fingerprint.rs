@@ -22,6 +22,7 @@ pub(crate) fn fingerprint(session: &Session, parts: &Parts) -> Result<String, Er
     add(&json(&essence(&session.pipeline().file))?);
     add(&json(session.given())?);
     add(session.org());
+    add(&session.filling().unwrap_or_default().join(","));
     for part in parts.transforms.iter().chain([&parts.destination]) {
         add(part.plugin.digest());
     }

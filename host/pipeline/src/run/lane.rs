@@ -79,7 +79,7 @@ pub(crate) async fn move_pages(
         extract: extract.clone(),
         pages: PageQueue::new(extract.clone(), extract.announced().await),
         decode: ready.decode.clone(),
-        columns: ready.columns(),
+        columns: ready.columns(pass),
         announced_before: before,
     });
     let ahead = Arc::new(Ahead::start(&reading, ready.parts_at_a_time));
@@ -229,7 +229,7 @@ async fn drain<'a>(
         while let Some(batch) = finish_stage(lane, shared, stage).await? {
             if let Some(findings) = findings.take() {
                 unit::begin(lane, shared, id).await?;
-                *unit = Some(Unit::new(id, shared, lane.links.len(), findings));
+                *unit = Some(Unit::new(id, shared, lane, findings));
             }
             if let Some(open) = unit {
                 open.tally.added += batch.num_rows() as u64;

@@ -74,7 +74,8 @@ fn units_of(ready: &Ready, pass: &Pass) -> Result<Vec<UnitRow>, Error> {
 fn rest_of(pass: &Pass, ranges: &[Range]) -> Option<Pass> {
     let query = pass.query.without_ids(ranges).ok()?;
     let (target, prepared) = (pass.target.clone(), pass.prepared.clone());
-    Some(Pass { prefix: next_prefix(&pass.prefix), query, target, prepared })
+    let (action, through) = (pass.action, Arc::clone(&pass.through));
+    Some(Pass { prefix: next_prefix(&pass.prefix), query, target, prepared, action, through })
 }
 
 /// `x1` after the main pass, `s0x1` after a slice, `x2` after `x1`.

@@ -19,11 +19,12 @@ mod lane;
 mod limit;
 mod lost;
 mod mend;
+pub(crate) mod narrow;
 mod opening;
 mod outcome;
 mod overlap;
 mod pages;
-mod pass;
+pub(crate) mod pass;
 mod proof;
 mod reader;
 mod receipt;
@@ -33,6 +34,7 @@ mod rejects;
 mod retry;
 pub(crate) mod shared;
 mod slices;
+pub(crate) mod special;
 pub(crate) mod start;
 mod tally;
 mod unit;
@@ -126,7 +128,7 @@ async fn once(
     }
     let standing = error.as_ref().map_or(Ok(Standing::default()), |error| record.standing(error));
     let (standing, told) = match standing {
-        Ok(standing) => (standing, None),
+        Ok(standing) => (standing.of(session), None),
         // The state does not answer; it will when the run goes on.
         Err(error) => {
             let committed = progress.shared.as_ref().is_some_and(|shared| shared.ledger().units > 0);
@@ -178,10 +180,13 @@ async fn attempt(
     progress.shared = Some(Arc::clone(&ready.shared));
     let moved = move_passes(session, &ready, cancel, progress).await;
     let goes_on = moved.as_ref().err().map_or(Ok(false), |error| can_go_on(error, journal))?;
+    // A backfill is begun anew: what it has written is only written again.
+    let goes_on = goes_on && session.filling().is_none();
     let concluded = if goes_on { Ok(()) } else { conclude(session, &ready, &moved).await };
     ready.shared.tell_drops();
     moved.and(concluded)?;
-    if let Err(error) = ready.drift.keep(session) {
+    let kept = ready.passes.last().map_or(Ok(()), |pass| ready.drift.keep(session, &pass.query));
+    if let Err(error) = kept {
         let text = format!("the next run will not notice fields that are gone since this one: {error}");
         observer.event(Event::Warning(text));
     }

@@ -61,7 +61,7 @@ async fn go_on(
     cancel: &Cancel,
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
-    let choice = choice::of_job(session, memory.api);
+    let choice = choice::of_job(session, memory.api, pass.action);
     progress.api = Some(memory.api.as_str().to_owned());
     progress.begun = Some((choice.options.clone(), session.client().calls_used()));
     let extract = Extract::attach(session.client(), &pass.query, &choice.options, memory, done)?;
@@ -78,7 +78,8 @@ async fn create_one(
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
     let observer = &ready.shared.observer;
-    let mut choice = cancel.race(choice::choose(session, &pass.query)).await.ok_or(Error::Interrupted)??;
+    let mut choice =
+        cancel.race(choice::choose(session, &pass.query, pass.action)).await.ok_or(Error::Interrupted)??;
     for note in &choice.notes {
         observer.event(Event::Warning(note.clone()));
     }

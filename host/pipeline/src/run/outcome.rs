@@ -6,6 +6,7 @@ use std::time::Instant;
 use forcepump_salesforce::Client;
 
 use super::Progress;
+use super::pass::is_of_deletes;
 use super::record::Standing;
 use super::shared::Shared;
 use crate::error::Error;
@@ -49,6 +50,8 @@ pub(super) fn report(
         window: session.window().map(crate::incremental::Window::shown),
         field_changes: progress.changes,
         feeds: Vec::new(),
+        deleted: deleted(progress.shared.as_deref()),
+        backfilled: session.filling().map(<[String]>::to_vec).unwrap_or_default(),
         error: error.map(told),
     };
     report.rows.announced = progress.announced;
@@ -56,6 +59,14 @@ pub(super) fn report(
         add_ledger(&mut report, &shared);
     }
     report
+}
+
+/// Rows that the pass of deleted rows deleted; none where there is no such pass.
+fn deleted(shared: Option<&Shared>) -> Option<u64> {
+    let units = shared?.journal.units().ok()?;
+    let deleted = units.iter().filter(|unit| is_of_deletes(&unit.pass));
+    let rows = deleted.map(|unit| unit.tally.written).reduce(|sum, rows| sum + rows);
+    rows.filter(|rows| *rows > 0)
 }
 
 pub(super) fn told(error: &Error) -> ReportedError {

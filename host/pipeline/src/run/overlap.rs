@@ -30,9 +30,11 @@ impl Overlap {
     }
 
     /// The rows that the last run did not read, and how many it did; `remembered` takes those of the next overlap.
+    /// `deleted`: the rows are those that were deleted.
     pub(crate) fn sift(
         &self,
         batch: RecordBatch,
+        deleted: bool,
         remembered: &mut Vec<RowHash>,
     ) -> Result<(RecordBatch, u64), Failure> {
         let schema = batch.schema();
@@ -52,7 +54,7 @@ impl Overlap {
                 keep.push(true);
                 continue;
             }
-            let hash = hash(id, moment);
+            let hash = hash(id, moment, deleted);
             if moment >= self.remember_from {
                 remembered.push(hash);
             }
@@ -68,9 +70,11 @@ impl Overlap {
     }
 }
 
-fn hash(id: &str, moment: i64) -> RowHash {
+/// A row that is deleted is another one than when it lived, also where its cursor stayed the same.
+fn hash(id: &str, moment: i64, deleted: bool) -> RowHash {
     let mut hash = Sha256::new();
     hash.update(id.as_bytes());
+    hash.update(if deleted { "deleted" } else { "" });
     hash.update([0]);
     hash.update(moment.to_le_bytes());
     let digest = hash.finalize();
@@ -106,15 +110,17 @@ mod tests {
     fn late_and_changed_rows_pass_and_known_ones_do_not() {
         let mut remembered = Vec::new();
         let first = Overlap::new(&window(None, 100), HashSet::new());
-        let (rows, left_out) = first.sift(batch(&[("a", 50), ("b", 91), ("c", 99)]), &mut remembered).unwrap();
+        let (rows, left_out) = first.sift(batch(&[("a", 50), ("b", 91), ("c", 99)]), false, &mut remembered).unwrap();
         assert_eq!((rows.num_rows(), left_out, remembered.len()), (3, 0, 2));
         let second = Overlap::new(&window(Some(100), 200), remembered.into_iter().collect());
         let mut again = Vec::new();
         // c changed within the overlap, d came late, b is known, a is as it was read by nobody
         let rows = [("b", 91), ("c", 98), ("d", 95), ("e", 100), ("f", 195)];
-        let (rows, left_out) = second.sift(batch(&rows), &mut again).unwrap();
+        let (rows, left_out) = second.sift(batch(&rows), false, &mut again).unwrap();
         assert_eq!(left_out, 1);
         assert_eq!(rows.column(0).as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["c", "d", "e", "f"]);
         assert_eq!(again.len(), 1);
+        let (rows, left_out) = second.sift(batch(&[("b", 91)]), true, &mut again).unwrap();
+        assert_eq!((rows.num_rows(), left_out), (1, 0), "a row that is known alive and comes deleted is news");
     }
 }

@@ -32,6 +32,7 @@ impl Record {
             None => {
                 let id = session.run_id();
                 state.run_begins(id, &pipeline.file.name, &pipeline.path, session.submitted_at())?;
+                note_kind(&state, session)?;
                 None
             }
         };
@@ -52,6 +53,7 @@ impl Record {
         }
         let pipeline = new.pipeline();
         state.run_begins(new.run_id(), &pipeline.file.name, &pipeline.path, new.submitted_at())?;
+        note_kind(&state, new)?;
         Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, _turn })
     }
 
@@ -119,6 +121,10 @@ impl Record {
     }
 }
 
+fn note_kind(state: &State, session: &Session) -> Result<(), Error> {
+    if session.filling().is_some() { state.run_is_backfill(session.run_id()) } else { Ok(()) }
+}
+
 /// Where an unfinished run stands.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Standing {
@@ -128,6 +134,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// The same of this session's run: a backfill is begun anew.
+    pub(super) fn of(self, session: &Session) -> Self {
+        Self { resumable: self.resumable && session.filling().is_none(), ..self }
+    }
+
     /// The state of a run that ended with the error.
     pub(super) fn state(self, error: &Error) -> RunState {
         match error {

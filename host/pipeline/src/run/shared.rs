@@ -16,7 +16,6 @@ use crate::cancel::Cancel;
 use crate::chain::Opening;
 use crate::error::Error;
 use crate::event::{Event, Observer};
-use crate::firewall::Gate;
 use crate::health::Health;
 use crate::link::Care;
 use crate::part::Part;
@@ -32,8 +31,6 @@ pub(crate) struct Parts {
 /// Where the rows of a run go.
 pub(crate) struct Place {
     pub target: Target,
-    /// what stands between the transforms and the destination
-    pub gate: Gate,
     /// what comes out of the transforms, before the gate
     pub output: SchemaRef,
     /// with open grants

@@ -178,7 +178,8 @@ fn slice(root: &Pass, name: &str, cut: &Cut) -> Result<Arc<Pass>, Error> {
         None => root.query.clone(),
     };
     let (target, prepared) = (root.target.clone(), root.prepared.clone());
-    Ok(Arc::new(Pass { prefix: name.to_owned(), query, target, prepared }))
+    let (action, through) = (root.action, Arc::clone(&root.through));
+    Ok(Arc::new(Pass { prefix: name.to_owned(), query, target, prepared, action, through }))
 }
 
 fn read(row: &SliceRow) -> Result<Cut, Error> {

@@ -11,16 +11,17 @@ use super::fingerprint;
 use super::journal::Journal;
 use super::lane::Lane;
 use super::limit::Limit;
-use super::pass::Pass;
+use super::pass::{Pass, Through};
 use super::reader::Columns;
 use super::rejects::RejectsFile;
 use super::shared::{Parts, Place, Shared};
 use super::slices;
+use super::special::{self, Planned};
 use crate::cancel::Cancel;
 use crate::capability;
 use crate::chain::{self, Chain, Opening, Use, Way};
 use crate::choice;
-use crate::drift::{Change, Drift, FieldChange};
+use crate::drift::Drift;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::file::Mode;
@@ -52,8 +53,6 @@ pub(crate) struct Ready {
     /// units that earlier processes of the run committed
     pub committed: Vec<UnitRow>,
     full: SchemaRef,
-    kept: Vec<usize>,
-    unfetched: BTreeSet<u32>,
     agreed: Vec<Opened>,
 }
 
@@ -73,7 +72,9 @@ pub(crate) async fn settle(
 ) -> Result<Settled, Error> {
     slices::check(session, parts)?;
     let unfetched = BTreeSet::new();
-    let way = Way { parts: &parts.transforms, source: full, opening, lane: 0, unfetched: &unfetched, agreed: None };
+    let transforms = &parts.transforms;
+    let way =
+        Way { parts: transforms, source: full, opening, lane: 0, unfetched: &unfetched, agreed: None, bypass: &[] };
     let chain = chain::open(&way, |part| part.settings.clone()).await?;
     let gate = Gate::new(&parts.destination.rules, &chain.output, &chain.lineage)?;
     let target = target(session, &parts.destination, &gate, opening)?;
@@ -99,11 +100,11 @@ pub(crate) async fn prepare(
     cancel: &Cancel,
 ) -> Result<Ready, Error> {
     let run_id = session.run_id();
-    let mut query = session.resolve().await?;
+    let query = session.resolve().await?;
     choice::check(&session.pipeline().file.source, &query.select)?;
     let drift = Drift::of(session, &query).await?;
     drift.check()?;
-    for text in drift.changes.iter().filter(|c| c.change != Change::New).map(FieldChange::words) {
+    for text in drift.warnings() {
         observer.event(Event::Warning(text));
     }
     let parts = Arc::new(session.parts()?);
@@ -111,14 +112,20 @@ pub(crate) async fn prepare(
     let full = Arc::clone(&query.schema);
     let settled = settle(session, &parts, &full, &opening).await?;
     let settings = open_settings(session, &parts.destination, observer)?;
-    let prepared = {
+    let mut passes = Vec::new();
+    // The main pass is the last, and makes what the others go on with.
+    for planned in special::passes(session, &settled, &parts, &query)?.into_iter().rev() {
         let _turn = session.writer().turn().await;
-        prepare_destination(&parts.destination, &settings, &settled.target).await?
-    };
-    let kept = settled.kept_columns(&prepared.takes, &full, session.window());
-    query.keep_columns(&kept);
-    let Settled { chain, gate, target } = settled;
-    let preferred = chain.links.iter().map(|link| link.opened.preferred_rows).chain([prepared.preferred_rows]).max();
+        passes.push(Arc::new(prepare_pass(session, (&parts.destination, &settings), &settled, planned).await?));
+    }
+    passes.reverse();
+    if let Some(text) = passes.last().and_then(|main| drift.about_unfilled(session, &main.query)) {
+        observer.event(Event::Warning(text));
+    }
+    let prepared = || passes.iter().map(|pass| &pass.prepared);
+    let Settled { chain, gate: _, target } = settled;
+    let opened = chain.links.iter().map(|link| link.opened.preferred_rows);
+    let preferred = opened.chain(prepared().map(|prepared| prepared.preferred_rows)).max();
     if session.pipeline().feed().is_none() {
         // Of several feeds the run as a whole is planned before them.
         let fingerprint = fingerprint::fingerprint(session, &parts)?;
@@ -130,11 +137,10 @@ pub(crate) async fn prepare(
     let rejects = RejectsFile::going_on(folder, run_id, &query.object, parts.destination.name())?;
     let asked = session.pipeline().file.source.parallel_pages;
     let most = asked.map_or_else(|| MAX_LANES.min(cores()), u32::from);
-    let lanes = if stateful || session.is_repeatable() { 1 } else { prepared.lanes.clamp(1, most) };
-    let skipped = query.skipped.iter().map(SkippedField::from).collect();
-    let main = Pass { prefix: String::new(), query, target: target.clone(), prepared };
+    let taken = prepared().map(|prepared| prepared.lanes).min().unwrap_or(1);
+    let lanes = if stateful || session.is_repeatable() { 1 } else { taken.clamp(1, most) };
     Ok(Ready {
-        skipped,
+        skipped: query.skipped.iter().map(SkippedField::from).collect(),
         decode: DecodeOptions {
             batch_rows: session.batch_rows(preferred.unwrap_or(0)),
             batch_bytes: BATCH_BYTES,
@@ -143,20 +149,18 @@ pub(crate) async fn prepare(
         lanes,
         parts_at_a_time: asked.map_or(lanes as usize, usize::from),
         drift,
-        unfetched: (0..).take(full.fields().len()).filter(|number| !kept.contains(&(*number as usize))).collect(),
         agreed: chain.links.into_iter().map(|link| link.opened).collect(),
         shared: Arc::new(Shared::new(
             parts,
-            Place { target, gate, output: chain.output, settings, writer: session.writer().clone() },
+            Place { target, output: chain.output, settings, writer: session.writer().clone() },
             opening,
             (Arc::clone(observer), cancel.clone()),
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
             (Arc::clone(journal), overlap),
         )),
-        passes: vec![Arc::new(main)],
+        passes,
         committed: journal.units()?,
         full,
-        kept,
     })
 }
 
@@ -186,6 +190,26 @@ fn open_settings(session: &Session, part: &Part, observer: &Arc<dyn Observer>) -
     let (folder, dry) = (session.pipeline().folder(), &part.settings.grants);
     let grants = capability::open("destination", &part.grant, &part.limits, folder, dry)?;
     Ok(part.live_settings(grants, observer))
+}
+
+/// Asks the destination for a pass's target, and leaves out what neither it nor a transform wants.
+async fn prepare_pass(
+    session: &Session,
+    (part, settings): (&Part, &Settings),
+    settled: &Settled,
+    planned: Planned,
+) -> Result<Pass, Error> {
+    let Planned { prefix, mut query, action, target, through } = planned;
+    let prepared = prepare_destination(part, settings, &target).await?;
+    let through = match through {
+        Some(through) => through,
+        None => {
+            let kept = settled.kept_columns(&prepared.takes, &query.schema, session.window());
+            Through::new(kept, &query.schema, Vec::new(), settled.gate.clone())
+        }
+    };
+    query.keep_columns(&through.kept);
+    Ok(Pass { prefix: prefix.to_owned(), query, target, prepared, action, through: Arc::new(through) })
 }
 
 fn cores() -> u32 {
@@ -262,8 +286,8 @@ pub(crate) fn new_run_id() -> String {
 
 impl Ready {
     /// The fetched columns and their places in the schema that the plugins were opened with.
-    pub(crate) fn columns(&self) -> Columns {
-        Columns::new(&self.full, &self.kept, self.decode.batch_rows)
+    pub(crate) fn columns(&self, pass: &Pass) -> Columns {
+        Columns::new(&self.full, &pass.through.kept, self.decode.batch_rows)
     }
 
     /// The units of a pass that earlier processes committed.
@@ -280,8 +304,9 @@ impl Ready {
             source: &self.full,
             opening: &shared.opening,
             lane: number,
-            unfetched: &self.unfetched,
+            unfetched: &pass.through.unfetched,
             agreed: Some(&self.agreed),
+            bypass: &pass.through.bypass,
         };
         let links = chain::open(&way, live).await?.links;
         Ok(Lane { number, pass: Arc::clone(pass), links, destination: shared.destination().await?, turn: None })

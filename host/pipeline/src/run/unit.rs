@@ -14,6 +14,7 @@ use super::ids::Ids;
 use super::lane::Lane;
 use super::limit::When;
 use super::overlap::RowHash;
+use super::pass::Pass;
 use super::reader::{Piece, Pieces, Reading, Room, read};
 use super::receipt::{self, Proven};
 use super::refuse::Refuser;
@@ -48,12 +49,14 @@ pub(crate) struct Unit<'a> {
     pub part: Option<String>,
     /// the destination has taken a batch of this unit
     pub wrote: bool,
+    /// whose unit it is
+    pub pass: Arc<Pass>,
     /// rows seen so far at the entrance of each transform, and of the destination
     seen: Vec<u64>,
 }
 
 impl<'a> Unit<'a> {
-    pub(crate) fn new(id: &'a str, shared: &'a Shared, stages: usize, findings: &'a mut Findings) -> Self {
+    pub(crate) fn new(id: &'a str, shared: &'a Shared, lane: &Lane, findings: &'a mut Findings) -> Self {
         Self {
             id,
             shared,
@@ -67,7 +70,8 @@ impl<'a> Unit<'a> {
             content: Content::default(),
             part: None,
             wrote: false,
-            seen: vec![0; stages + 1],
+            pass: Arc::clone(&lane.pass),
+            seen: vec![0; lane.links.len() + 1],
         }
     }
 
@@ -136,7 +140,7 @@ impl<'a> Unit<'a> {
     /// The rows that the last incremental run has not read already.
     fn without_known(&mut self, batch: RecordBatch) -> Result<RecordBatch, Failure> {
         let Some(overlap) = &self.shared.overlap else { return Ok(batch) };
-        let (batch, known) = overlap.sift(batch, &mut self.remembered)?;
+        let (batch, known) = overlap.sift(batch, self.pass.deletes(), &mut self.remembered)?;
         self.tally.filtered += known;
         Ok(batch)
     }
@@ -232,7 +236,7 @@ impl<'a> Unit<'a> {
 
     /// The columns that may reach the destination.
     pub(super) fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch, Failure> {
-        let projected = self.shared.place.gate.project(batch);
+        let projected = self.pass.through.gate.project(batch);
         projected.map_err(|error| Failure::source_data(format!("a batch does not fit the destination: {error}")))
     }
 
@@ -262,7 +266,7 @@ pub(crate) async fn run_page(
 ) -> Result<(), Failure> {
     let id = lane.pass.unit_of(&page);
     lane.begin_unit(shared).await?;
-    let mut unit = Unit::new(&id, shared, lane.links.len(), findings);
+    let mut unit = Unit::new(&id, shared, lane, findings);
     begin(lane, shared, &id).await?;
     let mut pieces = begun.unwrap_or_else(|| read(reading, page.clone(), Room::own()));
     let taken = cancel.race(unit.take_page(lane, reading, &mut pieces)).await;

@@ -132,4 +132,29 @@ pub(super) const MIGRATIONS: &[&str] = &[
         report TEXT NOT NULL,           -- of the feed, as JSON
         PRIMARY KEY (run, feed)
     ) STRICT;",
+    // 7: fields seen by each feed; the columns that runs read, and whether rows of former runs have values in them.
+    "CREATE TABLE field_seen_by_feed (
+        pipeline TEXT NOT NULL,
+        org TEXT NOT NULL,
+        feed TEXT NOT NULL,             -- the object that the feed reads; empty in rows of older programs
+        object TEXT NOT NULL,
+        field TEXT NOT NULL,            -- API name
+        type TEXT NOT NULL,             -- Salesforce's word for it
+        seen_at INTEGER NOT NULL,       -- microseconds since the epoch
+        PRIMARY KEY (pipeline, org, feed, object, field)
+    ) STRICT;
+    INSERT INTO field_seen_by_feed SELECT pipeline, org, '', object, field, type, seen_at FROM field_seen;
+    DROP TABLE field_seen;
+    ALTER TABLE field_seen_by_feed RENAME TO field_seen;
+    CREATE TABLE column_read (
+        pipeline TEXT NOT NULL,
+        org TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        name TEXT NOT NULL,             -- as the query selects it
+        since INTEGER NOT NULL,         -- end of the whole run that read it first, microseconds since the epoch
+        whole INTEGER NOT NULL,         -- 1: the rows of former runs have it too
+        PRIMARY KEY (pipeline, org, feed, name)
+    ) STRICT;",
+    // 8: what a run is.
+    "ALTER TABLE run ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'; -- run, or backfill",
 ];

@@ -26,7 +26,7 @@ use migrations::MIGRATIONS;
 pub(crate) use refusals::Refusal;
 
 pub(crate) use cursors::{CursorKey, overlap_key};
-pub(crate) use fields::{LastSeen, SeenField};
+pub(crate) use fields::{ColumnsRead, LastSeen, SeenField, SeenKey};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use places::{PlaceKind, PlaceRow};
 pub(crate) use plans::{GIVEN_UP, RunPlan};

@@ -13,12 +13,16 @@ use crate::variables::system::LastRun;
 const SUCCESSFUL: &str = "('complete', 'complete-with-rejects')";
 /// The state of a run that has not ended.
 pub(crate) const RUNNING: &str = "running";
+/// The kind of a run that fills fields in.
+pub(crate) const BACKFILL: &str = "backfill";
 
 /// A run as the state has it. Moments are microseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RunRow {
     pub id: String,
     pub pipeline: String,
+    /// `run` or `backfill`
+    pub kind: String,
     pub file: String,
     pub started_at: i64,
     pub ended_at: Option<i64>,
@@ -42,7 +46,8 @@ impl RunRow {
     }
 }
 
-const COLUMNS: &str = "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed";
+const COLUMNS: &str =
+    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed, kind";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +70,12 @@ impl State {
                 (id, pipeline, file, started_at, RUNNING),
             )
         })?;
+        Ok(())
+    }
+
+    /// The run is one that fills fields in; it is no run to start from, or to go on with.
+    pub(crate) fn run_is_backfill(&self, id: &str) -> Result<(), Error> {
+        self.transaction(|t| t.execute("UPDATE run SET kind = ?2 WHERE id = ?1", (id, BACKFILL)))?;
         Ok(())
     }
 
@@ -95,7 +106,7 @@ impl State {
     /// pipeline's turn: a run that is `running` was killed then.
     pub(crate) fn unfinished(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
         // By the order in which they were begun: a clock may have been set back since.
-        let sql = format!("SELECT {COLUMNS} FROM run WHERE pipeline = ?1 ORDER BY rowid DESC LIMIT 1");
+        let sql = format!("SELECT {COLUMNS} FROM run WHERE pipeline = ?1 AND kind = 'run' ORDER BY rowid DESC LIMIT 1");
         let newest = self.read(|c| c.query_row(&sql, [pipeline], run_row).optional())?;
         Ok(newest.filter(RunRow::is_unfinished))
     }
@@ -110,7 +121,7 @@ impl State {
         self.read(|c| {
             let sql = format!(
                 "SELECT id, started_at, ended_at FROM run
-                 WHERE pipeline = ?1 AND ended_at IS NOT NULL AND state IN {SUCCESSFUL}
+                 WHERE pipeline = ?1 AND kind = 'run' AND ended_at IS NOT NULL AND state IN {SUCCESSFUL}
                  ORDER BY rowid DESC LIMIT 1"
             );
             let last =
@@ -133,6 +144,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         plan: row.get(8)?,
         resumable: row.get(9)?,
         resumed: super::count(row, 10)?,
+        kind: row.get(11)?,
     })
 }
 
@@ -178,11 +190,15 @@ mod tests {
         state.run_ends("a", 10, &ended("complete")).unwrap();
         state.run_ends("b", 11, &ended("complete-with-rejects")).unwrap();
         state.run_ends("c", 12, &ended("failed")).unwrap();
+        state.run_begins("e", "p", Path::new("p.toml"), 5).unwrap();
+        state.run_is_backfill("e").unwrap();
+        state.run_ends("e", 13, &RunEnd { state: "complete", report: "{}", resumable: false }).unwrap();
+        assert_eq!(state.run("e").unwrap().unwrap().kind, BACKFILL);
         let last = state.last_successful("p").unwrap().unwrap();
         assert_eq!((last.id.as_str(), last.submitted_at, last.ended_at), ("b", 2, 11));
         let ids = |runs: Vec<RunRow>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
-        assert_eq!(ids(state.runs(Some("p"), 2).unwrap()), ["d", "c"]);
-        assert_eq!(ids(state.runs(None, 9).unwrap()), ["other", "d", "c", "b", "a"]);
+        assert_eq!(ids(state.runs(Some("p"), 2).unwrap()), ["e", "d"]);
+        assert_eq!(ids(state.runs(None, 9).unwrap()), ["other", "e", "d", "c", "b", "a"]);
         assert_eq!(state.run("d").unwrap().unwrap().state, RUNNING);
         assert_eq!(state.run("nothing").unwrap(), None);
     }

@@ -60,6 +60,7 @@ fn parent_reference(owners: &[Arc<SObjectDescribe>], relationship: &str, path: &
     Err(Error::NoField {
         objects: owners.iter().map(|owner| owner.name.clone()).collect(),
         field: reference_of(relationship),
+        path: path.to_string(),
         message: format!("{path}: {} has no parent called {relationship}{hint}", owner_names(owners)),
     })
 }
@@ -130,6 +131,7 @@ fn no_field(owners: &[Arc<SObjectDescribe>], path: &FieldPath) -> Error {
     Error::NoField {
         objects: owners.iter().map(|owner| owner.name.clone()).collect(),
         field: path.field().to_owned(),
+        path: path.to_string(),
         message: format!(
             "{path}: {} has no field {}, or field-level security hides it from the user{hint}",
             owner_names(owners),

@@ -1,8 +1,8 @@
 //! Creating tables, letting them grow, and indexing their keys.
 
 use forcepump_plugin_sdk::sql::{Connection, SqlError, query_texts, quote};
-use forcepump_plugin_sdk::{DataType, Field, PluginError, Target, WriteMode};
-use std::collections::BTreeSet;
+use forcepump_plugin_sdk::{DataType, Field, PluginError, Target, Value, WriteMode};
+use std::collections::BTreeMap;
 
 /// SQLite's own limit on the columns of a table is 2,000 by default, and 32,767 at most.
 const COLUMNS_MAX: u32 = 32_767;
@@ -34,10 +34,32 @@ pub(crate) fn create_or_widen(connection: &Connection, table: &str, fields: &[Fi
     if present.is_empty() {
         return create(connection, table, fields);
     }
-    for field in fields.iter().filter(|field| !present.contains(&field.name.to_lowercase())) {
-        connection.execute(&format!("ALTER TABLE {} ADD COLUMN {}", quote(table), definition(field)), &[])?;
+    for field in fields {
+        match present.get(&field.name.to_lowercase()) {
+            Some(declared) => check_type(table, field, declared)?,
+            None => {
+                connection.execute(&format!("ALTER TABLE {} ADD COLUMN {}", quote(table), definition(field)), &[])?;
+            }
+        }
     }
     Ok(())
+}
+
+/// A column that holds numbers would make numbers of texts that look like one, and lose `007` and `1.10`
+/// (<https://sqlite.org/datatype3.html>, section 3.1). Numbers in a column of texts keep every digit.
+fn check_type(table: &str, field: &Field, declared: &str) -> Result<(), PluginError> {
+    let upper = declared.to_uppercase();
+    let has = |words: &[&str]| words.iter().any(|word| upper.contains(word));
+    let holds_numbers = has(&["INT"]) || !(upper.is_empty() || has(&["CHAR", "CLOB", "TEXT", "BLOB"]));
+    if field.data_type != DataType::Utf8 || !holds_numbers {
+        return Ok(());
+    }
+    let name = &field.name;
+    Err(PluginError::schema(format!(
+        "the column \"{name}\" of the table \"{table}\" is declared {declared} and the rows hold text in it now, of which \
+         SQLite would make numbers; rename the column with the transform shape, withhold it, or make a column of type \
+         TEXT of it"
+    )))
 }
 
 /// Creates the table.
@@ -53,11 +75,15 @@ pub(crate) fn drop(connection: &Connection, table: &str) -> Result<(), PluginErr
     Ok(())
 }
 
-/// Names of the table's columns in lower case; none when there is no such table.
-pub(crate) fn columns_of(connection: &Connection, table: &str) -> Result<BTreeSet<String>, PluginError> {
+/// Names of the table's columns in lower case with their declared types; none when there is no such table.
+fn columns_of(connection: &Connection, table: &str) -> Result<BTreeMap<String, String>, PluginError> {
     let rows = query_texts(connection, &format!("PRAGMA table_info({})", quote(table)), &[], COLUMNS_MAX)?;
-    // The second column of the answer is the name.
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().nth(1).flatten()).map(|name| name.to_lowercase()).collect())
+    // The second and the third column of the answer are name and type.
+    let column = |row: Vec<Option<String>>| {
+        let mut cells = row.into_iter().skip(1);
+        Some((cells.next()??.to_lowercase(), cells.next()?.unwrap_or_default()))
+    };
+    Ok(rows.into_iter().filter_map(column).collect())
 }
 
 /// The keys of a merge have to be unique; those of an update or a delete are searched for.
@@ -68,12 +94,23 @@ pub(crate) fn index_keys(connection: &Connection, target: &Target, table: &str) 
         WriteMode::Append | WriteMode::Overwrite => return Ok(()),
     };
     let names = target.key_names()?;
-    let kind = if unique.is_empty() { "find" } else { "key" };
-    let index = format!("{table}__{kind}_{}", names.join("_").to_lowercase());
+    let index = |kind: &str| format!("{table}__{kind}_{}", names.join("_").to_lowercase());
+    if unique.is_empty() && has_index(connection, table, &index("key"))? {
+        return Ok(());
+    }
+    let index = if unique.is_empty() { index("find") } else { index("key") };
     let columns: Vec<String> = names.iter().map(|name| quote(name)).collect();
     let statement =
         format!("CREATE {unique}INDEX IF NOT EXISTS {} ON {} ({})", quote(&index), quote(table), columns.join(", "));
     connection.execute(&statement, &[]).map(drop_count).map_err(|error| explain(error, table, &names))
+}
+
+/// The index by which a merge finds its rows serves an update and a delete too.
+fn has_index(connection: &Connection, table: &str, index: &str) -> Result<bool, PluginError> {
+    let statement =
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND name = ?1 AND tbl_name = ?2 COLLATE NOCASE";
+    let params = [Value::Text(index.to_owned()), Value::Text(table.to_owned())];
+    Ok(!query_texts(connection, statement, &params, 1)?.is_empty())
 }
 
 fn drop_count(_rows: u64) {}

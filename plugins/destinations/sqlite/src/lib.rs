@@ -13,12 +13,15 @@ mod unit;
 use config::Settings;
 use forcepump_plugin_sdk::sql::Connection;
 use forcepump_plugin_sdk::{
-    Batch, Description, Destination, Ending, Plan, PluginError, Target, WriteMode, WriteOutcome, export_destination,
+    Batch, Description, Destination, Ending, MetricKind, Plan, PluginError, Target, WriteMode, WriteOutcome,
+    export_destination,
 };
 use unit::Unit;
 
 /// The granted connection.
 const DATABASE: &str = "db";
+/// Counts rows that an update or a delete found no match for; the host counts them as written.
+const UNMATCHED_METRIC: &str = "unmatched_rows";
 
 /// A destination for one table; the value is one unit.
 #[derive(Debug)]
@@ -31,6 +34,12 @@ impl Destination for Sqlite {
         Description::new("sqlite", env!("CARGO_PKG_VERSION"), "writes rows into a table of a SQLite database")
             .config_schema(include_str!("../config.schema.json"))
             .needs("sql", DATABASE, "the database that the rows go into")
+            .metric(
+                UNMATCHED_METRIC,
+                MetricKind::Counter,
+                "1",
+                "rows to be updated or deleted whose keys no row of the table has: they change nothing",
+            )
     }
 
     /// Deleting needs the keys and nothing else.

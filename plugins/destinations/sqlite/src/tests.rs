@@ -2,7 +2,7 @@
 
 use super::*;
 use forcepump_plugin_sdk::sql::{InsertMode, InsertOptions, Inserted, SqlError};
-use forcepump_plugin_sdk::testing::{DestinationRun, Table, sql, target};
+use forcepump_plugin_sdk::testing::{DestinationRun, Table, sql, take_metrics, target};
 use forcepump_plugin_sdk::{DataType, Reject, Value};
 use rusqlite::types::Value as Stored;
 use serde_json::json;
@@ -244,11 +244,38 @@ fn updating_changes_what_is_there_and_deleting_removes_it() -> Outcome {
         .unit("0", &[people(&[("1", Some("x")), ("9", Some("y"))]), people(&[("2", Some("p")), ("2", Some("q"))])])?;
     assert_eq!(db.rows(ALL), ["1|x", "2|q", "3|c"]);
     assert_eq!(update.tokens, ["2 rows in t"]);
+    assert_eq!(take_metrics(), [("unmatched_rows".to_owned(), 1.0)], "9 is nowhere");
     let mut target = target(&json!({"table": "t"}), &people(&[]).schema, WriteMode::Delete, &[0]);
     target.run_id = "delete".to_owned();
     Run::prepare(target)?.unit("0", &[people(&[("1", None), ("3", None), ("7", None)])])?;
     assert_eq!(db.rows(ALL), ["2|q"]);
+    assert_eq!(take_metrics(), [("unmatched_rows".to_owned(), 1.0)], "7 is nowhere");
     assert!(db.rows("SELECT 1 FROM sqlite_master WHERE name LIKE '%stage%'").is_empty());
+    Ok(())
+}
+
+#[test]
+fn text_does_not_go_where_numbers_are_kept() -> Outcome {
+    let db = Database::new();
+    let numbers = Table::new().text("Id", ["1"]).decimal("Budget", (18, 2), ["1.50"]).text("Note", ["a"]);
+    let before = target(&json!({"table": "t"}), &numbers.schema, WriteMode::Append, &[]);
+    db.run("CREATE TABLE t (Id TEXT, Budget NUMERIC, Note VARCHAR(9))");
+    Run::prepare(before)?;
+    let texts = Table::new().text("Id", ["1"]).text("Budget", ["007"]).text("Note", ["a"]);
+    match Run::prepare(target(&json!({"table": "t"}), &texts.schema, WriteMode::Append, &[])) {
+        Err(PluginError::Schema(text)) => assert!(text.contains("\"Budget\"") && text.contains("NUMERIC"), "{text}"),
+        other => panic!("expected a schema error, got {other:?}"),
+    }
+    Ok(())
+}
+
+#[test]
+fn one_index_is_enough_for_merging_and_deleting() -> Outcome {
+    let db = Database::new();
+    let indices = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 't'";
+    prepare(WriteMode::Merge, &[0])?;
+    prepare(WriteMode::Delete, &[0])?;
+    assert_eq!(db.rows(indices), ["t__key_id"]);
     Ok(())
 }
 

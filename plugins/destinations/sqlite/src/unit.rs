@@ -1,10 +1,11 @@
 //! One unit: a transaction from `begin` to `commit`.
 
+use crate::UNMATCHED_METRIC;
 use crate::config::Settings;
 use crate::ddl;
 use crate::ledger::Ledger;
-use forcepump_plugin_sdk::sql::{Connection, InsertMode, InsertOptions, quote};
-use forcepump_plugin_sdk::{Batch, PluginError, Reject, Target, WriteMode};
+use forcepump_plugin_sdk::sql::{Connection, InsertMode, InsertOptions, query_texts, quote};
+use forcepump_plugin_sdk::{Batch, PluginError, Reject, Target, WriteMode, metrics};
 
 /// A unit that is being written.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Unit {
     table: String,
     state: State,
     rows: u64,
+    /// rows that came to be updated or deleted, and whose keys no row of the table has
+    unmatched: u64,
 }
 
 /// What is done with a batch.
@@ -25,7 +28,7 @@ enum State {
     /// straight into a table
     Insert { into: String, options: InsertOptions },
     /// into a stage, and from there on by statements; the stage is empty between two batches
-    Staged { stage: String, keys: Vec<String>, statements: Vec<String> },
+    Staged { stage: String, keys: Vec<String>, unmatched: String, statement: String },
 }
 
 impl Unit {
@@ -49,6 +52,7 @@ impl Unit {
             table: settings.table.clone(),
             state,
             rows: noted.unwrap_or_default(),
+            unmatched: 0,
         })
     }
 
@@ -61,12 +65,11 @@ impl Unit {
                 self.rows += inserted.rows;
                 Ok(inserted.rejects)
             }
-            State::Staged { stage, keys, statements } => {
+            State::Staged { stage, keys, unmatched, statement } => {
                 let options = options(InsertMode::Replace, keys.clone());
                 let staged = self.connection.bulk_insert(stage, batch.handle(), &options)?;
-                for statement in statements {
-                    self.rows += self.connection.execute(statement, &[])?;
-                }
+                self.unmatched += count(&self.connection, unmatched)?;
+                self.rows += self.connection.execute(statement, &[])?;
                 self.connection.execute(&format!("DELETE FROM {}", quote(stage)), &[])?;
                 Ok(staged.rejects)
             }
@@ -80,6 +83,9 @@ impl Unit {
         }
         self.ledger.note(&self.connection, &self.id, self.rows)?;
         self.connection.commit()?;
+        if self.unmatched > 0 {
+            metrics::count(UNMATCHED_METRIC, self.unmatched);
+        }
         Ok(format!("{} rows in {}", self.rows, self.table))
     }
 
@@ -105,7 +111,8 @@ impl State {
                     WriteMode::Delete => delete(&table, &stage, &keys),
                     _ => update(target, &table, &stage, &keys),
                 };
-                State::Staged { stage, keys, statements: vec![statement] }
+                let unmatched = unmatched(&table, &stage, &keys);
+                State::Staged { stage, keys, unmatched, statement }
             }
         })
     }
@@ -151,6 +158,21 @@ fn update(target: &Target, table: &str, stage: &str, keys: &[String]) -> String 
 fn delete(table: &str, stage: &str, keys: &[String]) -> String {
     let (table, stage) = (quote(table), quote(stage));
     format!("DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {stage} AS s WHERE {})", matching(&table, keys))
+}
+
+/// Counts the staged rows whose keys no row of the table has.
+fn unmatched(table: &str, stage: &str, keys: &[String]) -> String {
+    let (table, stage) = (quote(table), quote(stage));
+    format!(
+        "SELECT count(*) FROM {stage} AS s WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {})",
+        matching(&table, keys)
+    )
+}
+
+fn count(connection: &Connection, statement: &str) -> Result<u64, PluginError> {
+    let counted = query_texts(connection, statement, &[], 1)?;
+    let count = counted.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+    Ok(count.and_then(|count| count.parse().ok()).unwrap_or_default())
 }
 
 fn matching(table: &str, keys: &[String]) -> String {

@@ -40,9 +40,9 @@ fn grown(text: &str) -> (Org, Bench) {
 #[test]
 fn a_new_field_is_filled_in_alone() {
     let (org, bench) = grown(&pipeline("", MERGE));
-    let run = bench.run(&["run", "p.toml", "--json"]).ends(0);
-    assert!(run.stderr.contains("until `forcepump backfill p.toml`"), "{}", run.stderr);
-    let run = run.json();
+    let words = bench.run(&["run", "p.toml"]).ends(0).stderr;
+    assert!(words.contains("until `forcepump backfill p.toml`"), "{words}");
+    let run = bench.run(&["show", "--json"]).ends(0).json()["report"].clone();
     assert_eq!(rows(&bench, "SELECT Name, Fresh__c FROM things ORDER BY 1"), ["Acme|∅", "Bolt|∅", "Cord|∅"]);
     let note = bench.run(&["plan", "p.toml"]).ends(0).stdout;
     assert!(note.contains("Fresh__c was not read by all former runs"), "{note}");
@@ -70,8 +70,9 @@ fn a_new_field_is_filled_in_alone() {
 
 #[test]
 fn a_backfill_is_no_last_successful_run() {
-    let condition = "where = \"Name != '$_PACKAGE_LAST_SUCCESSFUL_JOB_ID'\"";
-    let (_org, bench) = grown(&pipeline(condition, MERGE));
+    let variables = "[variables]\nlast = \"COALESCE($_PACKAGE_LAST_SUCCESSFUL_JOB_ID, '')\"\n[source]";
+    let text = pipeline("where = \"Name != '$last'\"", MERGE).replace("[source]", variables);
+    let (_org, bench) = grown(&text);
     let run = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
     bench.run(&["backfill", "p.toml", "--fields", "Fresh__c"]).ends(0);
     let plan = bench.run(&["plan", "p.toml"]).ends(0).stdout;

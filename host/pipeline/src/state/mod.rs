@@ -30,7 +30,7 @@ pub(crate) use fields::{ColumnsRead, LastSeen, SeenField, SeenKey};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use places::{PlaceKind, PlaceRow};
 pub(crate) use plans::{GIVEN_UP, RunPlan};
-pub(crate) use runs::{RUNNING, RunEnd, RunRow, Turn};
+pub(crate) use runs::{BACKFILL, RUNNING, RunEnd, RunRow, Turn};
 pub(crate) use slices::SliceRow;
 pub(crate) use units::{IdRange, UnitFile, UnitRow};
 

@@ -15,6 +15,7 @@ use crate::dead_letter::DeadLetter;
 use crate::error::Error;
 use crate::event::{Observer, Silent};
 use crate::file::Mode;
+use crate::run::pass::is_of_deletes;
 use crate::run::{self, Columns, PageQueue, Piece, Reading};
 use crate::session::Session;
 use crate::state::{JobRow, PlaceKind};
@@ -88,7 +89,7 @@ pub(super) async fn checks(
         return Ok(vec![VerifyCheck::unknown(feed, what, note)]);
     }
     let mut source = Ids::default();
-    for job in facts.jobs.iter().filter(|job| job.feed == feed && !job.pass.starts_with(super::source::DELETES)) {
+    for job in facts.jobs.iter().filter(|job| job.feed == feed && !is_of_deletes(&job.pass)) {
         source_ids(session, job, cancel, &mut source).await?;
     }
     let twice = there.sorted();

@@ -5,11 +5,9 @@ use forcepump_salesforce::Select;
 use super::{Facts, VerifyCheck};
 use crate::error::Error;
 use crate::file::Action;
+use crate::run::pass::is_of_deletes;
 use crate::session::Session;
 use crate::state::JobRow;
-
-/// Prefix of the pass that reads deleted rows.
-pub(super) const DELETES: &str = "d";
 
 /// One comparison for each of the feed's queries.
 pub(super) async fn checks(session: &Session, facts: &Facts, feed: &str) -> Result<Vec<VerifyCheck>, Error> {
@@ -39,7 +37,7 @@ async fn check(session: &Session, facts: &Facts, job: &JobRow) -> Result<VerifyC
 
 /// Whether the pass sees deleted rows.
 pub(super) fn sees_all(session: &Session, job: &JobRow) -> bool {
-    session.pipeline().file.source.action == Action::QueryAll || job.pass.starts_with(DELETES)
+    session.pipeline().file.source.sees() == Action::QueryAll || is_of_deletes(&job.pass)
 }
 
 fn part(pass: &str) -> String {

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::{Facts, VerifyCheck, VerifyState};
 use crate::error::Error;
 use crate::file::Mode;
+use crate::run::pass::is_of_deletes;
 use crate::session::Session;
-use crate::state::PlaceKind;
+use crate::state::{BACKFILL, PlaceKind};
 
 /// The table in which the destination `sqlite` notes the units that are in.
 const NOTES: &str = "_forcepump_units";
@@ -44,7 +45,7 @@ pub(super) fn checks(
         }
     };
     let read = |error: rusqlite::Error| Error::Place { key: path.display().to_string(), message: error.to_string() };
-    let mode = session.pipeline().file.destination.mode;
+    let mode = if facts.run.kind == BACKFILL { Mode::Update } else { session.pipeline().file.destination.mode };
     let mut checks = Vec::new();
     if has_table(&db, NOTES).map_err(read)? {
         checks.push(notes(&db, facts, (feed, path), mode).map_err(read)?);
@@ -100,10 +101,11 @@ fn notes(db: &Connection, facts: &Facts, (feed, path): (&str, &Path), mode: Mode
     let (mut expected, mut found, mut examples) = (0, 0, Vec::new());
     for unit in facts.units_of(feed) {
         let (written, there) = (unit.tally.written, noted.get(&unit.unit).copied());
-        let (want, have) = match counts_rows {
-            true => (written, there.unwrap_or(0)),
-            // How many rows a change finds is the table's matter.
-            false => (1, u64::from(there.is_some())),
+        // How many rows a change or a deletion finds is the table's matter.
+        let (want, have) = match (counts_rows, is_of_deletes(&unit.pass)) {
+            (true, true) => (there.unwrap_or(written), there.unwrap_or(0)),
+            (true, false) => (written, there.unwrap_or(0)),
+            (false, _) => (1, u64::from(there.is_some())),
         };
         expected += want;
         found += have;

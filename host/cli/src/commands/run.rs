@@ -23,7 +23,7 @@ pub async fn run(context: &Context, args: &RunArgs) -> Outcome {
 pub async fn resume(context: &Context, args: &ResumeArgs) -> Outcome {
     let unfinished = unfinished_run(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
     let pipeline = Pipeline::load(&unfinished.file)?;
-    let set = SetArgs { set: unfinished.given.into_iter().collect() };
+    let set = SetArgs { set: unfinished.given.into_iter().collect(), drift: None };
     start(context, pipeline, &set, |session| session.going_on_with(&unfinished.run_id)).await
 }
 

@@ -11,7 +11,7 @@ use crate::render::verify as words;
 /// Compares source and destination with what the run committed.
 pub async fn verify(context: &Context, args: &VerifyArgs) -> Outcome {
     let past = run_as_it_was(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
-    let set = SetArgs { set: past.given.into_iter().collect() };
+    let set = SetArgs { set: past.given.into_iter().collect(), drift: None };
     let opened = context.open(&context.host()?, past.pipeline, &set).await?;
     let found = opened.session.verify(&past.run_id, args.keys, &Cancel::new()).await?;
     context.output.document(&found);

@@ -20,6 +20,10 @@ const ID: &str = "Id";
 pub(crate) fn pipeline(pipeline: &Pipeline) -> Result<Pipeline, Error> {
     let mut pipeline = pipeline.clone();
     let file = &mut pipeline.file;
+    if file.source.has_feeds() {
+        let text = "backfill goes with one object: name it in a pipeline file of its own, with the same `name` and destination";
+        return Err(Error::input("source.objects", text));
+    }
     if file.source.incremental.is_none() {
         let text = "is missing, and backfill fills in what incremental runs have read without a field: run the pipeline, which reads every row; where its `where` leaves out what was read before, give that variable an early value with --set";
         return Err(Error::input("source.incremental", text));

@@ -106,6 +106,7 @@ impl Session {
             window: OnceLock::new(),
             now: Arc::clone(&self.now),
             writer: writer.clone(),
+            filling: self.filling.clone(),
         }
     }
 

@@ -201,9 +201,13 @@ fn a_run_that_stops_between_slices_goes_on_with_the_same_ones() {
     });
     let bench = Bench::on(&org);
     bench.write("p.toml", &pipeline(&format!("{OBJECT}\napi = \"bulk2\"")));
-    let first = bench.run(&["run", "p.toml"]);
-    assert_ne!(first.code, 0, "{first:?}");
-    let before = rows(&bench).0;
+    bench.run(&["run", "p.toml"]).ends(7);
     let whole = org.emulator().rows("Contact").unwrap();
+    let (before, jobs) = (rows(&bench).0, org.emulator().jobs().len());
     assert!(before > 0 && before < whole, "{before}");
+    let run = bench.run(&["run", "p.toml", "--json"]).ends(0);
+    assert_eq!(run.json()["rows"]["written"].as_u64(), Some(whole));
+    assert_eq!(rows(&bench), (whole, whole));
+    assert_eq!(org.emulator().jobs().len(), jobs + 1, "only the slice that was missing is read");
+    assert!(org.emulator().jobs().iter().all(|job| job.deleted));
 }

@@ -115,7 +115,7 @@ pub(crate) struct ForFeed {
 }
 
 impl ForFeed {
-    pub(crate) fn new(feed: &str, to: &Arc<dyn Observer>) -> Arc<dyn Observer> {
+    pub(crate) fn observer(feed: &str, to: &Arc<dyn Observer>) -> Arc<dyn Observer> {
         Arc::new(Self { feed: feed.to_owned(), to: Arc::clone(to) })
     }
 }

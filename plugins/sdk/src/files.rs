@@ -18,7 +18,8 @@ impl From<FileError> for PluginError {
             }
             FileError::Quota(bytes) => PluginError::fatal(format!("the granted root takes no more than {bytes} bytes")),
             FileError::WrongFormat(reason) => PluginError::fatal(format!("file format: {reason}")),
-            FileError::Io(reason) => PluginError::retryable(format!("file storage: {reason}")),
+            // What was written to the sink is gone with it: the same call a second time would leave it out.
+            FileError::Io(reason) => PluginError::fatal(format!("file storage: {reason}")),
         }
     }
 }

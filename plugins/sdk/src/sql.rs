@@ -18,7 +18,8 @@ impl From<SqlError> for PluginError {
             SqlError::Database((code, message)) => PluginError::fatal(format!("database error {code}: {message}")),
             SqlError::Retryable(reason) => PluginError::retryable(format!("database: {reason}")),
             SqlError::TooLarge(bytes) => PluginError::fatal(format!("the database's answer is over {bytes} bytes")),
-            SqlError::Lost => PluginError::retryable("the database connection was lost"),
+            // The transaction is gone with it: the same call a second time would leave out what came before.
+            SqlError::Lost => PluginError::fatal("the database connection was lost"),
         }
     }
 }

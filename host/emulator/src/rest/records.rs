@@ -13,7 +13,7 @@ use crate::server::{ApiVersion, Call, Reply, State};
 pub(crate) fn create(state: &State, call: &Call, object: &str, version: ApiVersion) -> Reply {
     let fields = match fields(call) {
         Ok(fields) => fields,
-        Err(refused) => return refused,
+        Err(error) => return not_json(&error),
     };
     match edit(state, &Edit::Create { object: object.to_owned(), fields }) {
         Ok(id) => {
@@ -30,7 +30,7 @@ pub(crate) fn create(state: &State, call: &Call, object: &str, version: ApiVersi
 pub(crate) fn update(state: &State, call: &Call, object: &str, id: &str) -> Reply {
     let fields = match fields(call) {
         Ok(fields) => fields,
-        Err(refused) => return refused,
+        Err(error) => return not_json(&error),
     };
     done(edit(state, &Edit::Update { object: object.to_owned(), id: id.to_owned(), fields }))
 }
@@ -49,8 +49,12 @@ fn done(outcome: Result<String, EditError>) -> Reply {
     outcome.map_or_else(Reply::from, |_| Reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn fields(call: &Call) -> Result<Map<String, Value>, Reply> {
-    serde_json::from_slice(&call.body).map_err(|error| Reply::bad_request("JSON_PARSER_ERROR", &error.to_string()))
+fn fields(call: &Call) -> serde_json::Result<Map<String, Value>> {
+    serde_json::from_slice(&call.body)
+}
+
+fn not_json(error: &serde_json::Error) -> Reply {
+    Reply::bad_request("JSON_PARSER_ERROR", &error.to_string())
 }
 
 impl From<EditError> for Reply {

@@ -108,8 +108,8 @@ pub(super) fn plan_of(row: &RunRow) -> Option<RunPlan> {
 fn missing_result(session: &Session, units: &[UnitRow]) -> Option<String> {
     let (grant, folder) = (&session.pipeline().file.destination.grant, session.pipeline().folder());
     let written = units.iter().any(|unit| unit.tally.written > 0);
-    let databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
-    if let Some(path) = databases.filter(|path| written && !path.exists()).next() {
+    let mut databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
+    if let Some(path) = databases.find(|path| written && !path.exists()) {
         return Some(path.display().to_string());
     }
     let paths = units.iter().flat_map(|unit| &unit.files).filter_map(|file| {

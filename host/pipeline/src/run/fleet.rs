@@ -141,7 +141,7 @@ async fn one(
         let report = FeedReport { complete_before: true, ..before.clone() };
         return Ended { report, anew: None, is_passing: false };
     }
-    let observer = ForFeed::new(name, observer);
+    let observer = ForFeed::observer(name, observer);
     let started = Instant::now();
     let mut progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
     let journal = record.feed(name);

@@ -355,10 +355,9 @@ async fn conclude(session: &Session, ready: &start::Ready, moved: &Result<(), Er
     let shared = &ready.shared;
     let is_done = moved.is_ok() && shared.journal.begun()?.is_some_and(|feed| feed.concluded);
     let concluded = if is_done { Ok(()) } else { last_step(ready, moved).await };
-    match (moved, &concluded) {
-        (Ok(()), Ok(())) => shared.journal.concluded()?,
-        // Where only this step failed, the next run has no other to do, and needs no job.
-        (Ok(()) | Err(_), _) => {}
+    // Where only this step failed, the next run has no other to do, and needs no job.
+    if moved.is_ok() && concluded.is_ok() {
+        shared.journal.concluded()?;
     }
     for job in shared.journal.jobs()? {
         if let Some(extract) = give_up::attached(session, &job) {

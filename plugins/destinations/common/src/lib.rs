@@ -10,7 +10,7 @@ mod manifest;
 mod name;
 
 use config::Settings;
-use forcepump_plugin_sdk::files::{Compression, FileError, Format, Sink};
+use forcepump_plugin_sdk::files::{Compression, Format, Sink};
 use forcepump_plugin_sdk::{
     Batch, Description, Destination, Ending, Plan, PluginError, Target, WriteMode, WriteOutcome,
 };
@@ -86,14 +86,14 @@ impl<F: FileFormat> Destination for FileDestination<F> {
             Some(sink) => sink,
             None => Sink::create(ROOT, &self.path, F::FORMAT, self.compression)?,
         };
-        sink.write_batch(batch.handle()).map_err(gone)?;
+        sink.write_batch(batch.handle())?;
         self.sink = Some(sink);
         Ok(WriteOutcome::Accepted)
     }
 
     fn commit(&mut self) -> Result<String, PluginError> {
         match self.sink.take() {
-            Some(sink) => Entry::from(Sink::finish(sink).map_err(gone)?).to_token(),
+            Some(sink) => Entry::from(Sink::finish(sink)?).to_token(),
             None => Ok(String::new()),
         }
     }
@@ -109,15 +109,6 @@ impl<F: FileFormat> Destination for FileDestination<F> {
         sink.write(manifest.as_bytes())?;
         Sink::finish(sink)?;
         Ok(())
-    }
-}
-
-/// An error that took the file with it. The same call again would leave out what was written before, and succeed: so it
-/// must not be asked for, and the unit is read again as a whole.
-fn gone(error: FileError) -> PluginError {
-    match PluginError::from(error) {
-        PluginError::Retryable(advice) => PluginError::Fatal(advice.reason),
-        other => other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading the dead letters of former runs: found by run id, read line by line, never held whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::state::State;
 
 /// Stands for the newest run.
 const LATEST: &str = "latest";
@@ -21,6 +22,8 @@ pub struct DeadLetter {
     pub run: String,
     /// its file
     pub path: PathBuf,
+    /// rows that a retry wrote, by feed and id: the run that did
+    mended: HashMap<(String, String), String>,
 }
 
 /// One refused row, as the file has it.
@@ -74,15 +77,29 @@ impl DeadLetter {
     /// The rejects of a run below a pipeline's folder; `latest` is the newest run that refused rows.
     ///
     /// # Errors
-    /// [`Error::NoSuchRun`] that names the nearest runs when there is no such one.
+    /// [`Error::NoSuchRun`] that names the nearest runs when there is no such one, [`Error::Host`] when the state cannot be
+    /// read.
     pub fn find(folder: &Path, run: &str) -> Result<Self, Error> {
         let runs = folder.join(".forcepump").join("runs");
         let known = runs_in(&runs)?;
         let found = if run == LATEST { known.last() } else { known.iter().find(|known| *known == run) };
         match found {
-            Some(run) => Ok(Self { run: run.clone(), path: rejects_of(&runs, run) }),
+            Some(run) => {
+                let mended = match State::open_existing(folder)? {
+                    Some(state) => state.mended(&state.first_of(run)?)?,
+                    None => HashMap::new(),
+                };
+                Ok(Self { run: run.clone(), path: rejects_of(&runs, run), mended })
+            }
             None => Err(Error::NoSuchRun(unknown(run, &known, &runs))),
         }
+    }
+
+    /// The run that read the row again and wrote it; none: the row is open.
+    #[must_use]
+    pub fn mended_by(&self, refusal: &Refusal) -> Option<&str> {
+        let id = refusal.id.clone()?;
+        self.mended.get(&(refusal.feed.clone(), id)).map(String::as_str)
     }
 
     /// The rows, one after the other; a line that is no reject is its number.

@@ -85,6 +85,11 @@ impl Window {
         parts.join(" AND ")
     }
 
+    /// The condition on rows that did not change since the end of the window, in SOQL.
+    pub(crate) fn before_its_end(&self) -> String {
+        format!("{} < {}", self.field, moment(self.to))
+    }
+
     pub(crate) fn shown(&self) -> ShownWindow {
         ShownWindow {
             field: self.field.clone(),

@@ -1,5 +1,6 @@
 //! Pipeline file to plan to run: units, workers, commits, counts. The only crate that knows Salesforce and plugins.
 
+mod again;
 mod backfill;
 mod cancel;
 mod capability;
@@ -37,6 +38,7 @@ mod types;
 mod variables;
 mod verify;
 
+pub use again::{Retry, RetryPlan, plan_retry};
 pub use cancel::Cancel;
 pub use connections::{
     ConnectionDraft, ConnectionForgotten, ConnectionSaved, ConnectionSetting, ConnectionSummary, ConnectionTest,

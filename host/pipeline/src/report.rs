@@ -149,6 +149,9 @@ pub struct RunReport {
     pub pipeline: String,
     /// how the run ended
     pub state: RunState,
+    /// the run whose rejected rows it read again
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
     /// the API that the rows came by: `bulk2`, `bulk1` or `rest`
     #[serde(default)]
     pub api: Option<String>,

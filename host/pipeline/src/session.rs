@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use forcepump_salesforce::{Client, Listener, ResolvedConnection, ResolvedQuery, Select};
 use secrecy::SecretString;
 
+use crate::again::Retry;
 use crate::backfill;
 use crate::cancel::Cancel;
 use crate::capability::{self, Ambient};
@@ -87,6 +88,8 @@ pub struct Session {
     start: Start,
     /// the unfinished run that it goes on with
     adopted: OnceLock<Adopted>,
+    /// rejected rows of a former run, which it reads again in the place of the pipeline's rows
+    retry: Option<Retry>,
     /// of an incremental source, once it is known: one session has one window
     window: OnceLock<Window>,
     /// Salesforce's clock as it was first read: all feeds of a run end at one horizon
@@ -143,11 +146,23 @@ impl Session {
             given: BTreeMap::new(),
             start: Start::default(),
             adopted: OnceLock::new(),
+            retry: None,
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),
             filling: None,
         })
+    }
+
+    /// Reads rejected rows of a former run again, in the place of the pipeline's rows.
+    #[must_use]
+    pub fn retrying(self, retry: Retry) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
+    /// The rows that are read again; none in any other run.
+    pub(crate) fn retry(&self) -> Option<&Retry> {
+        self.retry.as_ref()
     }
 
     /// Makes it an error when the lock file has no entry for the pipeline.
@@ -219,7 +234,8 @@ impl Session {
 
     /// The same for a new run.
     pub(crate) fn anew(&self) -> Self {
-        self.with_pipeline(self.pipeline.clone(), self.given.clone())
+        let anew = self.with_pipeline(self.pipeline.clone(), self.given.clone());
+        Self { retry: self.retry.clone(), ..anew }
     }
 
     /// The same org and host with another pipeline, or the same one as it was.
@@ -236,6 +252,7 @@ impl Session {
             given,
             start: Start::Fresh,
             adopted: OnceLock::new(),
+            retry: None,
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),

@@ -20,7 +20,7 @@ pub use history::{ResumeArgs, RunsArgs, SetArgs, ShowArgs};
 pub use org::{OrgArgs, OrgCommand};
 pub use plugin::PluginCommand;
 pub use rejects::{RejectsArgs, RejectsFormat};
-pub use verify::VerifyArgs;
+pub use verify::{RetryArgs, VerifyArgs};
 
 use crate::exit;
 
@@ -109,6 +109,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show, count or export the rows that a run refused
     Rejects(RejectsArgs),
+    /// Read the rows that a run refused again, and write them by a run of their own
+    RetryRejects(RetryArgs),
     /// Serve a local Salesforce until Ctrl-C; its credentials are one JSON line on standard output
     Emulator(Box<EmulatorArgs>),
     /// Print the JSON Schema of a file, for editors, or the table of types

@@ -22,6 +22,9 @@ pub struct RejectsArgs {
     /// Only rows of this feed, by its object
     #[arg(long, value_name = "OBJECT")]
     pub feed: Option<String>,
+    /// Also rows that `retry-rejects` has written since
+    #[arg(long)]
+    pub all: bool,
     /// Count by plugin, code and reason
     #[arg(long, conflicts_with_all = ["export", "format"])]
     pub count: bool,

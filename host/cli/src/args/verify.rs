@@ -1,4 +1,4 @@
-//! What `verify` takes.
+//! What `verify` and `retry-rejects` take.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,17 @@ pub struct VerifyArgs {
     /// Compare the ids of the rows too, those of the source as it is now with those of the destination
     #[arg(long)]
     pub keys: bool,
+    /// Folder of the pipeline, or its file [default: the current folder]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub pipeline_folder: Option<PathBuf>,
+}
+
+/// Arguments of `retry-rejects`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Run whose rejected rows are read again: its id, or `latest`, the newest run that refused rows
+    #[arg(value_name = "RUN")]
+    pub run: String,
     /// Folder of the pipeline, or its file [default: the current folder]
     #[arg(long, value_name = "DIR|FILE")]
     pub pipeline_folder: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod org;
 mod place;
 mod plugin;
 mod rejects;
+mod retry;
 pub mod run;
 mod schema;
 mod verify;
@@ -86,6 +87,7 @@ async fn dispatch(context: &Context, command: Command) -> Outcome {
         Command::Runs(args) => history::runs(context, &args),
         Command::Show(args) => history::show(context, &args),
         Command::Verify(args) => interruptible(verify::verify(context, &args)).await,
+        Command::RetryRejects(args) => retry::retry(context, &args).await,
         Command::Rejects(args) => rejects::rejects(context, &args),
         Command::Plugin(command) => plugin::plugin(context, &command),
         Command::Schema(args) => schema::schema(context, &args),

@@ -56,7 +56,9 @@ impl Selected<'_> {
     fn passes(&self, row: &DeadRow) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let feed = self.args.feed.as_deref();
-        is(&self.args.code, &row.refusal.code)
+        let is_open = self.args.all || self.letter.mended_by(&row.refusal).is_none();
+        is_open
+            && is(&self.args.code, &row.refusal.code)
             && is(&self.args.plugin, &row.refusal.stage)
             && feed.is_none_or(|feed| feed.eq_ignore_ascii_case(&row.refusal.feed))
     }
@@ -81,7 +83,7 @@ fn show(context: &Context, mut selected: Selected<'_>) -> Outcome {
         }
         Ok(())
     })?;
-    let DeadLetter { run, path } = &selected.letter;
+    let DeadLetter { run, path, .. } = &selected.letter;
     if context.output.json {
         let lines = shown.iter().map(|row| serde_json::from_str(&row.line).unwrap_or(Value::Null));
         let rows: Vec<Value> = lines.collect();

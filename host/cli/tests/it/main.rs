@@ -58,6 +58,7 @@ mod rejects;
 mod repeatable;
 mod requests;
 mod resume;
+mod retries;
 mod serve;
 mod shapes;
 mod slices;

@@ -6,6 +6,7 @@
 //! rows and, column by column, of name, type and streams. It finds mistakes, not forgers: XXH3 is no cryptographic hash.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{BinaryType, ByteArrayType, Utf8Type};
@@ -17,14 +18,76 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::bare::is_bare;
 
 /// What came into a unit, and what the destination took of it.
+///
+/// As long as the destination takes the very columns that were read, batch by batch, they are hashed once.
 #[derive(Default)]
 pub(crate) struct Content {
     pub read: ContentHash,
-    pub written: ContentHash,
+    /// kept once the destination took something else than was read
+    written: Option<ContentHash>,
+    /// the batch that is on its way, not in `read` yet
+    current: Option<RecordBatch>,
+    /// the destination took it, as it was read
+    took_current: bool,
+}
+
+impl Content {
+    /// A batch was read; [`Content::through`] follows when its rows have gone their way.
+    pub(crate) fn enter(&mut self, batch: &RecordBatch) {
+        (self.current, self.took_current) = (Some(batch.clone()), false);
+    }
+
+    /// The destination took rows.
+    pub(crate) fn wrote(&mut self, batch: &RecordBatch) {
+        let is_as_read = || self.current.as_ref().is_some_and(|read| is_same(read, batch));
+        if self.written.is_none() && !self.took_current && is_as_read() {
+            self.took_current = true;
+            return;
+        }
+        self.part().update(batch);
+    }
+
+    /// The rows of the batch have gone their way.
+    pub(crate) fn through(&mut self) {
+        let Some(batch) = self.current.take() else { return };
+        if !self.took_current && self.written.is_none() {
+            self.part();
+        }
+        self.read.update(&batch);
+        self.took_current = false;
+    }
+
+    /// The hash of the rows that the destination took.
+    pub(crate) fn written_digest(&self) -> [u8; 16] {
+        match &self.written {
+            Some(written) => written.digest(),
+            None => self.read.without_others().digest(),
+        }
+    }
+
+    /// From here on what is written is another thing than what is read.
+    fn part(&mut self) -> &mut ContentHash {
+        let (read, current) = (&self.read, self.current.as_ref().filter(|_| self.took_current));
+        self.written.get_or_insert_with(|| {
+            let mut written = read.without_others();
+            current.into_iter().for_each(|batch| written.update(batch));
+            written
+        })
+    }
+}
+
+/// Whether both are the same columns in memory, under the same names.
+fn is_same(one: &RecordBatch, other: &RecordBatch) -> bool {
+    let same_columns = || one.columns().iter().zip(other.columns()).all(|(one, other)| Arc::ptr_eq(one, other));
+    let (names, others) = (one.schema_ref().fields(), other.schema_ref().fields());
+    names.len() == others.len()
+        && one.num_rows() == other.num_rows()
+        && names.iter().zip(others).all(|(name, other)| name.name() == other.name())
+        && same_columns()
 }
 
 /// Takes batch after batch.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct ContentHash {
     columns: Vec<Column>,
     rows: u64,
@@ -33,6 +96,7 @@ pub(crate) struct ContentHash {
     scratch: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Column {
     /// name and type
     title: String,
@@ -45,6 +109,7 @@ struct Column {
 }
 
 /// A stream of bits, which ends where batches end and not where bytes do.
+#[derive(Clone)]
 struct Bits {
     hash: Box<Xxh3>,
     word: u64,
@@ -64,6 +129,11 @@ impl ContentHash {
             column.update(array.as_ref(), &mut self.scratch);
         }
         self.rows += batch.num_rows() as u64;
+    }
+
+    /// The same of the rows alone.
+    fn without_others(&self) -> Self {
+        Self { others: None, ..self.clone() }
     }
 
     /// Adds a record that could not become a row.
@@ -238,8 +308,6 @@ impl Bits {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::{
         ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Int32Array, LargeStringArray, NullArray, StringArray,
     };
@@ -337,6 +405,33 @@ mod tests {
                 let cut = [batch.slice(0, at), batch.slice(at, second - at), batch.slice(second, 300 - second)];
                 assert_eq!(hash(&cut), whole, "{at} {second}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_written_as_it_was_read_is_hashed_once_and_the_same() {
+        let batch = batch();
+        let (first, second) = (batch.slice(0, 2), batch.slice(2, 3));
+        // Which of the two are written: as read, or as copies, or cut, or not at all.
+        let copy = |batch: &RecordBatch| batch.slice(0, batch.num_rows());
+        let ways: [(Vec<RecordBatch>, Vec<RecordBatch>); 6] = [
+            (vec![first.clone()], vec![second.clone()]),
+            (vec![copy(&first)], vec![second.clone()]),
+            (vec![first.clone()], vec![copy(&second)]),
+            (vec![first.clone()], vec![second.slice(0, 1), second.slice(1, 2)]),
+            (vec![first.clone()], Vec::new()),
+            (Vec::new(), vec![second.clone()]),
+        ];
+        for (one, other) in ways {
+            let mut content = Content::default();
+            content.read.update_other(9, [Some("x")].into_iter());
+            for (read, written) in [(&first, &one), (&second, &other)] {
+                content.enter(read);
+                written.iter().for_each(|batch| content.wrote(batch));
+                content.through();
+            }
+            let written: Vec<RecordBatch> = one.iter().chain(&other).cloned().collect();
+            assert_eq!(content.written_digest(), hash(&written));
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) async fn decide(
     state: &Arc<State>,
     observer: &Arc<dyn Observer>,
 ) -> Result<Option<RunRow>, Error> {
-    if session.filling().is_some() {
+    if session.filling().is_some() || session.retry().is_some() {
         // It is no run of the pipeline: an unfinished one waits for the next that is.
         return Ok(None);
     }

@@ -54,14 +54,14 @@ impl Unit<'_> {
         match self.offer(lane, &passing).await? {
             Ok(WriteOutcome::Partial(mut rejects)) => {
                 self.tally.written += rows.saturating_sub(rejects.len() as u64);
-                self.content.written.update(&without(&passing, &rejects)?);
+                self.content.wrote(&without(&passing, &rejects)?);
                 let gate = &self.pass.through.gate;
                 rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
                 self.refuse(None, &batch, first_row, &rejects);
             }
             Ok(_) => {
                 self.tally.written += rows;
-                self.content.written.update(&passing);
+                self.content.wrote(&passing);
             }
             Err(broken) => return self.broke_destination(lane, &batch, first_row, broken).await,
         }

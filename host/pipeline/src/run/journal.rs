@@ -37,6 +37,8 @@ pub(crate) struct Journal {
     cursor: OnceLock<CursorKey>,
     /// units that were noted
     noted: AtomicU64,
+    /// of a run that reads rejected rows again: the run at the beginning of the retries
+    first: Option<String>,
 }
 
 impl Journal {
@@ -48,6 +50,25 @@ impl Journal {
             feed: feed.to_owned(),
             cursor: OnceLock::new(),
             noted: AtomicU64::new(0),
+            first: None,
+        }
+    }
+
+    /// The same for a run that reads rejected rows again; `first` is the run at the beginning of the retries.
+    pub(super) fn retrying(self, first: Option<String>) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Whether rejected rows are read again.
+    pub(super) fn retries(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Rows that were rejected once went through; `feed` as the rejects file has it.
+    pub(super) fn mended(&self, feed: &str, ids: &[String]) -> Result<(), Error> {
+        match &self.first {
+            Some(first) => self.state.rows_mended(first, feed, ids, &self.run_id),
+            None => Ok(()),
         }
     }
 

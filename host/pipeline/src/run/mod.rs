@@ -1,5 +1,6 @@
 //! A run: extract, workers, commits, the destination's last step, and the report of it all.
 
+mod again;
 mod ahead;
 pub(crate) mod bare;
 mod broken;

@@ -27,6 +27,7 @@ pub(super) fn report(
         run_id: progress.run_id,
         pipeline: session.pipeline().file.name.clone(),
         state: error.map_or(RunState::Complete, |error| standing.state(error)),
+        retry_of: session.retry().map(|retry| retry.of.clone()),
         api: progress.api,
         job_id: progress.job_id,
         rows: Default::default(),

@@ -16,6 +16,8 @@ pub(crate) struct Record {
     state: Arc<State>,
     run_id: String,
     went_on: Option<WentOn>,
+    /// of a run that reads rejected rows again: the run at the beginning of the retries
+    first: Option<String>,
     _turn: Turn,
 }
 
@@ -36,7 +38,8 @@ impl Record {
                 None
             }
         };
-        Ok(Self { state, run_id: session.run_id().to_owned(), went_on, _turn: turn })
+        let first = first_of(session, &state)?;
+        Ok(Self { state, run_id: session.run_id().to_owned(), went_on, first, _turn: turn })
     }
 
     /// The run is given up, and a new one takes its place.
@@ -54,7 +57,8 @@ impl Record {
         let pipeline = new.pipeline();
         state.run_begins(new.run_id(), &pipeline.file.name, &pipeline.path, new.submitted_at())?;
         note_kind(&state, new)?;
-        Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, _turn })
+        let first = first_of(new, &state)?;
+        Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, first, _turn })
     }
 
     /// What was committed when the run went on; none of a new one.
@@ -77,7 +81,7 @@ impl Record {
 
     /// What is kept of one feed of the run.
     pub(super) fn feed(&self, name: &str) -> Arc<Journal> {
-        Arc::new(Journal::new(Arc::clone(&self.state), &self.run_id, name))
+        Arc::new(Journal::new(Arc::clone(&self.state), &self.run_id, name).retrying(self.first.clone()))
     }
 
     /// The receipt of what is committed by now; none when nothing is, or the state cannot be read: then its end will say why.
@@ -91,7 +95,9 @@ impl Record {
         let has_job = self.has_job()?;
         let committed = found.rows > 0;
         let is_worth_it = committed || has_job || error.is_passing() && found.units > 0;
-        Ok(Standing { resumable: !error.is_for_good() && is_worth_it, committed })
+        // What a run that reads rejected rows again leaves open, the next such run reads.
+        let resumable = !error.is_for_good() && is_worth_it && self.first.is_none();
+        Ok(Standing { resumable, committed })
     }
 
     /// The run will not go on: what it left behind is tidied.
@@ -116,7 +122,12 @@ impl Record {
     pub(super) fn end(&self, report: &RunReport) -> Result<(), Error> {
         let text = serde_json::to_string(report)
             .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
-        let end = RunEnd { state: report.state.word(), report: &text, resumable: report.resumable };
+        let is_whole = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
+        if self.first.is_some() && !is_whole {
+            self.state.forget_mended_files(&self.run_id)?;
+        }
+        let end =
+            RunEnd { state: report.state.word(), report: &text, resumable: report.resumable && self.first.is_none() };
         self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), &end)
     }
 }
@@ -164,4 +175,11 @@ fn go_on(session: &Session, state: &State, row: &RunRow, observer: &Arc<dyn Obse
     };
     observer.event(Event::Note(format!("goes on with run {}: {committed}", row.id)));
     Ok(WentOn { units: units.len() as u64, read, written })
+}
+
+/// Notes of a run that reads rejected rows again whose they are; gives the run at the beginning of the retries.
+fn first_of(session: &Session, state: &State) -> Result<Option<String>, Error> {
+    let Some(retry) = session.retry() else { return Ok(None) };
+    state.run_retries(session.run_id(), &retry.of)?;
+    state.first_of(&retry.of).map(Some)
 }

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use crate::part::Part;
 
 /// The column that holds a record's id.
-const ID: &str = "Id";
+pub(super) const ID: &str = "Id";
 
 /// Makes lines for one unit.
 pub(crate) struct Refuser<'a> {

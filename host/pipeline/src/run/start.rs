@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
+use forcepump_salesforce::Api;
 use forcepump_sandbox::{Ending, Opened, Settings, Target, WriteMode};
 
 use super::fingerprint;
@@ -158,7 +159,7 @@ pub(crate) async fn prepare(
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
             (Arc::clone(journal), overlap),
         )),
-        passes,
+        passes: retried(session, passes),
         committed: journal.units()?,
         full,
     })
@@ -210,6 +211,22 @@ async fn prepare_pass(
     };
     query.keep_columns(&through.kept);
     Ok(Pass { prefix: prefix.to_owned(), query, target, prepared, action, through: Arc::new(through) })
+}
+
+/// In a run that reads rejected rows again: as many passes in the place of the main one as it takes to ask for their ids.
+fn retried(session: &Session, passes: Vec<Arc<Pass>>) -> Vec<Arc<Pass>> {
+    let (Some(retry), Some(main)) = (session.retry(), passes.last()) else { return passes };
+    let in_address = session.pipeline().file.source.fixed_api() == Some(Api::Rest);
+    let conditions = retry.conditions(&main.query.object, main.query.soql.len(), in_address);
+    let pass = |(number, rest): (usize, String)| {
+        let mut query = main.query.clone();
+        query.select.rest = rest;
+        query.soql = query.select.to_soql();
+        let prefix = if number == 0 { "r".to_owned() } else { format!("r{number}") };
+        let (target, prepared) = (main.target.clone(), main.prepared.clone());
+        Arc::new(Pass { prefix, query, target, prepared, action: main.action, through: Arc::clone(&main.through) })
+    };
+    conditions.into_iter().enumerate().map(pass).collect()
 }
 
 fn cores() -> u32 {

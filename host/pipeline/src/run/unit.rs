@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use forcepump_batch::{DecodedBatch, RowReject};
 use forcepump_sandbox::Processed;
 
+use super::again::RetriedRows;
 use super::broken::Broken;
 use super::content::Content;
 use super::failure::{Again, Failure};
@@ -45,6 +46,8 @@ pub(crate) struct Unit<'a> {
     pub ids: Ids,
     /// hashes of its rows
     pub content: Content,
+    /// rows that were rejected once
+    again: RetriedRows,
     /// what the extract has to know of its part, once the unit is whole
     pub part: Option<String>,
     /// the destination has taken a batch of this unit
@@ -68,6 +71,7 @@ impl<'a> Unit<'a> {
             remembered: Vec::new(),
             ids: Ids::default(),
             content: Content::default(),
+            again: RetriedRows::new(shared),
             part: None,
             wrote: false,
             pass: Arc::clone(&lane.pass),
@@ -123,15 +127,19 @@ impl<'a> Unit<'a> {
         for reject in &decoded.rejects {
             self.ids.unknown();
             self.content.read.update_other(reject.row, reject.values.iter().map(Option::as_deref));
-            self.rejects.push(&refuser.decoded(reject, &reading.columns.fetched), Party::Source);
+            let line = refuser.decoded(reject, &reading.columns.fetched);
+            self.again.refused(&line);
+            self.rejects.push(&line, Party::Source);
         }
         if decoded.batch.num_rows() > 0 {
             self.ids.take(&decoded.batch);
-            self.content.read.update(&decoded.batch);
+            self.content.enter(&decoded.batch);
+            self.again.read(&decoded.batch);
             let batch = self.without_known(decoded.batch)?;
             if batch.num_rows() > 0 {
                 self.pass(lane, 0, reading.columns.widen(&batch)?).await?;
             }
+            self.content.through();
         }
         self.shared.check_rejects(&self.tally, &self.rejects, When::Batch)?;
         Ok(())
@@ -249,7 +257,9 @@ impl<'a> Unit<'a> {
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += rejects.len() as u64;
         for reject in rejects {
-            self.rejects.push(&refuser.plugin(part, batch, first_row, reject), party);
+            let line = refuser.plugin(part, batch, first_row, reject);
+            self.again.refused(&line);
+            self.rejects.push(&line, party);
         }
     }
 }
@@ -315,7 +325,7 @@ fn row_of(pass: &str, unit: &Unit<'_>) -> UnitRow {
         ids: unit.ids.range(),
         files: Vec::new(),
         read_hash: Some(unit.content.read.digest().to_vec()),
-        written_hash: Some(unit.content.written.digest().to_vec()),
+        written_hash: Some(unit.content.written_digest().to_vec()),
         committed_at: chrono::Utc::now().timestamp_micros(),
     }
 }
@@ -332,7 +342,8 @@ fn note(unit: &Unit<'_>, mut row: UnitRow, token: String, proven: Proven) -> Res
     row.token = token;
     row.files = proven.files;
     row.committed_at = chrono::Utc::now().timestamp_micros();
-    shared.journal.unit(row, &unit.remembered)
+    shared.journal.unit(row, &unit.remembered)?;
+    unit.again.committed(shared)
 }
 
 async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failure {

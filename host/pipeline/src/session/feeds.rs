@@ -103,6 +103,7 @@ impl Session {
             given: self.given.clone(),
             start: self.start.clone(),
             adopted: self.adopted.clone(),
+            retry: self.retry.clone(),
             window: OnceLock::new(),
             now: Arc::clone(&self.now),
             writer: writer.clone(),

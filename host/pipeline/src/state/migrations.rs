@@ -157,4 +157,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT;",
     // 8: what a run is.
     "ALTER TABLE run ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'; -- run, or backfill",
+    // 9: rejected rows that are tried again.
+    "ALTER TABLE run ADD COLUMN retry_of TEXT;       -- the run whose rejected rows it reads again
+    CREATE TABLE mended (
+        run TEXT NOT NULL,              -- the first run of a chain of retries
+        feed TEXT NOT NULL,             -- as the rejects file has it
+        id TEXT NOT NULL,               -- of the row
+        by TEXT NOT NULL,               -- the run in which it went through
+        PRIMARY KEY (run, feed, id)
+    ) STRICT, WITHOUT ROWID;",
 ];

@@ -11,6 +11,7 @@ mod migrations;
 mod places;
 mod plans;
 mod refusals;
+mod retries;
 mod runs;
 mod slices;
 mod units;

@@ -106,7 +106,9 @@ impl State {
     /// pipeline's turn: a run that is `running` was killed then.
     pub(crate) fn unfinished(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
         // By the order in which they were begun: a clock may have been set back since.
-        let sql = format!("SELECT {COLUMNS} FROM run WHERE pipeline = ?1 AND kind = 'run' ORDER BY rowid DESC LIMIT 1");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM run WHERE pipeline = ?1 AND kind = 'run' AND retry_of IS NULL ORDER BY rowid DESC LIMIT 1"
+        );
         let newest = self.read(|c| c.query_row(&sql, [pipeline], run_row).optional())?;
         Ok(newest.filter(RunRow::is_unfinished))
     }
@@ -116,12 +118,23 @@ impl State {
         self.read(|c| c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional())
     }
 
-    /// The pipeline's last run that was complete.
+    /// Id of the pipeline's last run that was complete, and that retried nothing.
+    pub(crate) fn last_whole(&self, pipeline: &str) -> Result<Option<String>, Error> {
+        self.read(|c| {
+            let sql = format!(
+                "SELECT id FROM run WHERE pipeline = ?1 AND kind = 'run' AND ended_at IS NOT NULL AND state IN {SUCCESSFUL} AND retry_of IS NULL
+                 ORDER BY rowid DESC LIMIT 1"
+            );
+            c.query_row(&sql, [pipeline], |row| row.get(0)).optional()
+        })
+    }
+
+    /// The pipeline's last run that was complete. One that retries rejects reads nothing new, and is not it.
     pub(crate) fn last_successful(&self, pipeline: &str) -> Result<Option<LastRun>, Error> {
         self.read(|c| {
             let sql = format!(
                 "SELECT id, started_at, ended_at FROM run
-                 WHERE pipeline = ?1 AND kind = 'run' AND ended_at IS NOT NULL AND state IN {SUCCESSFUL}
+                 WHERE pipeline = ?1 AND kind = 'run' AND ended_at IS NOT NULL AND state IN {SUCCESSFUL} AND retry_of IS NULL
                  ORDER BY rowid DESC LIMIT 1"
             );
             let last =

@@ -272,6 +272,7 @@ mod tests {
             units: 1,
             receipt: None,
             went_on: None,
+            retry_of: None,
             resumable: false,
             retries: 2,
             seconds: 2.0,

@@ -352,3 +352,98 @@ fn rejected_rows_of_a_unit_that_was_not_committed_are_not_there_twice() {
     let counted: u64 = report["rejects_by_code"].as_object().expect("codes").values().filter_map(Value::as_u64).sum();
     assert_eq!(counted, 2);
 }
+
+/// A table that refuses two names, one in the first unit and one in the second.
+const PICKY: &str = "CREATE TABLE account (Id TEXT, Name TEXT CHECK (Name NOT IN ('Account, 3', 'Account, 20')))";
+
+fn out_db(bench: &Bench) -> Connection {
+    Connection::open(bench.path("out.db")).expect("a database")
+}
+
+/// Killed in the middle of the second page; the table refused one row of the first.
+fn killed_with_a_reject(steps: &str, allowed: u64) -> (Org, Bench) {
+    let org = org(&stalls(1));
+    let bench = bench(&org, &format!("max_rejects = {allowed}\n{SOURCE}{steps}{}", sqlite("mode = \"append\"")));
+    out_db(&bench).execute_batch(PICKY).expect("a table");
+    assert_eq!(stopped(&org, &bench, 1, 2, "-KILL").code, -1);
+    (org, bench)
+}
+
+/// As a kill between the destination's commit and the note of it leaves the unit.
+fn forget_the_answer(bench: &Bench) {
+    let db = Connection::open(bench.path(".forcepump/state.db")).expect("the state");
+    assert_eq!(db.execute("UPDATE unit SET standing = 2, token = ''", []).expect("an update"), 1);
+    assert_eq!(db.execute("DELETE FROM unit_place", []).expect("a deletion"), 1);
+}
+
+/// Names of the rows in the rejects file of a report, whose counts are the same.
+#[track_caller]
+fn refused(bench: &Bench, report: &Value) -> Vec<String> {
+    let text = bench.read(report["rejects_file"].as_str().expect("a file"));
+    let line = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+    let mut names: Vec<String> =
+        text.lines().map(|text| line(text)["values"]["Name"].as_str().expect("a name").to_owned()).collect();
+    names.sort();
+    let rows = |name: &str| report["rows"][name].as_u64().expect("a count") as usize;
+    assert_eq!((rows("rejected"), rows("written")), (names.len(), SMALL_ROWS - names.len()), "{report:#}");
+    let by_code = report["rejects_by_code"].as_object().expect("codes").values().filter_map(Value::as_u64);
+    assert_eq!(by_code.sum::<u64>() as usize, names.len(), "{report:#}");
+    names
+}
+
+#[test]
+fn what_a_destination_refused_stays_refused_when_its_answer_was_lost() {
+    let (org, bench) = killed_with_a_reject("", 2);
+    forget_the_answer(&bench);
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(3).json();
+    assert_eq!(refused(&bench, &report), ["Account, 20", "Account, 3"]);
+    assert_eq!((sqlite_names(&bench).len(), &report["units"]), (SMALL_ROWS - 2, &3.into()));
+    let state = Connection::open(bench.path(".forcepump/state.db")).expect("the state");
+    let noted = "SELECT rejected, refused, written FROM unit WHERE unit LIKE '%p00000' AND standing = 0";
+    let noted = state.query_row(noted, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    assert_eq!(noted.expect("the unit"), (1, 1, 14));
+    bench.run(&["verify", "latest"]).ends(0);
+    org.is_tidy();
+}
+
+#[test]
+fn what_a_destination_refused_stays_refused_when_a_memory_of_rows_is_rebuilt() {
+    for loses_the_answer in [false, true] {
+        let (org, bench) =
+            killed_with_a_reject("[[transform]]\nplugin = \"dedupe\"\n[transform.config]\nkeys = [\"Name\"]\n", 2);
+        if loses_the_answer {
+            forget_the_answer(&bench);
+        }
+        let report = bench.run(&["run", "p.toml", "--json"]).ends(3).json();
+        assert_eq!(refused(&bench, &report), ["Account, 20", "Account, 3"]);
+        assert_eq!(sqlite_names(&bench).len(), SMALL_ROWS - 2);
+        bench.run(&["verify", "latest"]).ends(0);
+        org.is_tidy();
+    }
+}
+
+#[test]
+fn what_a_destination_refused_then_is_forgotten_when_it_did_not_commit() {
+    let (org, bench) = killed_with_a_reject("", 2);
+    forget_the_answer(&bench);
+    // The unit is not there, and the table has another condition by now.
+    out_db(&bench)
+        .execute_batch(&format!("DELETE FROM _forcepump_units; DROP TABLE account; {}", PICKY.replace("3'", "5'")))
+        .expect("another table");
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(3).json();
+    assert_eq!(refused(&bench, &report), ["Account, 20", "Account, 5"]);
+    assert_eq!(sqlite_names(&bench).len(), SMALL_ROWS - 2);
+    org.is_tidy();
+}
+
+#[test]
+fn rows_that_were_refused_before_count_towards_the_limit() {
+    let (_org, bench) = killed_with_a_reject("", 1);
+    forget_the_answer(&bench);
+    let ran = bench.run(&["run", "p.toml", "--json"]);
+    let report = ran.json();
+    assert!(report["error"]["message"].as_str().is_some_and(|text| text.contains("2 of the 30 rows")), "{report:#}");
+    assert_eq!(report["rows"]["rejected"], 1, "of the unit that is committed");
+    let text = bench.read(report["rejects_file"].as_str().expect("a file"));
+    assert_eq!(text.lines().count(), 2, "and why no further unit is");
+}

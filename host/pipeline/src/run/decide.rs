@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{fingerprint, give_up, rejects};
+use super::{fingerprint, give_up, reject_lines};
 use crate::capability;
 use crate::error::Error;
 use crate::event::Observer;
@@ -161,7 +161,8 @@ pub(super) fn adopt(session: &Session, state: &State, row: &RunRow) -> Result<()
 }
 
 /// Forgets the units that have to be read again because a transform has a memory of them, and takes the rejected rows of
-/// units that are not known to be committed out of the rejects file.
+/// units that cannot be committed out of the rejects file. Those of units that may be stay: a destination that has such a
+/// unit does not refuse them again.
 pub(super) fn drop_unsure(session: &Session, state: &State, row: &RunRow) -> Result<(), Error> {
     let stateful = session.parts()?.transforms.iter().any(|part| part.plugin.description().stateful);
     let (units, jobs) = (state.units(&row.id)?, state.jobs(&row.id)?);
@@ -173,9 +174,9 @@ pub(super) fn drop_unsure(session: &Session, state: &State, row: &RunRow) -> Res
     }
     let feeds = state.feeds(&row.id)?;
     let object = |feed: &str| feeds.iter().find(|row| row.feed == feed).map(|row| row.object.clone());
-    let kept = state.units(&row.id)?;
-    let kept = kept.into_iter().filter_map(|unit| Some((object(&unit.feed)?, unit.unit))).collect();
-    rejects::keep_units(folder_of(session), &row.id, &kept)
+    let kept = state.noted_units(&row.id)?;
+    let kept = kept.into_iter().filter_map(|(feed, unit)| Some((object(&feed)?, unit))).collect();
+    reject_lines::keep_units(folder_of(session), &row.id, &kept)
 }
 
 fn folder_of(session: &Session) -> &Path {

@@ -55,6 +55,7 @@ impl Unit<'_> {
             Ok(WriteOutcome::Partial(mut rejects)) => {
                 self.tally.written += rows.saturating_sub(rejects.len() as u64);
                 self.content.wrote(&without(&passing, &rejects)?);
+                self.refusals += rejects.len() as u64;
                 let gate = &self.pass.through.gate;
                 rejects.iter_mut().for_each(|reject| reject.column = reject.column.and_then(|c| gate.before(c)));
                 self.refuse(None, &batch, first_row, &rejects);

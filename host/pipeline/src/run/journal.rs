@@ -7,8 +7,9 @@
 //!    run makes another.
 //! 3. The rejected rows of a unit are made durable, the unit is noted as one that may be committed, the destination
 //!    commits it, and it is noted as committed. Killed in between: the unit is read again, and the destination, which
-//!    knows it by run and unit, takes it as done; its rejected rows are taken out of the file before. Only where the job
-//!    is gone as well, so that the same unit cannot be had, does it count that it may be committed.
+//!    knows it by run and unit, takes it as done and refuses nothing: then the counts and the rejected rows of before
+//!    stand. Rejected rows of a unit without a note are taken out of the file. Only where the job is gone as well, so that
+//!    the same unit cannot be had, does it count that it may be committed.
 //! 4. The destination does its last step, then the jobs are disposed of, then the run ends and its cursor moves. Killed in
 //!    between: every unit is known, the last step is done again, which has the effect of once.
 //!
@@ -26,7 +27,7 @@ use crate::error::Error;
 use crate::incremental::Window;
 use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, PlaceRow, SliceRow, State, UnitRow, overlap_key};
+use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, Noted, PlaceRow, SliceRow, State, UnitRow, overlap_key};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
@@ -169,25 +170,34 @@ impl Journal {
         self.state.unsure_units(self.key(), pass)
     }
 
-    /// A unit's commit is about to be asked of the destination. One that may be committed already has to hold the same
-    /// rows: the destination will not look.
+    /// What was noted of a unit by an earlier process. One that may be committed already has to hold the same rows: the
+    /// destination will not look.
     ///
     /// # Errors
-    /// [`Error::SourceData`] when it holds others, [`Error::Host`] when the state cannot be written.
-    pub(crate) fn unsure(&self, row: &UnitRow) -> Result<(), Error> {
+    /// [`Error::SourceData`] when it holds others, [`Error::Host`] when the state cannot be read.
+    pub(crate) fn noted(&self, row: &UnitRow) -> Result<Option<Noted>, Error> {
         if is_bare() {
-            return Ok(());
+            return Ok(None);
         }
-        if let Some((read, ids)) = self.state.seen_before(&self.run_id, row)?
-            && (read, &ids) != (row.tally.read, &row.ids)
+        let noted = self.state.noted(&self.run_id, row)?;
+        if let Some(Noted { row: before, .. }) = &noted
+            && (before.tally.read, &before.ids) != (row.tally.read, &row.ids)
         {
-            let unit = &row.unit;
+            let (unit, read) = (&row.unit, before.tally.read);
             return Err(Error::SourceData(format!(
                 "unit {unit} holds {} rows now, and held {read} other ones when it was written before; nothing more was written\nhint: `forcepump run --fresh FILE` begins anew",
                 row.tally.read
             )));
         }
-        self.state.unit_unsure(&self.run_id, row)
+        Ok(noted)
+    }
+
+    /// A unit's commit is about to be asked of the destination.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the state cannot be written.
+    pub(crate) fn unsure(&self, row: &UnitRow) -> Result<(), Error> {
+        if is_bare() { Ok(()) } else { self.state.unit_unsure(&self.run_id, row) }
     }
 
     /// The destination did its last step.

@@ -31,7 +31,9 @@ mod reader;
 mod receipt;
 mod record;
 mod refuse;
+mod reject_lines;
 mod rejects;
+mod rerun;
 mod retry;
 pub(crate) mod shared;
 mod slices;
@@ -225,7 +227,7 @@ async fn move_passes(
             halves.into_iter().rev().for_each(|half| waiting.push_front(half));
         }
     }
-    ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(), When::End)?;
+    ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(""), When::End)?;
     empty::write_columns(ready).await
 }
 

@@ -20,6 +20,12 @@ pub(super) struct Proven {
     pub places: Vec<PlaceRow>,
 }
 
+/// Whether the host saw rows of the unit go out; of one that the destination has already none do.
+pub(super) fn went_out(lane: &Lane) -> bool {
+    let carried = lane.destination.carried();
+    carried.rows.values().any(|rows| rows.taken > 0) || !carried.files.is_empty()
+}
+
 /// Before the commit: a unit that cannot be right any more is not committed.
 pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<(), Error> {
     let carried = lane.destination.carried();

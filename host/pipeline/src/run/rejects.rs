@@ -1,15 +1,17 @@
 //! The dead letter: every refused row with its reason, as JSON lines beside the pipeline file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tempfile::SpooledTempFile;
 
+use super::reject_lines::{self, RejectCounts, path_of};
 use crate::error::{Error, ErrorClass};
+use crate::state::UnitRow;
 
 /// Bytes of a unit's refused rows that are held in memory; a plugin that refuses everything must not fill it.
 const UNIT_MEMORY_BYTES: usize = 1 << 20;
@@ -68,164 +70,105 @@ pub struct PluginIdentity {
     pub digest: String,
 }
 
-/// The rejects file of one run; made when the first row is refused.
+/// The rejects file of one run; made when the first row is refused. The feeds of a run share it.
 pub struct RejectsFile {
     path: PathBuf,
-    file: Option<File>,
-    by_code: BTreeMap<String, u64>,
-    by_party: BTreeMap<Party, u64>,
-}
-
-/// What is read of a line that is there already.
-#[derive(Debug, Deserialize)]
-struct Seen {
+    /// object or query
     feed: String,
-    unit: String,
-    stage: String,
-    code: String,
-}
-
-/// Leaves only the lines of the units, each with the object of its feed, in the rejects file of a run: those of a unit
-/// that was not committed will come again.
-///
-/// # Errors
-/// [`Error::Host`] with the path.
-pub(super) fn keep_units(folder: &Path, run_id: &str, units: &BTreeSet<(String, String)>) -> Result<(), Error> {
-    let path = path_of(folder, run_id);
-    keep(&path, units).map_err(|error| Error::Host { what: format!("tidying {}", path.display()), error })
-}
-
-fn keep(path: &Path, units: &BTreeSet<(String, String)>) -> std::io::Result<()> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        opened => opened?,
-    };
-    let aside = path.with_extension("jsonl.part");
-    // What an earlier try left here is of no use, and would be appended to.
-    let _ = fs::remove_file(&aside);
-    let mut out = BufWriter::new(private_append(&aside)?);
-    let mut lines = BufReader::new(file);
-    let (mut line, mut dropped, mut kept) = (Vec::new(), 0_u64, 0_u64);
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        // A line that a kill has cut is none.
-        let seen = serde_json::from_slice::<Seen>(&line).ok().filter(|_| line.ends_with(b"\n"));
-        if seen.is_some_and(|seen| units.contains(&(seen.feed, seen.unit))) {
-            out.write_all(&line)?;
-            kept += 1;
-        } else {
-            dropped += 1;
-        }
-        line.clear();
-    }
-    let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    out.sync_all()?;
-    match (dropped, kept) {
-        (0, _) => fs::remove_file(&aside),
-        (_, 0) => fs::remove_file(&aside).and_then(|()| fs::remove_file(path)),
-        _ => fs::rename(&aside, path),
-    }
-}
-
-fn path_of(folder: &Path, run_id: &str) -> PathBuf {
-    folder.join(".forcepump").join("runs").join(run_id).join("rejects.jsonl")
+    counted: RejectCounts,
+    /// of units that are run again: lines that an earlier process left
+    waiting: BTreeMap<String, RejectCounts>,
 }
 
 impl RejectsFile {
-    /// The file of the run `run_id` below the pipeline's folder: `.forcepump/runs/RUN/rejects.jsonl`.
-    #[must_use]
-    pub fn new(folder: &Path, run_id: &str) -> Self {
+    /// The file of a run below the pipeline's folder: `.forcepump/runs/RUN/rejects.jsonl`. Of one that goes on, what the
+    /// file holds of the committed units of the feed counts. `destination`: name of its plugin.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with the path.
+    pub(crate) fn going_on(
+        (folder, run_id): (&Path, &str),
+        feed: &str,
+        destination: &str,
+        committed: &[UnitRow],
+    ) -> Result<Self, Error> {
         let path = path_of(folder, run_id);
-        Self { path, file: None, by_code: BTreeMap::new(), by_party: BTreeMap::new() }
-    }
-
-    /// The same of a run that goes on: what the file holds of the object counts. `destination`: name of its plugin.
-    ///
-    /// # Errors
-    /// [`Error::Host`] with the path.
-    pub fn going_on(folder: &Path, run_id: &str, object: &str, destination: &str) -> Result<Self, Error> {
-        let mut this = Self::new(folder, run_id);
-        let what = format!("reading {}", this.path.display());
-        this.count(object, destination).map_err(|error| Error::Host { what, error })?;
-        Ok(this)
-    }
-
-    fn count(&mut self, object: &str, destination: &str) -> std::io::Result<()> {
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            opened => opened?,
-        };
-        for line in BufReader::new(file).lines() {
-            let Ok(seen) = serde_json::from_str::<Seen>(&line?) else { continue };
-            if seen.feed != object {
-                continue;
+        let found = reject_lines::count(&path, feed, destination);
+        let mut waiting = found.map_err(|error| Error::Host { what: format!("reading {}", path.display()), error })?;
+        let mut counted = RejectCounts::default();
+        for unit in committed {
+            if let Some(counts) = waiting.remove(&unit.unit) {
+                counted.add(&counts);
             }
-            let party = match seen.stage.as_str() {
-                DECODE_STAGE => Party::Source,
-                stage if stage == destination => Party::Destination,
-                _ => Party::Transform,
-            };
-            *self.by_code.entry(seen.code).or_default() += 1;
-            *self.by_party.entry(party).or_default() += 1;
         }
-        if !self.by_code.is_empty() {
-            self.file = Some(private_append(&self.path)?);
-        }
-        Ok(())
+        Ok(Self { path, feed: feed.to_owned(), counted, waiting })
     }
 
-    /// Writes the rows of one unit and makes them durable; called before the unit's commit, so that a committed
-    /// unit never lacks its rejects.
+    /// Writes the rows of one unit, in the place of those that an earlier process wrote of it, and makes them durable;
+    /// called before the unit's commit, so that a committed unit never lacks its rejects.
     ///
     /// # Errors
     /// [`Error::Host`] with the path.
-    pub fn append(&mut self, unit: &mut UnitRejects) -> Result<(), Error> {
-        if unit.by_code.is_empty() {
+    pub(crate) fn put(&mut self, unit: &mut UnitRejects) -> Result<(), Error> {
+        let is_there = self.waiting.contains_key(&unit.id) && self.path.exists();
+        if unit.counts.by_code.is_empty() && !is_there {
             return Ok(());
         }
-        let path = self.path.clone();
-        self.write(unit).map_err(|error| Error::Host {
-            what: format!("cannot write the rejects file {}", path.display()),
+        let written = if is_there { self.replace(unit) } else { self.append(unit) };
+        written.map_err(|error| Error::Host {
+            what: format!("cannot write the rejects file {}", self.path.display()),
             error,
         })?;
-        for (code, count) in &unit.by_code {
-            *self.by_code.entry(code.clone()).or_default() += count;
-        }
-        for (party, count) in &unit.by_party {
-            *self.by_party.entry(*party).or_default() += count;
-        }
+        self.waiting.remove(&unit.id);
+        self.counted.add(&unit.counts);
         Ok(())
     }
 
-    fn write(&mut self, unit: &mut UnitRejects) -> std::io::Result<()> {
-        if let Some(error) = unit.failed.take() {
-            return Err(error);
+    /// The lines that an earlier process wrote of a unit stand.
+    pub(crate) fn stand(&mut self, unit: &str) {
+        if let Some(counts) = self.waiting.remove(unit) {
+            self.counted.add(&counts);
         }
-        if self.file.is_none() {
-            if let Some(folder) = self.path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            self.file = Some(private_append(&self.path)?);
+    }
+
+    /// Writes the rows of a unit that will not be committed; where an earlier process may have done so, its lines stay.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with the path.
+    pub(crate) fn show(&mut self, unit: &mut UnitRejects) -> Result<(), Error> {
+        if self.waiting.contains_key(&unit.id) { Ok(()) } else { self.put(unit) }
+    }
+
+    fn append(&self, unit: &mut UnitRejects) -> std::io::Result<()> {
+        let text = unit.text()?;
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
         }
-        if let Some(file) = self.file.as_mut() {
-            // The feeds of a run share the file: the lines of one unit stay together.
-            let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-            unit.text.rewind()?;
-            std::io::copy(&mut unit.text, file)?;
-            file.sync_data()?;
-        }
-        Ok(())
+        // The lines of one unit stay together. Another feed may have put another file here.
+        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = private_append(&self.path)?;
+        std::io::copy(text, &mut file)?;
+        file.sync_data()
+    }
+
+    fn replace(&self, unit: &mut UnitRejects) -> std::io::Result<()> {
+        let id = unit.id.clone();
+        let text = unit.text()?;
+        let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        reject_lines::sift(&self.path, |seen| seen.feed != self.feed || seen.unit != id, text)
     }
 
     /// Its length so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len())
+        self.path().and_then(|path| fs::metadata(path).ok()).map_or(0, |found| found.len())
     }
 
     /// The file's path, when a row was refused.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.file.is_some().then_some(self.path.as_path())
+        let has_lines = !self.counted.by_code.is_empty() || !self.waiting.is_empty();
+        has_lines.then_some(self.path.as_path())
     }
 
     /// Where the file is, or would be.
@@ -234,61 +177,62 @@ impl RejectsFile {
         &self.path
     }
 
-    /// Who refused the most rows, those of a unit that is not in the file yet included.
+    /// Who refused the most rows, those of a unit that is not counted yet included.
     #[must_use]
     pub fn mostly_by(&self, unit: &UnitRejects) -> ErrorClass {
-        let count = |party: Party| {
-            self.by_party.get(&party).copied().unwrap_or(0) + unit.by_party.get(&party).copied().unwrap_or(0)
-        };
+        let of_unit = self.waiting.get(&unit.id).unwrap_or(&unit.counts);
         let parties = [
             (Party::Source, ErrorClass::Source),
             (Party::Destination, ErrorClass::Destination),
             (Party::Transform, ErrorClass::Plugin),
         ];
-        let most = parties.into_iter().max_by_key(|(party, _)| count(*party));
+        let most = parties.into_iter().max_by_key(|(party, _)| self.counted.of(*party) + of_unit.of(*party));
         most.map_or(ErrorClass::Plugin, |(_, class)| class)
     }
 
     /// How often each code occurred.
     #[must_use]
     pub fn by_code(&self) -> &BTreeMap<String, u64> {
-        &self.by_code
+        &self.counted.by_code
     }
 }
 
 /// The refused rows of a unit that is not committed yet: in memory while they are few, in a nameless file beyond.
 pub struct UnitRejects {
+    id: String,
     text: SpooledTempFile,
-    by_code: BTreeMap<String, u64>,
-    by_party: BTreeMap<Party, u64>,
+    counts: RejectCounts,
     failed: Option<std::io::Error>,
 }
 
 impl UnitRejects {
-    /// None yet.
+    /// None yet of that unit.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            text: SpooledTempFile::new(UNIT_MEMORY_BYTES),
-            by_code: BTreeMap::new(),
-            by_party: BTreeMap::new(),
-            failed: None,
-        }
+    pub fn new(id: &str) -> Self {
+        let text = SpooledTempFile::new(UNIT_MEMORY_BYTES);
+        Self { id: id.to_owned(), text, counts: RejectCounts::default(), failed: None }
     }
 
-    /// Adds a row. A disk that fails is told when the unit's rows are appended.
+    /// Adds a row. A disk that fails is told when the unit's rows are written.
     pub fn push(&mut self, line: &RejectLine, party: Party) {
-        *self.by_party.entry(party).or_default() += 1;
-        *self.by_code.entry(line.code.clone()).or_default() += 1;
+        self.counts.count(&line.code, party);
         let written = serde_json::to_writer(&mut self.text, line).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|()| self.text.write_all(b"\n")) {
             self.failed.get_or_insert(error);
         }
     }
+
+    fn text(&mut self) -> std::io::Result<&mut SpooledTempFile> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.text.rewind()?;
+        Ok(&mut self.text)
+    }
 }
 
 /// Refused rows are customer data: only the user may read them.
-fn private_append(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_append(path: &Path) -> std::io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -301,47 +245,125 @@ fn private_append(path: &Path) -> std::io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::reject_lines::keep_units;
+    use super::super::tally::UnitTally;
     use super::*;
+    use crate::state::IdRange;
+
+    fn line(unit: &str, stage: &str, row: u64) -> RejectLine {
+        RejectLine {
+            run: "r1".into(),
+            feed: "Account".into(),
+            unit: unit.into(),
+            row,
+            stage: stage.into(),
+            plugin: None,
+            id: Some("001".into()),
+            code: format!("bad_{stage}"),
+            reason: "x".into(),
+            column: Some("CloseDate".into()),
+            values: BTreeMap::from([("CloseDate".into(), Some("x".into()))]),
+        }
+    }
+
+    /// Refused rows of a unit: so many by the decoder, so many by the destination.
+    fn unit(id: &str, decoded: u64, refused: u64) -> UnitRejects {
+        let mut unit = UnitRejects::new(id);
+        (0..decoded).for_each(|row| unit.push(&line(id, "decode", row), Party::Source));
+        (0..refused).for_each(|row| unit.push(&line(id, "csv", row), Party::Destination));
+        unit
+    }
+
+    fn committed(unit: &str) -> UnitRow {
+        UnitRow {
+            feed: "Account".into(),
+            pass: String::new(),
+            unit: unit.into(),
+            number: 0,
+            tally: UnitTally::default(),
+            token: String::new(),
+            part: None,
+            rejects_bytes: 0,
+            ids: IdRange::default(),
+            files: Vec::new(),
+            read_hash: None,
+            written_hash: None,
+            committed_at: 0,
+        }
+    }
+
+    fn open(folder: &tempfile::TempDir, feed: &str, units: &[&str]) -> RejectsFile {
+        let units: Vec<UnitRow> = units.iter().map(|unit| committed(unit)).collect();
+        RejectsFile::going_on((folder.path(), "r1"), feed, "csv", &units).unwrap()
+    }
+
+    fn counts(file: &RejectsFile) -> (u64, u64) {
+        let count = |code: &str| file.by_code().get(code).copied().unwrap_or(0);
+        (count("bad_decode"), count("bad_csv"))
+    }
+
+    fn units_in(file: &RejectsFile) -> String {
+        let text = fs::read_to_string(file.intended_path()).unwrap_or_default();
+        let unit = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["unit"].clone();
+        text.lines().map(|line| unit(line).as_str().unwrap().to_owned() + " ").collect()
+    }
 
     #[test]
     fn no_reject_leaves_no_file_and_each_reject_is_a_line() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = RejectsFile::new(folder.path(), "r1");
-        file.append(&mut UnitRejects::new()).unwrap();
-        assert!(file.path().is_none());
-        let line = RejectLine {
-            run: "r1".into(),
-            feed: "Account".into(),
-            unit: "p1".into(),
-            row: 3,
-            stage: "decode".into(),
-            plugin: None,
-            id: Some("001".into()),
-            code: "bad_date".into(),
-            reason: "x".into(),
-            column: Some("CloseDate".into()),
-            values: BTreeMap::from([("CloseDate".into(), Some("x".into()))]),
-        };
-        let mut unit = UnitRejects::new();
-        unit.push(&line, Party::Source);
-        unit.push(&line, Party::Source);
-        assert_eq!(file.mostly_by(&unit), ErrorClass::Source);
-        file.append(&mut unit).unwrap();
-        let mut other = UnitRejects::new();
-        other.push(&RejectLine { unit: "p2".into(), stage: "csv".into(), ..line.clone() }, Party::Destination);
-        file.append(&mut other).unwrap();
+        let mut file = open(&folder, "Account", &[]);
+        file.put(&mut UnitRejects::new("p1")).unwrap();
+        assert!(file.path().is_none() && !file.intended_path().exists() && file.bytes() == 0);
+        let mut first = unit("p1", 2, 0);
+        assert_eq!(file.mostly_by(&first), ErrorClass::Source);
+        file.put(&mut first).unwrap();
+        file.put(&mut unit("p2", 0, 1)).unwrap();
+        assert_eq!((counts(&file), units_in(&file).as_str()), ((2, 1), "p1 p1 p2 "));
+        let path = file.path().unwrap().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().len(), file.bytes());
+    }
+
+    #[test]
+    fn only_lines_of_noted_units_outlive_a_kill() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = open(&folder, "Account", &[]);
+        file.put(&mut unit("p1", 2, 0)).unwrap();
+        file.put(&mut unit("p2", 0, 1)).unwrap();
         let path = file.path().unwrap().to_owned();
         fs::write(&path, fs::read_to_string(&path).unwrap() + "{\"run\": \"cut").unwrap();
-        let again = RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap();
-        assert_eq!((again.by_code()["bad_date"], again.mostly_by(&UnitRejects::new())), (3, ErrorClass::Source));
         keep_units(folder.path(), "r1", &BTreeSet::from([("Account".into(), "p1".into())])).unwrap();
-        let again = RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap();
-        assert_eq!(again.by_code()["bad_date"], 2);
-        let text = std::fs::read_to_string(file.path().unwrap()).unwrap();
-        assert_eq!(text.lines().count(), 2);
-        keep_units(folder.path(), "r1", &BTreeSet::new()).unwrap();
-        assert!(
-            !path.exists() && RejectsFile::going_on(folder.path(), "r1", "Account", "csv").unwrap().path().is_none()
-        );
+        assert_eq!(units_in(&file), "p1 p1 ");
+        assert_eq!(counts(&open(&folder, "Account", &["p1"])), (2, 0));
+        keep_units(folder.path(), "r1", &BTreeSet::from([("Contact".into(), "p1".into())])).unwrap();
+        assert!(!path.exists() && open(&folder, "Account", &["p1"]).path().is_none());
+    }
+
+    #[test]
+    fn lines_of_a_unit_that_is_run_again_count_when_they_stand_or_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = open(&folder, "Account", &[]);
+        for (id, refused) in [("p1", 1), ("p2", 4), ("p3", 2)] {
+            file.put(&mut unit(id, 0, refused)).unwrap();
+        }
+        let mut again = open(&folder, "Account", &["p1"]);
+        let mut other = open(&folder, "Contact", &["p2"]);
+        assert_eq!((counts(&again), counts(&other)), ((0, 1), (0, 0)));
+        assert!(again.path().is_some() && other.path().is_none(), "the lines are of another feed");
+        assert_eq!(again.mostly_by(&unit("p2", 1, 0)), ErrorClass::Destination, "by what stands");
+        again.show(&mut unit("p2", 1, 0)).unwrap();
+        again.stand("p2");
+        assert_eq!(counts(&again), (0, 5));
+        again.put(&mut unit("p3", 3, 0)).unwrap();
+        assert_eq!((counts(&again), units_in(&again).as_str()), ((3, 5), "p1 p2 p2 p2 p2 p3 p3 p3 "));
+        // The file is another one now.
+        let mut contact = UnitRejects::new("p3");
+        contact.push(&RejectLine { feed: "Contact".into(), ..line("p3", "csv", 0) }, Party::Destination);
+        other.put(&mut contact).unwrap();
+        assert_eq!(units_in(&again), "p1 p2 p2 p2 p2 p3 p3 p3 p3 ");
+        let mut third = open(&folder, "Account", &["p1", "p2"]);
+        third.put(&mut UnitRejects::new("p3")).unwrap();
+        assert_eq!((counts(&third), units_in(&third).as_str()), ((0, 5), "p1 p2 p2 p2 p2 p3 "));
     }
 }

@@ -135,7 +135,8 @@ pub(crate) async fn prepare(
     let overlap = journal.begins(session, &query.object).await?;
     let stateful = parts.transforms.iter().any(|part| part.plugin.description().stateful);
     let folder = session.pipeline().folder();
-    let rejects = RejectsFile::going_on(folder, run_id, &query.object, parts.destination.name())?;
+    let committed = journal.units()?;
+    let rejects = RejectsFile::going_on((folder, run_id), &query.object, parts.destination.name(), &committed)?;
     let asked = session.pipeline().file.source.parallel_pages;
     let most = asked.map_or_else(|| MAX_LANES.min(cores()), u32::from);
     let taken = prepared().map(|prepared| prepared.lanes).min().unwrap_or(1);
@@ -160,7 +161,7 @@ pub(crate) async fn prepare(
             (Arc::clone(journal), overlap),
         )),
         passes: retried(session, passes),
-        committed: journal.units()?,
+        committed,
         full,
     })
 }

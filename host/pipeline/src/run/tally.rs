@@ -13,6 +13,8 @@ pub struct UnitTally {
     pub added: u64,
     /// rows refused by the decoder, a transform or the destination
     pub rejected: u64,
+    /// of the rejected rows: those that the destination refused
+    pub refused: u64,
     /// rows the destination took
     pub written: u64,
     /// bytes of CSV decoded

@@ -20,13 +20,13 @@ use super::reader::{Piece, Pieces, Reading, Room, read};
 use super::receipt::{self, Proven};
 use super::refuse::Refuser;
 use super::rejects::{Party, UnitRejects};
+use super::rerun::{self, Counts};
 use super::retry::patiently;
 use super::shared::Shared;
 use super::tally::UnitTally;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::Event;
-use crate::state::UnitRow;
 
 /// A unit under way.
 pub(crate) struct Unit<'a> {
@@ -34,6 +34,8 @@ pub(crate) struct Unit<'a> {
     pub shared: &'a Shared,
     pub tally: UnitTally,
     pub rejects: UnitRejects,
+    /// rows that the destination refused by its word, and not by breaking
+    pub refusals: u64,
     /// what earlier tries of the unit found, and what this one finds
     pub findings: &'a mut Findings,
     /// set once a batch broke the destination: what broke it first
@@ -64,7 +66,8 @@ impl<'a> Unit<'a> {
             id,
             shared,
             tally: UnitTally::default(),
-            rejects: UnitRejects::new(),
+            rejects: UnitRejects::new(id),
+            refusals: 0,
             findings,
             probing: None,
             bad_rows: 0,
@@ -256,6 +259,9 @@ impl<'a> Unit<'a> {
         };
         let refuser = Refuser::new(self.shared, self.id);
         self.tally.rejected += rejects.len() as u64;
+        if party == Party::Destination {
+            self.tally.refused += rejects.len() as u64;
+        }
         for reject in rejects {
             let line = refuser.plugin(part, batch, first_row, reject);
             self.again.refused(&line);
@@ -294,53 +300,45 @@ pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Fa
 
 async fn commit_or_abandon(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
     let shared = unit.shared;
-    let taken = taken.and_then(|()| Ok(shared.check_rejects(&unit.tally, &unit.rejects, When::Unit)?));
-    let taken = taken.and_then(|()| Ok(receipt::before_commit(lane, &unit)?));
-    if let Err(failure) = taken {
-        return Err(give_up(lane, unit, failure).await);
+    let counts = match taken.and_then(|()| Ok(rerun::before_commit(lane, &unit)?)) {
+        Ok(counts) => counts,
+        Err(failure) => return Err(give_up(lane, unit, failure).await),
+    };
+    if let Counts::Now(row) = &counts {
+        shared.ledger().rejects.put(&mut unit.rejects)?;
+        shared.journal.unsure(row)?;
     }
-    shared.ledger().rejects.append(&mut unit.rejects)?;
-    let row = row_of(&lane.pass.prefix, &unit);
-    shared.journal.unsure(&row)?;
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
     let proven = receipt::after_commit(lane, &unit)?;
-    note(&unit, row, token, proven)?;
-    shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows: unit.tally.written });
+    let rows = counts.row().tally.written;
+    note(&unit, counts, token, proven)?;
+    shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows });
     Ok(())
 }
 
-/// A unit as the state keeps it, before its commit.
-fn row_of(pass: &str, unit: &Unit<'_>) -> UnitRow {
-    UnitRow {
-        feed: unit.shared.journal.feed().to_owned(),
-        pass: pass.to_owned(),
-        unit: unit.id.to_owned(),
-        number: 0,
-        tally: unit.tally,
-        token: String::new(),
-        part: unit.part.clone(),
-        rejects_bytes: 0,
-        ids: unit.ids.range(),
-        files: Vec::new(),
-        read_hash: Some(unit.content.read.digest().to_vec()),
-        written_hash: Some(unit.content.written_digest().to_vec()),
-        committed_at: chrono::Utc::now().timestamp_micros(),
-    }
-}
-
 /// A unit that is durable is in the ledger of this process, and then in the state.
-fn note(unit: &Unit<'_>, mut row: UnitRow, token: String, proven: Proven) -> Result<(), Error> {
+fn note(unit: &Unit<'_>, counts: Counts, token: String, proven: Proven) -> Result<(), Error> {
     let shared = unit.shared;
-    shared.journal.places(unit.id, &proven.places)?;
+    let (mut row, stands) = match counts {
+        Counts::Noted(row) => (row, true),
+        Counts::Now(row) => (row, false),
+    };
+    // Of a unit that the destination has already nothing was carried now.
+    if !(stands && proven.places.is_empty()) {
+        shared.journal.places(unit.id, &proven.places)?;
+        row.files = proven.files;
+    }
     {
         let mut ledger = shared.ledger();
-        ledger.committed(token.clone(), &unit.tally);
+        if stands {
+            ledger.rejects.stand(unit.id);
+        }
+        ledger.committed(token.clone(), &row.tally);
         row.rejects_bytes = ledger.rejects.bytes();
     }
     row.token = token;
-    row.files = proven.files;
     row.committed_at = chrono::Utc::now().timestamp_micros();
     shared.journal.unit(row, &unit.remembered)?;
     unit.again.committed(shared)
@@ -350,7 +348,7 @@ async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failu
     let shared = unit.shared;
     if let Error::TooManyRejects { .. } = failure.error {
         // The unit is not committed, but its reasons are what the operator has to look at.
-        if let Err(error) = shared.ledger().rejects.append(&mut unit.rejects) {
+        if let Err(error) = shared.ledger().rejects.show(&mut unit.rejects) {
             return error.into();
         }
     }

@@ -166,4 +166,6 @@ pub(super) const MIGRATIONS: &[&str] = &[
         by TEXT NOT NULL,               -- the run in which it went through
         PRIMARY KEY (run, feed, id)
     ) STRICT, WITHOUT ROWID;",
+    // 10: who refused the rows of a unit.
+    "ALTER TABLE unit ADD COLUMN refused INTEGER NOT NULL DEFAULT 0; -- of the rejected rows: by the destination",
 ];

@@ -66,6 +66,14 @@ pub(crate) enum Standing {
     Unsure = 2,
 }
 
+/// A unit as it was noted before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Noted {
+    pub row: UnitRow,
+    /// its commit was asked for, and the answer is not known
+    pub is_unsure: bool,
+}
+
 /// How much of a run is committed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Committed {
@@ -75,7 +83,7 @@ pub(crate) struct Committed {
 }
 
 const COLUMNS: &str = "feed, pass, unit, number, read, filtered, added, rejected, written, bytes, token, part, rejects_bytes, \
-                       min_id, max_id, ascending, files, read_hash, written_hash, committed_at";
+                       min_id, max_id, ascending, files, read_hash, written_hash, committed_at, refused";
 
 impl State {
     /// A unit's commit is about to be asked of the destination: should the answer be lost, it may be there.
@@ -103,7 +111,7 @@ impl State {
                 remembered.iter().try_for_each(|hash| statement.execute((&key, hash)).map(|_| ()))?;
             }
             let sql = format!(
-                "INSERT OR REPLACE INTO unit (run, {COLUMNS}, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
+                "INSERT OR REPLACE INTO unit (run, {COLUMNS}, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
             );
             let tally = &row.tally;
             t.prepare_cached(&sql)?.execute(rusqlite::params![
@@ -128,6 +136,7 @@ impl State {
                 row.read_hash,
                 row.written_hash,
                 row.committed_at,
+                stored(tally.refused),
                 standing as i64,
             ])
         };
@@ -151,19 +160,29 @@ impl State {
         })
     }
 
-    /// What was counted of a unit when its commit was asked for before: rows read, first and last id.
+    /// Every unit of a run that is committed or may be, by feed and id.
     ///
     /// # Errors
     /// As [`State::read`].
-    pub(crate) fn seen_before(&self, run: &str, row: &UnitRow) -> Result<Option<(u64, IdRange)>, Error> {
-        let sql =
-            "SELECT read, min_id, max_id, ascending FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND unit = ?4";
+    pub(crate) fn noted_units(&self, run: &str) -> Result<Vec<(String, String)>, Error> {
         self.read(|c| {
-            let seen = |row: &Row<'_>| {
-                let ids = IdRange { min: row.get(1)?, max: row.get(2)?, ascending: row.get(3)? };
-                Ok((count(row, 0)?, ids))
+            let mut statement = c.prepare("SELECT feed, unit FROM unit WHERE run = ?1")?;
+            statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+    }
+
+    /// What was noted of a unit before.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn noted(&self, run: &str, row: &UnitRow) -> Result<Option<Noted>, Error> {
+        let sql =
+            format!("SELECT {COLUMNS}, standing FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND unit = ?4");
+        self.read(|c| {
+            let noted = |row: &Row<'_>| {
+                Ok(Noted { row: unit_row(row)?, is_unsure: row.get::<_, i64>("standing")? == Standing::Unsure as i64 })
             };
-            c.prepare_cached(sql)?.query_row((run, &row.feed, &row.pass, &row.unit), seen).optional()
+            c.prepare_cached(&sql)?.query_row((run, &row.feed, &row.pass, &row.unit), noted).optional()
         })
     }
 
@@ -215,6 +234,7 @@ fn unit_row(row: &Row<'_>) -> rusqlite::Result<UnitRow> {
         rejected: count(row, 7)?,
         written: count(row, 8)?,
         bytes: count(row, 9)?,
+        refused: count(row, 20)?,
     };
     let files: Option<String> = row.get(16)?;
     Ok(UnitRow {
@@ -244,7 +264,14 @@ mod tests {
             pass: pass.into(),
             unit: unit.into(),
             number,
-            tally: UnitTally { read: written + 1, filtered: 1, written, ..UnitTally::default() },
+            tally: UnitTally {
+                read: written + 3,
+                filtered: 1,
+                rejected: 2,
+                refused: 1,
+                written,
+                ..UnitTally::default()
+            },
             token: "t".into(),
             part: Some("{}".into()),
             rejects_bytes: 0,
@@ -275,6 +302,13 @@ mod tests {
         assert_eq!(state.committed("r").unwrap().units, 3);
         assert_eq!(state.perhaps_committed("r").unwrap(), Committed { units: 4, rows: 14 });
         assert_eq!(state.unsure_units(FeedKey { run: "r", feed: "Account" }, "").unwrap(), 3);
+        let names = ["p00000", "p00001", "p00002", "d-p00000"].map(|unit| ("Account".to_owned(), unit.to_owned()));
+        let noted: std::collections::BTreeSet<_> = state.noted_units("r").unwrap().into_iter().collect();
+        assert_eq!(noted, names.into());
+        for (row, is_unsure) in [(unit("", "p00001", 3, 6), false), (unit("", "p00002", 9, 4), true)] {
+            assert_eq!(state.noted("r", &row).unwrap(), Some(Noted { row, is_unsure }));
+        }
+        assert_eq!(state.noted("r", &unit("d", "p00002", 9, 4)).unwrap(), None);
         let hashes: u32 = state.read(|c| c.query_row("SELECT COUNT(*) FROM overlap", [], |row| row.get(0))).unwrap();
         assert_eq!(hashes, 1);
     }

@@ -200,7 +200,7 @@ mod tests {
         );
         let short = retry.conditions("Account", 100, true);
         assert!(short.len() > 20 && short.iter().all(|text| text.len() < 4_100));
-        assert_eq!(short.iter().map(|text| text.matches("001").count()).sum::<usize>(), 5_000);
+        assert_eq!(short.iter().map(|text| text.matches("'001").count()).sum::<usize>(), 5_000);
         assert!(retry.conditions("Contact", 0, false).is_empty());
     }
 

@@ -41,6 +41,8 @@ struct State {
     units: u64,
     started: Instant,
     moving_since: Option<Instant>,
+    /// rows that were there when the first moved: those of an earlier process
+    rows_before: u64,
     last_line: Option<Instant>,
 }
 
@@ -161,6 +163,7 @@ impl State {
             units: 0,
             started: Instant::now(),
             moving_since: None,
+            rows_before: 0,
             last_line: None,
         }
     }
@@ -171,8 +174,8 @@ impl State {
             Event::Phase(phase) => {
                 let changed = self.phase != *phase || self.last_line.is_none();
                 self.phase = *phase;
-                if *phase == Phase::Moving {
-                    self.moving_since.get_or_insert_with(Instant::now);
+                if *phase == Phase::Moving && self.moving_since.is_none() {
+                    (self.moving_since, self.rows_before) = (Some(Instant::now()), self.rows);
                 }
                 return changed;
             }
@@ -211,7 +214,8 @@ impl State {
         }
         let of = self.announced.map_or(String::new(), |rows| format!(" of {}", count(rows)));
         let seconds = (now - self.moving_since.unwrap_or(self.started)).as_secs_f64();
-        let rate = if self.rows == 0 { String::new() } else { format!(", {}", rate(self.rows, seconds)) };
+        let moved = self.rows.saturating_sub(self.rows_before);
+        let rate = if moved == 0 { String::new() } else { format!(", {}", rate(moved, seconds)) };
         let units = several(self.units, "unit");
         format!("moving, {}{of} rows, {}, {units}{rate}", count(self.rows), bytes(self.bytes))
     }
@@ -269,6 +273,18 @@ mod tests {
             state.figures(since + Duration::from_secs(2)),
             "moving, 1,000 of 2,000 rows, 1.0 KiB, 1 unit, 500 rows/s"
         );
+    }
+
+    #[test]
+    fn rows_of_an_earlier_process_make_no_rate() {
+        let mut state = State::new();
+        state.take(&Event::Read { rows: 5_000, bytes: 2048 });
+        state.take(&Event::Phase(Phase::Moving));
+        let since = state.moving_since.expect("moving");
+        let figures = |state: &State| state.figures(since + Duration::from_secs(2));
+        assert_eq!(figures(&state), "moving, 5,000 rows, 2.0 KiB, 0 units");
+        state.take(&Event::Read { rows: 1_000, bytes: 0 });
+        assert_eq!(figures(&state), "moving, 6,000 rows, 2.0 KiB, 0 units, 500 rows/s");
     }
 
     #[test]

@@ -70,6 +70,19 @@ fn nothing_differs_after_a_run_by_numbers_and_by_ids() {
 }
 
 #[test]
+fn several_feeds_in_pages_of_a_few_rows_are_counted_each() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let source = "objects = [\"Account\", \"Contact\"]\nmax_records = 700\napi = \"bulk2\"";
+    let destination = sqlite("append").replace("\"account\"", "\"sf_{object}\"");
+    bench.write("p.toml", &format!("name = \"two\"\n[source]\nconnection = \"org\"\n{source}\n{destination}"));
+    let units = bench.run(&["run", "p.toml", "--json"]).ends(0).json()["units"].as_u64();
+    assert!(units > Some(2), "{units:?}");
+    let ran = bench.run(&["verify", "latest", "--keys"]).ends(0);
+    assert!(ran.stdout.contains("nothing differs") && !ran.stdout.contains("unknown"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_file_that_was_changed_cut_or_removed_is_named() {
     for plugin in ["csv", "parquet"] {
         let (_org, bench) = ran(&files(plugin));

@@ -92,9 +92,12 @@ pub(super) fn table_now(db: &Connection, run: &str, carried: &str) -> rusqlite::
 
 /// The units of the run that are noted in the database, one by one.
 fn notes(db: &Connection, facts: &Facts, (feed, path): (&str, &Path), mode: Mode) -> rusqlite::Result<VerifyCheck> {
-    let sql = format!("SELECT unit, sum(rows) FROM {NOTES} WHERE run = ?1 AND {NO_UNITS} GROUP BY unit");
+    // Feeds have units of the same names; the destination knows a feed by its object.
+    let object = facts.feeds.iter().find(|row| row.feed == feed).map_or(feed, |row| row.object.as_str());
+    let sql = format!("SELECT unit, sum(rows) FROM {NOTES} WHERE run = ?1 AND feed = ?2 AND {NO_UNITS} GROUP BY unit");
     let mut statement = db.prepare(&sql)?;
-    let noted = statement.query_map([&facts.run.id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let unit = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
+    let noted = statement.query_map([&facts.run.id, object], unit)?;
     let noted: BTreeMap<String, u64> =
         noted.map(|row| row.map(|(unit, rows)| (unit, rows.max(0).unsigned_abs()))).collect::<rusqlite::Result<_>>()?;
     let counts_rows = !matches!(mode, Mode::Update | Mode::Delete);

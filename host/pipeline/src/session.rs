@@ -1,25 +1,25 @@
 //! One pipeline with its connection: what `check`, `plan`, `preview` and `run` start from.
 
+mod beginning;
 mod feeds;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use forcepump_salesforce::{Client, Listener, ResolvedConnection, ResolvedQuery, Select};
+use forcepump_salesforce::{Client, Listener, ResolvedConnection};
 use secrecy::SecretString;
 
 use crate::again::Retry;
-use crate::backfill;
 use crate::cancel::Cancel;
 use crate::capability::{self, Ambient};
 use crate::chain::Opening;
-use crate::drift;
 use crate::error::Error;
 use crate::event::{Event, Observer};
-use crate::file::{Connections, Incremental, Pipeline, find_connections_file, parse_moment};
+use crate::file::{Connections, Pipeline, find_connections_file, parse_moment};
 use crate::host::Host;
-use crate::incremental::{self, Window};
+use crate::incremental::Window;
 use crate::lock::Pins;
 use crate::part::{Part, Step};
 use crate::plan::{self, Plan};
@@ -154,112 +154,6 @@ impl Session {
         })
     }
 
-    /// Reads rejected rows of a former run again, in the place of the pipeline's rows.
-    #[must_use]
-    pub fn retrying(self, retry: Retry) -> Self {
-        Self { retry: Some(retry), ..self }
-    }
-
-    /// The rows that are read again; none in any other run.
-    pub(crate) fn retry(&self) -> Option<&Retry> {
-        self.retry.as_ref()
-    }
-
-    /// Makes it an error when the lock file has no entry for the pipeline.
-    #[must_use]
-    pub fn locked(self, locked: bool) -> Self {
-        Self { locked, ..self }
-    }
-
-    /// Values that stand in the place of the pipeline file's variables.
-    #[must_use]
-    pub fn with_variables(self, given: BTreeMap<String, String>) -> Self {
-        Self { given, ..self }
-    }
-
-    /// The columns that rows of former runs have nothing in, since they were not read by all runs.
-    ///
-    /// # Errors
-    /// [`Error::Source`] when the login fails, [`Error::Host`] when the state cannot be read.
-    pub async fn columns_to_fill(&self) -> Result<Vec<String>, Error> {
-        backfill::columns(self).await
-    }
-
-    /// A session whose run fills fields in, for the rows that former runs have read, in the place of a run of the pipeline.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when the pipeline is not incremental, or its destination cannot change rows.
-    pub fn filling_in(self, fields: Vec<String>) -> Result<Self, Error> {
-        let pipeline = backfill::pipeline(&self.pipeline)?;
-        Ok(Self { pipeline, filling: Some(fields), ..self })
-    }
-
-    /// The fields that the run fills in; none of a run of the pipeline.
-    pub(crate) fn filling(&self) -> Option<&[String]> {
-        self.filling.as_deref()
-    }
-
-    /// Begins a new run, whatever run of the pipeline is unfinished: that one is given up.
-    #[must_use]
-    pub fn fresh(self, fresh: bool) -> Self {
-        let start = if fresh { Start::Fresh } else { self.start };
-        Self { start, ..self }
-    }
-
-    /// Goes on with that run, or with none.
-    #[must_use]
-    pub fn going_on_with(self, run: &str) -> Self {
-        Self { start: Start::GoOnWith(run.to_owned()), ..self }
-    }
-
-    /// Id of the run that this session may do: unique, and sorts by time; of an unfinished run that goes on, its own.
-    #[must_use]
-    pub fn run_id(&self) -> &str {
-        self.adopted.get().map_or(&self.run_id, |adopted| &adopted.run_id)
-    }
-
-    /// How the run begins.
-    pub(crate) fn start(&self) -> &Start {
-        &self.start
-    }
-
-    /// The session has the beginning of an unfinished run from now on, and of an incremental one its window.
-    pub(crate) fn adopt(&self, adopted: Adopted, window: Option<Window>) {
-        // A session runs once: who came first stays.
-        let _ = self.adopted.set(adopted);
-        if let Some(window) = window {
-            let _ = self.window.set(window);
-        }
-    }
-
-    /// The same for a new run.
-    pub(crate) fn anew(&self) -> Self {
-        let anew = self.with_pipeline(self.pipeline.clone(), self.given.clone());
-        Self { retry: self.retry.clone(), ..anew }
-    }
-
-    /// The same org and host with another pipeline, or the same one as it was.
-    pub(crate) fn with_pipeline(&self, pipeline: Pipeline, given: BTreeMap<String, String>) -> Self {
-        Self {
-            host: self.host.clone(),
-            pipeline,
-            client: self.client.clone(),
-            connection: self.connection.clone(),
-            org: self.org.clone(),
-            locked: self.locked,
-            run_id: run::start::new_run_id(),
-            submitted_at: chrono::Utc::now().timestamp_micros(),
-            given,
-            start: Start::Fresh,
-            adopted: OnceLock::new(),
-            retry: None,
-            window: OnceLock::new(),
-            now: Arc::default(),
-            writer: Writer::default(),
-            filling: self.filling.clone(),
-        }
-    }
-
     /// Name of what is read: the object as the file has it, or `query`.
     pub(crate) fn feed(&self) -> &str {
         self.pipeline.file.source.object.as_deref().unwrap_or("query")
@@ -353,87 +247,6 @@ impl Session {
 
     pub(crate) fn org(&self) -> &str {
         &self.org
-    }
-
-    /// The query with its types; an unknown field is answered with the nearest one.
-    pub(crate) async fn resolve(&self) -> Result<ResolvedQuery, Error> {
-        let mut query = drift::resolve(self, self.selection().await?).await?;
-        if self.wants_classification() {
-            forcepump_salesforce::classify(&self.client, &mut query).await?;
-        }
-        Ok(query)
-    }
-
-    /// The query as the pipeline file has it, variables and window in their places.
-    pub(crate) async fn selection(&self) -> Result<Select, Error> {
-        let source = &self.pipeline.file.source;
-        let variables = self.variables()?;
-        match (&source.query, &source.object) {
-            (Some(query), _) => Ok(Select::parse(&variables.in_soql("source.query", query)?)?),
-            (None, Some(object)) => {
-                let condition = source.condition.as_deref();
-                let condition = condition.map(|text| variables.in_soql("source.where", text)).transpose()?;
-                self.select(object, condition.as_deref()).await
-            }
-            (None, None) => Err(Error::input("source", "names several objects; each is a feed of its own")),
-        }
-    }
-
-    /// An object's query, within the window of an incremental source.
-    async fn select(&self, object: &str, condition: Option<&str>) -> Result<Select, Error> {
-        let source = &self.pipeline.file.source;
-        let Some(incremental) = &source.incremental else {
-            return Ok(Select::from_fields(object, &source.fields, condition)?);
-        };
-        // The operator's own condition is checked alone, so that it cannot reach out of its brackets.
-        Select::from_fields(object, &source.fields, condition)?;
-        if self.filling.is_some() {
-            let window = self.filled_window(incremental, object).await?;
-            let fields = incremental::fields(source, incremental);
-            return Ok(Select::from_fields(object, &fields, Some(&window.condition(condition)))?);
-        }
-        let window = match self.window.get() {
-            Some(window) => window,
-            None => {
-                let window = self.new_window(incremental, object).await?;
-                self.window.get_or_init(|| window)
-            }
-        };
-        let fields = incremental::fields(source, incremental);
-        let select = Select::from_fields(object, &fields, Some(&window.condition(condition)))?;
-        incremental::check_fields(source, incremental, window, &select)?;
-        Ok(select)
-    }
-
-    /// What a backfill reads: all that the runs up to now have read.
-    async fn filled_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
-        let describe = self.client.describe(object).await?;
-        let org = self.client.organization().await?;
-        let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
-        let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
-        let cursor = cursor.ok_or_else(|| backfill::nothing_read_yet(name))?;
-        Window::until(incremental, &describe, cursor)
-    }
-
-    async fn new_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
-        let describe = self.client.describe(object).await?;
-        let org = self.client.organization().await?;
-        let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
-        let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
-        let now = self.fixed().map_or_else(|| self.server_now(), |(as_of, _)| as_of);
-        let window = Window::new(incremental, &describe, cursor, now)?;
-        incremental::check_deletes(incremental, &describe, &window)?;
-        Ok(window)
-    }
-
-    /// Salesforce's clock in microseconds since the epoch: one reading for all feeds of the run.
-    fn server_now(&self) -> i64 {
-        *self.now.get_or_init(|| self.client.server_now_micros())
-    }
-
-    /// The window of an incremental source, after [`Session::resolve`].
-    pub(crate) fn window(&self) -> Option<&Window> {
-        self.window.get()
     }
 
     fn wants_classification(&self) -> bool {

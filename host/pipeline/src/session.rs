@@ -39,6 +39,9 @@ const MAX_PREFERRED_ROWS: usize = 65_536;
 /// The run id that transforms see in a repeatable run; destinations see the real one, by which they know a unit again.
 const REPEATABLE_RUN: &str = "repeatable";
 
+/// Name of the feed of a pipeline that reads a query.
+pub(crate) const QUERY: &str = "query";
+
 /// How to reach the embedded emulator, for connections with `environment = "demo"`.
 #[derive(Debug, Clone)]
 pub struct DemoAccess {
@@ -156,7 +159,7 @@ impl Session {
 
     /// Name of what is read: the object as the file has it, or `query`.
     pub(crate) fn feed(&self) -> &str {
-        self.pipeline.file.source.object.as_deref().unwrap_or("query")
+        self.pipeline.file.source.object.as_deref().unwrap_or(QUERY)
     }
 
     /// What `--set` gave.

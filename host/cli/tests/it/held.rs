@@ -70,10 +70,15 @@ fn chrono_like(text: &str) -> String {
 
 /// The table of the database; none when it is not there.
 pub fn in_sqlite(bench: &Bench) -> Option<Table> {
+    of_sqlite(bench, TABLE)
+}
+
+/// A table of the database by its name; none when it is not there.
+pub fn of_sqlite(bench: &Bench, table: &str) -> Option<Table> {
     let path = bench.path(DATABASE);
     let opened =
-        rusqlite::Connection::open(&path).and_then(|db| db.prepare(&format!("SELECT 1 FROM {TABLE}")).map(drop));
-    opened.is_ok().then(|| tables::sqlite(&path, TABLE))
+        rusqlite::Connection::open(&path).and_then(|db| db.prepare(&format!("SELECT 1 FROM \"{table}\"")).map(drop));
+    opened.is_ok().then(|| tables::sqlite(&path, table))
 }
 
 /// Whether the newest run has ended complete as far as the state knows, whether or not its process could say so.

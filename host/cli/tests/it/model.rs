@@ -4,31 +4,29 @@
 //! The short version plays [`SHORT_GAMES`] games from a fixed seed. `cargo xtask chaos --model N --seed S` plays others, by
 //! the variables `FORCEPUMP_MODEL` and `FORCEPUMP_CHAOS_SEED`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use forcepump_emulator::Edit;
 use forcepump_emulator::data::QueryMode;
-use forcepump_emulator::options::ResultPagesShape;
-use forcepump_emulator::{Edit, Options};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::dice::Dice;
 use crate::harness::{Bench, Org};
 use crate::held;
 use crate::many::{self, Done};
+use crate::model_way::{Kind, Way};
 use crate::process::{self, Fate, Running, When};
 
 /// Games of the short version.
-const SHORT_GAMES: u64 = 5;
+const SHORT_GAMES: u64 = 8;
 /// Where the short version begins.
 const SHORT_SEED: u64 = 5_112_026;
-/// Rows at the beginning.
-const FIRST_ROWS: u64 = 45;
 /// A transaction that is under way longer than this may be missed: the horizon of 5 minutes and the overlap of 10 are its
 /// limit, and a stamp is cut to the second.
 const MOST_LATE_S: u64 = 14 * 60;
-const COLUMNS: [&str; 6] = ["Id", "Ext_Id__c", "Name", "AnnualRevenue", "IsDeleted", "SystemModstamp"];
 const RUN: [&str; 3] = ["run", "p.toml", "--json"];
 
 /// What a game came to.
@@ -39,6 +37,7 @@ pub struct Played {
     runs: u64,
     kills: u64,
     lost: u64,
+    fresh: u64,
 }
 
 #[test]
@@ -55,14 +54,21 @@ fn after_random_changes_and_kills_the_table_is_the_source() {
     many::none_is_wrong(seed, &done);
 }
 
+/// A record that was there at some time.
+struct Record {
+    kind: &'static Kind,
+    id: String,
+    is_deleted: bool,
+    /// seconds since the epoch that it was changed at: two changes within one cannot be told by a stamp
+    stamps: BTreeSet<i64>,
+}
+
 struct Game {
     dice: Dice,
     org: Org,
     bench: Bench,
-    /// how deleted rows come to be known: by their flag, or by going away
-    deletes: bool,
-    /// records that were there at some time
-    ids: Vec<String>,
+    way: Way,
+    records: Vec<Record>,
     played: Played,
     /// what happened, to be told when it ends badly
     story: Vec<String>,
@@ -71,24 +77,17 @@ struct Game {
 impl Game {
     fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut rows = "Ext_Id__c,Name,AnnualRevenue,SystemModstamp\n".to_owned();
-        (0..FIRST_ROWS)
-            .for_each(|row| rows.push_str(&format!("F-{row},\"First, {row}\",{row},2024-01-01T00:00:00Z\n")));
-        std::fs::write(folder.path().join("Account.csv"), rows).expect("a file");
-        let shape = dice.of(&[ResultPagesShape::Guide, ResultPagesShape::NotFound]);
-        let org = Org::with(Options {
-            data: Some(folder.path().to_owned()),
-            page_size: 3 + dice.below(12),
-            result_pages: shape,
-            ..Options::default()
-        });
+        let way = Way::drawn(&mut dice);
+        let org = way.org(&mut dice);
         let bench = Bench::on(&org);
-        let api = dice.of(&["bulk2", "bulk2", "bulk2", "bulk1", "rest"]);
-        let deletes = false;
-        bench.write("p.toml", &pipeline(api, deletes));
-        let ids = held::of_org(&org, "SELECT Id FROM Account", QueryMode::Bulk2).into_keys().collect();
-        Self { dice, org, bench, deletes, ids, played: Played::default(), story: vec![format!("{api} {shape:?}")] }
+        bench.write("p.toml", &way.pipeline());
+        let story = vec![format!("{way:?}\n{}", way.pipeline())];
+        let mut records = Vec::new();
+        for kind in way.kinds {
+            let ids = held::of_org(&org, &format!("SELECT Id FROM {}", kind.object), QueryMode::Bulk2).into_keys();
+            records.extend(ids.map(|id| Record { kind, id, is_deleted: false, stamps: BTreeSet::new() }));
+        }
+        Self { dice, org, bench, way, records, played: Played::default(), story }
     }
 
     fn play(mut self) -> Result<Played, String> {
@@ -99,7 +98,7 @@ impl Game {
 
     fn rounds(&mut self) -> Result<(), String> {
         for _ in 0..3 + self.dice.below(6) {
-            for _ in 0..self.dice.below(12) {
+            for _ in 0..self.dice.below(12) * self.way.kinds.len() as u64 {
                 self.change();
             }
             let minutes = self.dice.of(&[0, 1, 7, 20, 200]);
@@ -110,61 +109,78 @@ impl Game {
         self.org.emulator().clock().step(TimeDelta::hours(1));
         // The first may be the end of one that was killed, up to its own horizon.
         for _ in 0..2 {
-            self.complete()?;
+            self.complete(&RUN)?;
         }
-        self.compare()
+        self.way.kinds.iter().try_for_each(|kind| self.compare(kind))
     }
 
-    fn compare(&self) -> Result<(), String> {
-        let mode = if self.deletes { QueryMode::Bulk2 } else { QueryMode::Bulk2All };
-        let expected = held::of_org(&self.org, &format!("SELECT {} FROM Account", COLUMNS.join(", ")), mode);
-        let table = held::in_sqlite(&self.bench).ok_or("no table")?;
-        held::same(&expected, &held::keyed(&table, &COLUMNS)?)
+    fn compare(&self, kind: &Kind) -> Result<(), String> {
+        let told = |wrong: String| format!("{}: {wrong}", kind.object);
+        let expected = held::of_org(&self.org, &kind.everything(), self.way.deletes.mode());
+        let table = held::of_sqlite(&self.bench, &kind.table()).ok_or_else(|| told("no table".to_owned()))?;
+        held::same(&expected, &held::keyed(&table, kind.columns).map_err(told)?).map_err(told)
     }
 
     /// One change, now or with a stamp from before.
     fn change(&mut self) {
         let clock = self.org.emulator().clock().clone();
         clock.step(TimeDelta::seconds(self.dice.below(90) as i64));
-        let edit = self.edit();
         let late = if self.dice.one_in(5) { self.dice.below(MOST_LATE_S) } else { 0 };
         let stamp = clock.now() - TimeDelta::seconds(late as i64);
-        // Nobody deletes what is gone, or takes back what is there: the org refuses it.
-        let Ok(id) = self.org.emulator().edit_late(&edit, stamp) else { return };
-        self.story.push(format!("{} {edit:?} as of {stamp}", if late > 0 { "late" } else { "then" }));
+        if !self.edit(stamp) {
+            return;
+        }
         self.played.edits += 1;
         self.played.late += u64::from(late > 0);
-        if matches!(edit, Edit::Create { .. }) {
-            self.ids.push(id);
-        }
     }
 
-    fn edit(&mut self) -> Edit {
-        let object = "Account".to_owned();
-        let id = self.ids[self.dice.below(self.ids.len() as u64) as usize].clone();
-        let number = self.dice.below(1_000_000);
-        let name = self.dice.of(&["plain", "\"quoted\", and more", "Müller ≤ 😀", "two\nlines"]);
-        let mut fields = Map::new();
-        fields.insert("Name".to_owned(), format!("{name} {number}").into());
-        fields.insert("AnnualRevenue".to_owned(), if self.dice.one_in(4) { Value::Null } else { json!(number) });
-        match self.dice.below(10) {
-            0..=2 => {
-                fields.insert("Ext_Id__c".to_owned(), format!("N-{number}-{}", self.ids.len()).into());
-                Edit::Create { object, fields }
-            }
-            3..=6 => Edit::Update { object, id, fields },
-            7 | 8 => Edit::Delete { object, id },
-            _ => Edit::Undelete { id },
+    /// Whether there was something to be changed.
+    fn edit(&mut self, stamp: DateTime<Utc>) -> bool {
+        let drawn = self.dice.below(10);
+        let at = self.dice.below(self.records.len() as u64) as usize;
+        let Record { kind, id, is_deleted, .. } = &self.records[at];
+        let (kind, id, is_deleted) = (*kind, id.clone(), *is_deleted);
+        let object = kind.object.to_owned();
+        let edit = match drawn {
+            0..=2 => Edit::Create { object, fields: kind.new_fields(&mut self.dice, self.records.len()) },
+            // What is gone comes back sooner than another thing happens to it: the org refuses that.
+            _ if is_deleted => Edit::Undelete { id },
+            3..=6 => Edit::Update { object, id, fields: kind.fields(&mut self.dice) },
+            _ => Edit::Delete { object, id },
+        };
+        let second = stamp.timestamp();
+        let is_new = matches!(edit, Edit::Create { .. });
+        if !is_new && self.records[at].stamps.contains(&second) {
+            return false;
         }
+        let made = self.org.emulator().edit_late(&edit, stamp);
+        self.story.push(format!("as of {stamp}: {edit:?}"));
+        let id = made.unwrap_or_else(|error| panic!("{edit:?}: {error}"));
+        if is_new {
+            self.records.push(Record { kind, id, is_deleted: false, stamps: BTreeSet::from([second]) });
+            return true;
+        }
+        let record = &mut self.records[at];
+        record.stamps.insert(second);
+        record.is_deleted = match edit {
+            Edit::Delete { .. } => true,
+            Edit::Undelete { .. } => false,
+            _ => record.is_deleted,
+        };
+        true
     }
 
     /// A run, killed or not; what it leaves is for the next one.
     fn run(&mut self) -> Result<(), String> {
-        if !self.dice.one_in(2) {
-            return self.complete();
+        if self.dice.one_in(2) {
+            return self.complete(&RUN);
+        }
+        if self.dice.one_in(8) {
+            self.played.fresh += 1;
+            return self.complete(&["run", "p.toml", "--json", "--fresh"]);
         }
         let pause = Duration::from_micros(self.dice.below(30_000));
-        let when = When::Answered(1 + self.dice.below(25), pause);
+        let when = When::Answered(1 + self.dice.below(25 * self.way.kinds.len() as u64), pause);
         self.story.push(format!("killed at {when:?}"));
         match Running::start(&self.bench, &RUN).killed(&self.org, when)? {
             Fate::Killed => self.played.kills += 1,
@@ -188,38 +204,30 @@ impl Game {
         self.story.push(format!("{lost} jobs are lost"));
     }
 
-    fn complete(&mut self) -> Result<(), String> {
-        let ran = process::run(&self.bench, &RUN)?;
+    fn complete(&mut self, args: &[&str]) -> Result<(), String> {
+        let ran = process::run(&self.bench, args)?;
         if ran.code != 0 {
             return Err(format!("a run failed: {ran:?}"));
         }
         let report: Value = serde_json::from_str(&ran.stdout).map_err(|error| format!("{error}: {ran:?}"))?;
-        self.story.push(format!("a run: {} {}", report["window"], report["rows"]));
+        for feed in report["feeds"].as_array().into_iter().flatten() {
+            self.story.push(format!("{args:?}: {} {} {}", feed["feed"], feed["window"], feed["rows"]));
+        }
         self.played.runs += 1;
         Ok(())
     }
 }
 
-fn pipeline(api: &str, deletes: bool) -> String {
-    let fields: Vec<String> = COLUMNS.iter().map(|name| format!("\"{name}\"")).collect();
-    let deleted = if deletes { "" } else { "action = \"query-all\"" };
-    format!(
-        "name = \"model\"\n[source]\nconnection = \"org\"\nobject = \"Account\"\nfields = [{}]\napi = \"{api}\"\n{deleted}\n\
-         [source.incremental]\n[destination]\nplugin = \"sqlite\"\nmode = \"merge\"\nkeys = [\"Id\"]\n\
-         config = {{ table = \"account\" }}\n[destination.grant]\nsql = {{ db = \"sqlite:out.db\" }}\n",
-        fields.join(", ")
-    )
-}
-
 fn summary(seed: u64, done: &[Done<Played>]) -> String {
     let sum = |of: fn(&Played) -> u64| done.iter().filter_map(|game| game.end.as_ref().ok()).map(of).sum::<u64>();
     format!(
-        "\nmodel: {} games from seed {seed}, {} wrong: {} changes, {} of them late, {} runs complete, {} killed, {} jobs lost\n",
+        "\nmodel: {} games from seed {seed}, {} wrong: {} changes, {} of them late, {} runs complete, {} of them begun anew, {} killed, {} jobs lost\n",
         done.len(),
         done.iter().filter(|game| game.end.is_err()).count(),
         sum(|game| game.edits),
         sum(|game| game.late),
         sum(|game| game.runs),
+        sum(|game| game.fresh),
         sum(|game| game.kills),
         sum(|game| game.lost),
     )

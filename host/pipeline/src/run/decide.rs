@@ -1,5 +1,6 @@
 //! Whether a run is a new one, or goes on with the one that is unfinished.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use super::{fingerprint, give_up, reject_lines};
 use crate::capability;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::file::{Mode, PipelineFile};
-use crate::session::{Adopted, Session, Start};
-use crate::state::{FeedKey, RunPlan, RunRow, State, UnitRow};
+use crate::feed_report::FeedReport;
+use crate::file::{Mode, Pipeline, PipelineFile};
+use crate::session::{Adopted, QUERY, Session, Start};
+use crate::state::{Committed, FeedKey, RunPlan, RunRow, State, UnitRow};
 
 /// Why a run cannot go on.
 struct WhyNot {
@@ -132,21 +134,47 @@ pub(super) fn refuse_doubling(
     why: &str,
     way_out: &str,
 ) -> Result<(), Error> {
-    let committed = state.perhaps_committed(&row.id)?;
-    let file = plan_of(row).and_then(|plan| serde_json::from_str::<PipelineFile>(&plan.file).ok());
-    let Some(file) = file.filter(|file| committed.rows > 0 && keeps_appended_rows(file)) else { return Ok(()) };
-    let rows = committed.rows;
-    let (units, path) = (committed.units, session.pipeline().path.display());
+    let Some(file) = plan_of(row).and_then(|plan| serde_json::from_str::<PipelineFile>(&plan.file).ok()) else {
+        return Ok(());
+    };
+    let name = file.name.clone();
+    let Committed { units, rows } = appended(state, row, Pipeline { file, path: session.pipeline().path.clone() })?;
+    if rows == 0 {
+        return Ok(());
+    }
+    let path = session.pipeline().path.display();
     Err(Error::CannotGoOn(format!(
-        "run {} of `{}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice",
-        row.id, file.name
+        "run {} of `{name}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice",
+        row.id
     )))
 }
 
-/// Whether rows that were appended stay for good; files can be taken back.
-fn keeps_appended_rows(file: &PipelineFile) -> bool {
+/// What feeds that append have in the destination, or may have, and that a new run would read again.
+fn appended(state: &State, row: &RunRow, pipeline: Pipeline) -> Result<Committed, Error> {
+    let ended: BTreeMap<String, FeedReport> = state
+        .feed_ends(&row.id)?
+        .into_iter()
+        .filter_map(|(feed, text)| Some((feed, serde_json::from_str(&text).ok()?)))
+        .collect();
+    let mut sum = Committed::default();
+    for feed in pipeline.feeds() {
+        let source = &feed.file.source;
+        let name = source.object.as_deref().unwrap_or(QUERY);
+        let is_complete = ended.get(name).is_some_and(FeedReport::is_complete);
+        // The cursor of an incremental one stands behind what it has read.
+        if !keeps_appended_rows(&feed.file, is_complete) || is_complete && source.incremental.is_some() {
+            continue;
+        }
+        let of_feed = state.perhaps_committed(FeedKey { run: &row.id, feed: name })?;
+        sum = Committed { units: sum.units + of_feed.units, rows: sum.rows + of_feed.rows };
+    }
+    Ok(sum)
+}
+
+/// Whether rows that were appended stay for good; files can be taken back as long as they are not told of.
+fn keeps_appended_rows(file: &PipelineFile, is_complete: bool) -> bool {
     let grant = &file.destination.grant;
-    file.destination.mode == Mode::Append && (!grant.sql.is_empty() || !grant.http.is_empty())
+    file.destination.mode == Mode::Append && (is_complete || !grant.sql.is_empty() || !grant.http.is_empty())
 }
 
 /// The session takes over the run's beginning.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::record::{Record, Standing};
-use super::{Progress, attempt, fingerprint, outcome};
+use super::{Ended as Finished, Progress, attempt, fingerprint, outcome};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{Event, ForFeed, Observer};
@@ -26,15 +26,22 @@ struct Ended {
     is_passing: bool,
 }
 
-/// Runs every feed that is not complete yet; whatever happens to one is in its report.
+/// Runs every feed that is not complete yet; whatever happens to one is in its report. Where one cannot go on, and nothing
+/// speaks against a new run, that takes the place of this one: the feeds of a run belong to one moment.
 pub(super) async fn run(
     session: &Session,
     record: Record,
     (observer, cancel): (&Arc<dyn Observer>, &Cancel),
     started: Instant,
-) -> RunReport {
+) -> Finished {
     let mut report = match begin(session, &record, cancel).await {
-        Ok(feeds) => all(session, &record, &feeds, (observer, cancel), started).await,
+        Ok(feeds) => {
+            let (report, anew) = all(session, &record, &feeds, (observer, cancel), started).await;
+            match anew.filter(|_| !cancel.is_cancelled()) {
+                Some(why) => return Finished::Anew(why, record),
+                None => report,
+            }
+        }
         Err(error) => {
             let standing = record.standing(&error).unwrap_or_default();
             outcome::report(session, progress(session, &record), Some(&error), standing, started)
@@ -48,7 +55,7 @@ pub(super) async fn run(
             report.error = Some(outcome::told(&error));
         }
     }
-    report
+    Finished::Told(Box::new(report))
 }
 
 fn progress(session: &Session, record: &Record) -> Progress {
@@ -88,29 +95,26 @@ async fn begin(session: &Session, record: &Record, cancel: &Cancel) -> Result<Fe
     Ok(Feeds { sessions, complete: complete.collect() })
 }
 
+/// The report of all feeds; beside it why one cannot go on, if so.
 async fn all(
     session: &Session,
     record: &Record,
     feeds: &Feeds,
     (observer, cancel): (&Arc<dyn Observer>, &Cancel),
     started: Instant,
-) -> RunReport {
+) -> (RunReport, Option<String>) {
     let at_a_time = session.pipeline().file.source.feeds_at_a_time();
     let each = feeds.sessions.iter().map(|feed| one(feed, record, &feeds.complete, observer, cancel));
     let ended: Vec<Ended> = stream::iter(each).buffer_unordered(at_a_time).collect().await;
+    // One that stopped for an interruption is asked again by the next run.
     let anew = ended.iter().find_map(|feed| feed.anew.clone());
-    let goes_on = anew.is_none() && goes_on(record, &feeds.complete, &ended);
-    if let Some(why) = anew
-        && let Err(error) = record.give_up(session, &why, observer).await
-    {
-        observer.event(Event::Warning(format!("the run could not be tidied up: {error}")));
-    }
+    let goes_on = anew.is_some() || goes_on(record, &feeds.complete, &ended);
     let report = outcome::report(session, progress(session, record), None, Standing::default(), started);
     let mut reports: Vec<FeedReport> = ended.into_iter().map(|feed| feed.report).collect();
     let place = |report: &FeedReport| feeds.sessions.iter().position(|feed| feed.feed() == report.feed);
     reports.sort_by_key(place);
     let report = report.with_feeds(reports);
-    RunReport { resumable: goes_on, seconds: started.elapsed().as_secs_f64(), ..report }
+    (RunReport { resumable: goes_on, seconds: started.elapsed().as_secs_f64(), ..report }, anew)
 }
 
 /// Whether the next run goes on with this one. A run that went on and came no further is over, unless what is unfinished

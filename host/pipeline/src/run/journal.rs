@@ -170,26 +170,12 @@ impl Journal {
         self.state.unsure_units(self.key(), pass)
     }
 
-    /// What was noted of a unit by an earlier process. One that may be committed already has to hold the same rows: the
-    /// destination will not look.
+    /// What was noted of a unit by an earlier process.
     ///
     /// # Errors
-    /// [`Error::SourceData`] when it holds others, [`Error::Host`] when the state cannot be read.
+    /// [`Error::Host`] when the state cannot be read.
     pub(crate) fn noted(&self, row: &UnitRow) -> Result<Option<Noted>, Error> {
-        if is_bare() {
-            return Ok(None);
-        }
-        let noted = self.state.noted(&self.run_id, row)?;
-        if let Some(Noted { row: before, .. }) = &noted
-            && (before.tally.read, &before.ids) != (row.tally.read, &row.ids)
-        {
-            let (unit, read) = (&row.unit, before.tally.read);
-            return Err(Error::SourceData(format!(
-                "unit {unit} holds {} rows now, and held {read} other ones when it was written before; nothing more was written\nhint: `forcepump run --fresh FILE` begins anew",
-                row.tally.read
-            )));
-        }
-        Ok(noted)
+        if is_bare() { Ok(None) } else { self.state.noted(&self.run_id, row) }
     }
 
     /// A unit's commit is about to be asked of the destination.

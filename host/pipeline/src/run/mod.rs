@@ -47,7 +47,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forcepump_salesforce::{Api, Extract};
+use forcepump_salesforce::Extract;
 use forcepump_sandbox::Ending;
 
 use crate::cancel::Cancel;
@@ -64,6 +64,7 @@ use record::{Record, Standing};
 use rejects::UnitRejects;
 use retry::patiently;
 use shared::Shared;
+use tally::check_total;
 
 pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
@@ -83,20 +84,30 @@ pub(crate) async fn run(session: &Session, observer: Arc<dyn Observer>, cancel: 
             return outcome::report(session, progress, Some(&error), Standing::default(), started);
         }
     };
-    if session.has_feeds() {
-        return fleet::run(session, record, (&observer, &cancel), started).await;
-    }
-    let (why, record) = match once(session, record, &observer, &cancel, started).await {
+    let (why, record) = match whole(session, record, (&observer, &cancel), started).await {
         Ended::Told(report) => return *report,
         Ended::Anew(why, record) => (why, record),
     };
     let new = session.anew();
     match record.anew(session, &new, &why, &observer).await {
-        Ok(record) => match once(&new, record, &observer, &cancel, started).await {
+        Ok(record) => match whole(&new, record, (&observer, &cancel), started).await {
             Ended::Told(report) => *report,
             Ended::Anew(why, _) => failed(&new, Error::StartAnew(why), started),
         },
         Err(error) => failed(&new, error, started),
+    }
+}
+
+/// The one feed of a pipeline, or each of several.
+async fn whole(
+    session: &Session,
+    record: Record,
+    (observer, cancel): (&Arc<dyn Observer>, &Cancel),
+    started: Instant,
+) -> Ended {
+    match session.has_feeds() {
+        true => fleet::run(session, record, (observer, cancel), started).await,
+        false => once(session, record, observer, cancel, started).await,
     }
 }
 
@@ -338,19 +349,6 @@ async fn move_rows(
     moved?;
     check_total(extract, rows, shared.ledger().rows.read - before.read)?;
     shared.journal.pass_done(&pass.prefix, rows)
-}
-
-/// The source's own count against the rows parsed from all parts: a missing page cannot pass.
-fn check_total(extract: &Extract, announced: u64, read: u64) -> Result<(), Error> {
-    if announced == read {
-        return Ok(());
-    }
-    let counter = if extract.api() == Api::Rest { "totalSize" } else { "numberRecordsProcessed" };
-    let words = extract.words();
-    let report = extract.job_id().map_or("", |_| ", report the job id to Salesforce");
-    Err(Error::NotWhole(format!(
-        "{words} announced {announced} rows ({counter}), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again{report}"
-    )))
 }
 
 /// The destination's last step, and the end of the jobs in the org.

@@ -100,19 +100,6 @@ impl Record {
         Ok(Standing { resumable, committed })
     }
 
-    /// The run will not go on: what it left behind is tidied.
-    pub(super) async fn give_up(
-        &self,
-        session: &Session,
-        why: &str,
-        observer: &Arc<dyn Observer>,
-    ) -> Result<(), Error> {
-        match self.state.run(&self.run_id)? {
-            Some(row) => give_up::give_up(session, &self.state, &row, why, observer).await,
-            None => Ok(()),
-        }
-    }
-
     /// Whether the run has a job in the org.
     pub(super) fn has_job(&self) -> Result<bool, Error> {
         Ok(self.state.jobs(&self.run_id)?.iter().any(|job| job.id.is_some()))

@@ -8,6 +8,10 @@
 //! * It was committed: what was noted stands.
 //! * It may have been committed: where the destination refuses nothing and takes exactly the rows that it refused before,
 //!   it has the unit, and what was noted stands. Other numbers are those of a unit that was not there.
+//!
+//! A REST query is asked anew, and rows that changed in between make another unit of it under the same name. Where the
+//! destination writes it anew all is well. Where it has the one of before, the new rows are nowhere: the run is over, and
+//! another one reads its window again.
 
 use super::lane::Lane;
 use super::limit::When;
@@ -49,7 +53,7 @@ pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<Counts, Erro
     let now = row_of(&lane.pass.prefix, unit);
     let noted = unit.shared.journal.noted(&now)?;
     let seen = Seen { refusals: unit.refusals, went_out: receipt::went_out(lane) };
-    let counts = counts(noted, now, seen);
+    let counts = counts(noted, now, seen)?;
     unit.shared.check_rejects(&counts.row().tally, &unit.rejects, When::Unit)?;
     receipt::before_commit(lane, unit)?;
     Ok(counts)
@@ -75,8 +79,14 @@ fn row_of(pass: &str, unit: &Unit<'_>) -> UnitRow {
 }
 
 /// Decides; `noted` is of an earlier process.
-fn counts(noted: Option<Noted>, now: UnitRow, seen: Seen) -> Counts {
-    let Some(Noted { row: before, is_unsure }) = noted else { return Counts::Now(now) };
+///
+/// # Errors
+/// [`Error::StartAnew`] when the destination may have other rows under the unit's name.
+fn counts(noted: Option<Noted>, now: UnitRow, seen: Seen) -> Result<Counts, Error> {
+    let Some(Noted { row: before, is_unsure }) = noted else { return Ok(Counts::Now(now)) };
+    if !seen.went_out && !are_the_same_rows(&before, &now) {
+        return Err(Error::StartAnew(others(&before, &now)));
+    }
     let hashes = |row: &UnitRow| (row.read_hash.clone(), row.written_hash.clone());
     let is_the_same = is_equal(before.tally, now.tally);
     let stands = match (is_the_same && hashes(&before) == hashes(&now), seen.went_out) {
@@ -84,7 +94,23 @@ fn counts(noted: Option<Noted>, now: UnitRow, seen: Seen) -> Counts {
         (false, true) => false,
         (false, false) => !is_unsure || is_the_same || took_all(before.tally, now.tally, seen.refusals),
     };
-    if stands { Counts::Noted(before) } else { Counts::Now(now) }
+    Ok(if stands { Counts::Noted(before) } else { Counts::Now(now) })
+}
+
+/// Whether both hold the rows that they were read with.
+fn are_the_same_rows(before: &UnitRow, now: &UnitRow) -> bool {
+    let same_values = match (&before.read_hash, &now.read_hash) {
+        (Some(before), Some(now)) => before == now,
+        _ => true,
+    };
+    before.tally.read == now.tally.read && before.ids == now.ids && same_values
+}
+
+/// Why a unit that the destination may have cannot be written.
+fn others(before: &UnitRow, now: &UnitRow) -> String {
+    let (unit, read, rows) = (&now.unit, before.tally.read, now.tally.read);
+    let held = if read == rows { "with other values".to_owned() } else { format!("and {rows} now") };
+    format!("rows of its unit {unit} have changed since it was written: it held {read} of them then, {held}")
 }
 
 /// Whether the only difference is that the destination took rows which it refused before.
@@ -134,7 +160,7 @@ mod tests {
 
     fn stands(is_unsure: bool, now: UnitTally, seen: Seen) -> bool {
         let noted = Noted { row: row(REFUSED), is_unsure };
-        let counts = counts(Some(noted), row(now), seen);
+        let counts = counts(Some(noted), row(now), seen).unwrap();
         assert_eq!(counts.row().tally, if matches!(counts, Counts::Noted(_)) { REFUSED } else { now });
         matches!(counts, Counts::Noted(_))
     }
@@ -143,7 +169,29 @@ mod tests {
 
     #[test]
     fn a_unit_that_was_never_run_counts_as_it_is() {
-        assert_eq!(counts(None, row(TAKEN), TOOK), Counts::Now(row(TAKEN)));
+        assert_eq!(counts(None, row(TAKEN), TOOK).unwrap(), Counts::Now(row(TAKEN)));
+    }
+
+    #[test]
+    fn rows_that_changed_count_where_they_went_out_and_are_nowhere_where_they_did_not() {
+        let other = |change: fn(&mut UnitRow)| {
+            let mut now = row(REFUSED);
+            change(&mut now);
+            now
+        };
+        for now in [
+            other(|row| row.tally.read = 21),
+            other(|row| (row.ids.max, row.read_hash) = (Some("001B".into()), Some(vec![2]))),
+            other(|row| row.read_hash = Some(vec![2])),
+        ] {
+            for is_unsure in [false, true] {
+                let noted = || Some(Noted { row: row(REFUSED), is_unsure });
+                let refused = counts(noted(), now.clone(), TOOK).unwrap_err();
+                assert!(matches!(&refused, Error::StartAnew(why) if why.contains("p00000")), "{refused}");
+                let anew = counts(noted(), now.clone(), Seen { refusals: 0, went_out: true }).unwrap();
+                assert_eq!(anew, Counts::Now(now.clone()));
+            }
+        }
     }
 
     #[test]

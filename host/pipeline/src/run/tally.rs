@@ -1,5 +1,8 @@
 //! What one unit counted, and the equalities that make a count trustworthy.
 
+use forcepump_salesforce::{Api, Extract};
+
+use crate::error::Error;
 use crate::report::RowCounts;
 
 /// Rows of one unit at each station; added to the run's counts only when the unit is committed.
@@ -51,6 +54,19 @@ impl UnitTally {
         rows.rejected += self.rejected;
         rows.written += self.written;
     }
+}
+
+/// The source's own count against the rows parsed from all parts: a missing page cannot pass.
+pub(super) fn check_total(extract: &Extract, announced: u64, read: u64) -> Result<(), Error> {
+    if announced == read {
+        return Ok(());
+    }
+    let counter = if extract.api() == Api::Rest { "totalSize" } else { "numberRecordsProcessed" };
+    let words = extract.words();
+    let report = extract.job_id().map_or("", |_| ", report the job id to Salesforce");
+    Err(Error::NotWhole(format!(
+        "{words} announced {announced} rows ({counter}), but its pages held {read}; the units committed so far stay, the run is not complete\nhint: run again; if it happens again{report}"
+    )))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl Session {
     /// The feeds by name, in the order of the file; of any other pipeline what it reads.
     #[must_use]
     pub fn feed_names(&self) -> Vec<String> {
-        let name = |pipeline: Pipeline| pipeline.file.source.object.unwrap_or_else(|| "query".to_owned());
+        let name = |pipeline: Pipeline| pipeline.file.source.object.unwrap_or_else(|| super::QUERY.to_owned());
         self.pipeline.feeds().into_iter().map(name).collect()
     }
 

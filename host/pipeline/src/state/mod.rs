@@ -33,7 +33,7 @@ pub(crate) use places::{PlaceKind, PlaceRow};
 pub(crate) use plans::{GIVEN_UP, RunPlan};
 pub(crate) use runs::{BACKFILL, RUNNING, RunEnd, RunRow, Turn};
 pub(crate) use slices::SliceRow;
-pub(crate) use units::{IdRange, Noted, UnitFile, UnitRow};
+pub(crate) use units::{Committed, IdRange, Noted, UnitFile, UnitRow};
 
 /// The folder beside the pipeline files that Forcepump keeps its own things in.
 pub(crate) const FOLDER: &str = ".forcepump";

@@ -194,12 +194,13 @@ impl State {
         self.count_units("SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1 AND standing < 2", run)
     }
 
-    /// How much of a run is committed, and what may be.
+    /// How much of a feed is committed, and what may be.
     ///
     /// # Errors
     /// As [`State::read`].
-    pub(crate) fn perhaps_committed(&self, run: &str) -> Result<Committed, Error> {
-        self.count_units("SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1", run)
+    pub(crate) fn perhaps_committed(&self, key: FeedKey<'_>) -> Result<Committed, Error> {
+        let sql = "SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1 AND feed = ?2";
+        self.read(|c| c.query_row(sql, (key.run, key.feed), committed))
     }
 
     /// Units of a pass that the destination has, or may have, and that [`State::units`] does not give.
@@ -212,7 +213,7 @@ impl State {
     }
 
     fn count_units(&self, sql: &str, run: &str) -> Result<Committed, Error> {
-        self.read(|c| c.query_row(sql, [run], |row| Ok(Committed { units: count(row, 0)?, rows: count(row, 1)? })))
+        self.read(|c| c.query_row(sql, [run], committed))
     }
 
     /// The units of a pass are read again, all of them.
@@ -224,6 +225,10 @@ impl State {
         self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, Standing::Again as i64)))?;
         Ok(())
     }
+}
+
+fn committed(row: &Row<'_>) -> rusqlite::Result<Committed> {
+    Ok(Committed { units: count(row, 0)?, rows: count(row, 1)? })
 }
 
 fn unit_row(row: &Row<'_>) -> rusqlite::Result<UnitRow> {
@@ -300,7 +305,9 @@ mod tests {
         assert_eq!(state.committed("r").unwrap().units, 3);
         state.unit_unsure("r", &unit("", "p00002", 9, 4)).unwrap();
         assert_eq!(state.committed("r").unwrap().units, 3);
-        assert_eq!(state.perhaps_committed("r").unwrap(), Committed { units: 4, rows: 14 });
+        let key = |feed| FeedKey { run: "r", feed };
+        assert_eq!(state.perhaps_committed(key("Contact")).unwrap(), Committed::default());
+        assert_eq!(state.perhaps_committed(key("Account")).unwrap(), Committed { units: 4, rows: 14 });
         assert_eq!(state.unsure_units(FeedKey { run: "r", feed: "Account" }, "").unwrap(), 3);
         let names = ["p00000", "p00001", "p00002", "d-p00000"].map(|unit| ("Account".to_owned(), unit.to_owned()));
         let noted: std::collections::BTreeSet<_> = state.noted_units("r").unwrap().into_iter().collect();

@@ -1,7 +1,7 @@
 //! The only place that writes to standard output and standard error: data to one, talk to the other.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use console::style;
 use forcepump_pipeline::Listener;
@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::args::{ColorChoice, Global};
 use crate::exit::Failure;
+
+/// Why standard output does not hold all that was said, once it does not.
+static UNWRITTEN: Mutex<Option<std::io::Error>> = Mutex::new(None);
 
 /// How this process talks.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +32,7 @@ impl Output {
     /// Data for people, on standard output; nothing with `--json`.
     pub fn words(self, text: &str) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), text);
+            self.raw(text);
         }
     }
 
@@ -42,20 +45,29 @@ impl Output {
 
     /// Text that is the command's product in any mode: a schema, a completion script.
     pub fn raw(self, text: &str) {
-        write_line(&mut std::io::stdout().lock(), text);
+        if let Err(error) = write_line(&mut std::io::stdout().lock(), text)
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+
+    /// Why a part of the results did not reach standard output; none: all did, or nobody listens any more.
+    pub fn unwritten() -> Option<std::io::Error> {
+        UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// A remark on standard error; nothing with `--quiet` or `--json`.
     pub fn note(self, text: &str) {
         if self.talks() {
-            write_line(&mut std::io::stderr().lock(), text);
+            let _ = write_line(&mut std::io::stderr().lock(), text);
         }
     }
 
     /// What a person has to do for the command to go on, on standard error in every mode.
     pub fn ask(self, text: &str) {
         let lines: Vec<String> = text.lines().map(clean).collect();
-        write_line(&mut std::io::stderr().lock(), &lines.join("\n"));
+        let _ = write_line(&mut std::io::stderr().lock(), &lines.join("\n"));
     }
 
     /// Something the operator should know, on standard error.
@@ -88,13 +100,13 @@ impl Output {
     /// What the argument parser says, in its own form, on standard error.
     pub fn usage(self, text: &str) {
         let lines: Vec<String> = text.lines().map(clean).collect();
-        write_line(&mut std::io::stderr().lock(), &lines.join("\n"));
+        let _ = write_line(&mut std::io::stderr().lock(), &lines.join("\n"));
     }
 
     /// An error in words on standard error, whatever the mode but `--json`.
     pub fn error(self, message: &str) {
         let label = style("error:").for_stderr().red().bold();
-        write_line(&mut std::io::stderr().lock(), &format!("{label} {}", paragraph(message)));
+        let _ = write_line(&mut std::io::stderr().lock(), &format!("{label} {}", paragraph(message)));
     }
 }
 
@@ -150,8 +162,8 @@ fn is_obeyed(c: char) -> bool {
 }
 
 /// A reader that went away (`forcepump … | head`) must not end a run that is writing somewhere else.
-fn write_line(to: &mut impl Write, text: &str) {
-    let _ = writeln!(to, "{text}").and_then(|()| to.flush());
+fn write_line(to: &mut impl Write, text: &str) -> std::io::Result<()> {
+    writeln!(to, "{text}").and_then(|()| to.flush())
 }
 
 fn set_colors(choice: ColorChoice) {

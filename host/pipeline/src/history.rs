@@ -76,14 +76,17 @@ pub struct UnfinishedRun {
     pub given: BTreeMap<String, String>,
 }
 
-/// The run of that id, or with `latest` the newest one, with what is needed to go on with it. Whether it can is told when
-/// it is tried.
+/// The run of that id, or with `latest` the newest one that is unfinished, with what is needed to go on with it. Whether it
+/// can is told when it is tried.
 ///
 /// # Errors
 /// [`Error::NoSuchRun`] with the ids there are, [`Error::CannotGoOn`] for a run that nothing is kept of,
 /// [`Error::Host`] when the state cannot be read.
 pub fn unfinished_run(folder: &Path, id: &str) -> Result<UnfinishedRun, Error> {
-    let row = row_of(folder, id)?;
+    let row = match newest_unfinished(folder, id)? {
+        Some(row) => row,
+        None => row_of(folder, id)?,
+    };
     let plan = row.plan.as_deref().and_then(|text| serde_json::from_str::<RunPlan>(text).ok());
     let Some(plan) = plan else {
         let text = format!(
@@ -97,11 +100,20 @@ pub fn unfinished_run(folder: &Path, id: &str) -> Result<UnfinishedRun, Error> {
     Ok(UnfinishedRun { run_id: row.id, file: here.unwrap_or(plan.path), given: plan.given })
 }
 
+/// What `latest` means to one who wants to go on; none: there is nothing to go on with, or a run was named.
+fn newest_unfinished(folder: &Path, id: &str) -> Result<Option<RunRow>, Error> {
+    match State::open_existing(folder)? {
+        Some(state) if id == LATEST => Ok(state.unfinished_but("")?.pop()),
+        _ => Ok(None),
+    }
+}
+
 /// The newest runs of the pipelines in `folder`, of one pipeline or of all; newest first.
 ///
 /// # Errors
 /// [`Error::Host`] when the state cannot be read.
 pub fn past_runs(folder: &Path, pipeline: Option<&str>, most: usize) -> Result<Vec<PastRun>, Error> {
+    check_folder(folder)?;
     match State::open_existing(folder)? {
         None => Ok(Vec::new()),
         Some(state) => state.runs(pipeline, most)?.into_iter().map(|row| past_run(folder, &state, row)).collect(),
@@ -120,7 +132,17 @@ pub fn past_run_of(folder: &Path, id: &str) -> Result<PastRun, Error> {
     }
 }
 
+/// A folder that is not there remembers nothing, and was not meant.
+fn check_folder(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let at = folder.display();
+    Err(Error::NoSuchRun(format!("there is no folder {at}\nhint: name the pipeline's folder with --pipeline-folder")))
+}
+
 fn row_of(folder: &Path, id: &str) -> Result<RunRow, Error> {
+    check_folder(folder)?;
     let state = State::open_existing(folder)?;
     let found = match &state {
         None => None,
@@ -132,12 +154,14 @@ fn row_of(folder: &Path, id: &str) -> Result<RunRow, Error> {
     }
     let known = state.map(|state| state.runs(None, NAMED_RUNS)).transpose()?.unwrap_or_default();
     let known: Vec<&str> = known.iter().map(|run| run.id.as_str()).collect();
-    let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Err(Error::NoSuchRun(format!(
-        "no run `{}` is remembered in {}; the newest are: {there}\nhint: name the pipeline's folder with --pipeline-folder, and the run by its id or by `latest`",
-        id.escape_debug(),
-        folder.display()
-    )))
+    let (at, there) = (folder.display(), known.join(", "));
+    Err(Error::NoSuchRun(match known.is_empty() {
+        true => format!("no run is remembered in {at}\nhint: name the pipeline's folder with --pipeline-folder"),
+        false => format!(
+            "no run `{}` is remembered in {at}; the newest are: {there}\nhint: name the run by its id or by `latest`, and with --pipeline-folder another folder",
+            id.escape_debug()
+        ),
+    }))
 }
 
 /// One committed unit of a former run.
@@ -189,7 +213,7 @@ pub fn past_units(folder: &Path, run: &str) -> Result<Vec<PastUnit>, Error> {
 
 fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error> {
     // A run that holds no turn any more and said no end was killed.
-    let is_gone = row.state == RUNNING && !matches!(Turn::take(folder, &row.pipeline), Err(Error::Busy { .. }));
+    let is_gone = row.state == RUNNING && !Turn::is_held(folder, &row.pipeline);
     let is_running = row.state == RUNNING && !is_gone;
     let is_newest = state.unfinished(&row.pipeline)?.is_some_and(|newest| newest.id == row.id);
     let committed = state.committed(&row.id)?;

@@ -121,10 +121,9 @@ impl Host {
 
 fn engine(kind: EngineKind, cache_dir: Option<PathBuf>) -> Result<Engine, Error> {
     let EngineKind { repeatable, fuel } = kind;
-    Engine::new(EngineOptions { cache_dir, repeatable, fuel }).map_err(|error| Error::Plugin {
-        plugin: "(engine)".to_owned(),
-        call: "start",
-        message: error.to_string(),
+    Engine::new(EngineOptions { cache_dir, repeatable, fuel }).map_err(|error| Error::Host {
+        what: "starting the engine of the plugins".to_owned(),
+        error: std::io::Error::other(error.to_string()),
     })
 }
 

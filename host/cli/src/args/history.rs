@@ -38,7 +38,7 @@ pub struct RunsArgs {
     #[arg(long, value_name = "DIR|FILE")]
     pub pipeline_folder: Option<PathBuf>,
     /// Runs to list, the newest first
-    #[arg(short = 'n', long = "runs", value_name = "N", default_value_t = DEFAULT_RUNS)]
+    #[arg(short = 'n', long = "runs", value_name = "N", default_value_t = DEFAULT_RUNS, value_parser = parse_most)]
     pub most: usize,
 }
 
@@ -59,7 +59,7 @@ pub struct ShowArgs {
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// Run id, as the run's summary names it, or `latest`
+    /// Run id, as the run's summary names it, or `latest`, the newest one that is unfinished
     #[arg(value_name = "RUN", default_value = "latest")]
     pub run: String,
     /// Folder of the pipeline, or its file [default: the current folder]
@@ -76,6 +76,13 @@ fn parse_drift(text: &str) -> Result<DriftPolicy, String> {
     }
 }
 
+fn parse_most(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(most) if most > 0 => Ok(most),
+        _ => Err("expected a number of runs, 1 or more".to_owned()),
+    }
+}
+
 fn parse_set(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -87,6 +94,14 @@ fn parse_set(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_has_at_least_one_run() {
+        assert_eq!(parse_most("3"), Ok(3));
+        for wrong in ["0", "-1", "x", ""] {
+            assert!(parse_most(wrong).is_err_and(|text| text.contains("1 or more")), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_value_may_hold_equal_signs_and_be_empty() {

@@ -14,7 +14,11 @@ pub fn runs(context: &Context, args: &RunsArgs) -> Outcome {
     let folder = state_folder(args.pipeline_folder.as_deref());
     let runs = past_runs(&folder, args.pipeline.as_deref(), args.most)?;
     context.output.document(&runs);
-    context.output.words(&words::list(&runs, &folder));
+    let others = match &args.pipeline {
+        Some(_) if runs.is_empty() => past_runs(&folder, None, usize::MAX)?,
+        _ => Vec::new(),
+    };
+    context.output.words(&words::list(&runs, &folder, (args.pipeline.as_deref(), &others)));
     Ok(Code::Ok)
 }
 

@@ -64,10 +64,23 @@ fn execute(cli: Cli) -> Code {
         }
         Err(error) => Err(Failure::host(format!("cannot start the runtime: {error}"))),
     };
-    outcome.unwrap_or_else(|failure| {
+    let code = outcome.unwrap_or_else(|failure| {
         output.failure(&failure);
         failure.code()
-    })
+    });
+    match Output::unwritten() {
+        Some(error) => unwritten(output, code, &error),
+        None => code,
+    }
+}
+
+/// A result that did not reach its reader is no success, whatever the work came to.
+fn unwritten(output: Output, code: Code, error: &std::io::Error) -> Code {
+    output.error(&format!(
+        "standard output could not be written: {error}\nhint: the command itself ended with exit code {}; `forcepump show` has the report of a run",
+        code.number()
+    ));
+    if code == Code::Ok { Code::Host } else { code }
 }
 
 async fn dispatch(context: &Context, command: Command) -> Outcome {

@@ -1,5 +1,6 @@
 //! Former runs in words.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use console::style;
@@ -9,10 +10,10 @@ use super::numbers::{count, rows, several};
 use super::{summary, table};
 use crate::output::clean;
 
-/// A table of runs.
-pub fn list(runs: &[PastRun], folder: &Path) -> String {
+/// A table of runs. Where there is none: of the pipeline that was asked for, and those of others.
+pub fn list(runs: &[PastRun], folder: &Path, (pipeline, others): (Option<&str>, &[PastRun])) -> String {
     if runs.is_empty() {
-        return format!("no run is remembered in {}", clean(&folder.display().to_string()));
+        return none(folder, pipeline, others);
     }
     let lines = runs.iter().map(|run| {
         let written = run.report.as_ref().map_or(run.rows, |report| report.rows.written.max(run.rows));
@@ -26,6 +27,22 @@ pub fn list(runs: &[PastRun], folder: &Path) -> String {
     table::whole(&["run", "pipeline", "began", "state", "units", "written", ""], &lines.collect::<Vec<_>>())
 }
 
+fn none(folder: &Path, pipeline: Option<&str>, others: &[PastRun]) -> String {
+    let at = clean(&folder.display().to_string());
+    let names: BTreeSet<String> = others.iter().map(|run| clean(&run.pipeline)).collect();
+    match pipeline {
+        Some(name) if !names.is_empty() => {
+            let names: Vec<String> = names.into_iter().collect();
+            format!(
+                "no run of a pipeline `{}` is remembered in {at}; there are runs of {}",
+                clean(name),
+                names.join(", ")
+            )
+        }
+        _ => format!("no run is remembered in {at}"),
+    }
+}
+
 /// One run.
 pub fn one(run: &PastRun) -> String {
     let mut lines = vec![
@@ -36,7 +53,9 @@ pub fn one(run: &PastRun) -> String {
     match &run.report {
         Some(report) => {
             lines.push(summary::summary(report));
-            lines.extend(report.error.as_ref().map(|error| format!("  {:<9} {}", "error", clean(&error.message))));
+            lines.extend(
+                report.error.as_ref().map(|error| format!("  {:<9} {}", "error", several_lines(&error.message))),
+            );
         }
         None => {
             lines.push(format!("  {:<9} {}", "state", state(run)));
@@ -53,6 +72,12 @@ pub fn one(run: &PastRun) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// A message under its label: the lines after the first stand below it.
+fn several_lines(message: &str) -> String {
+    let lines: Vec<String> = message.lines().map(|line| clean(line.trim_start())).collect();
+    lines.join(&format!("\n  {:<9} ", ""))
 }
 
 /// The units of a run, with the hash of what was written: its first digits, the whole stands in `--json`.

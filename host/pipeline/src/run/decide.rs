@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::left::{self, Loss};
 use super::{fingerprint, give_up, reject_lines};
-use crate::capability;
 use crate::error::Error;
 use crate::event::Observer;
 use crate::feed_report::FeedReport;
@@ -43,7 +43,10 @@ pub(super) async fn decide(
     if let Start::GoOnWith(id) = session.start() {
         check_named(state, id, unfinished.as_ref())?;
     }
-    let Some(row) = unfinished else { return Ok(None) };
+    let Some(row) = unfinished else {
+        left::about_another_name(session, state, observer)?;
+        return Ok(None);
+    };
     if *session.start() == Start::Fresh {
         give_up::give_up(session, state, &row, "a new run was asked for", observer).await?;
         return Ok(None);
@@ -89,8 +92,8 @@ async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Optio
     if row.fingerprint.as_deref() != Some(fingerprint::fingerprint(session, &parts)?.as_str()) {
         return Ok(Some(WhyNot::new(fingerprint::difference(session, &plan))));
     }
-    if let Some(missing) = missing_result(session, &state.units(&row.id)?) {
-        return Ok(Some(WhyNot { why: format!("{missing}, which it had written, is gone"), is_gone: true }));
+    if let Some(Loss { what, is_all }) = left::loss(session, state, &row.id)? {
+        return Ok(Some(WhyNot { why: what, is_gone: is_all }));
     }
     let feeds = state.feeds(&row.id)?;
     if feeds.is_empty() {
@@ -104,22 +107,6 @@ async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Optio
 /// What the run kept of its beginning; none when that is of another version.
 pub(super) fn plan_of(row: &RunRow) -> Option<RunPlan> {
     serde_json::from_str(row.plan.as_deref()?).ok()
-}
-
-/// A file or a database that committed units were written to, and that is not there any more.
-fn missing_result(session: &Session, units: &[UnitRow]) -> Option<String> {
-    let (grant, folder) = (&session.pipeline().file.destination.grant, session.pipeline().folder());
-    let written = units.iter().any(|unit| unit.tally.written > 0);
-    let mut databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
-    if let Some(path) = databases.find(|path| written && !path.exists()) {
-        return Some(path.display().to_string());
-    }
-    let paths = units.iter().flat_map(|unit| &unit.files).filter_map(|file| {
-        let root = grant.files.get(&file.root)?;
-        Some(folder.join(root).join(&file.path))
-    });
-    let mut missing = paths.filter(|path| !path.exists());
-    missing.next().map(|path| path.display().to_string())
 }
 
 /// A new run in the place of one that has committed rows where nobody can take them back, or replace them, would write

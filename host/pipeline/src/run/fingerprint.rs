@@ -8,8 +8,8 @@ use crate::file::{PipelineFile, PluginLimits};
 use crate::session::Session;
 use crate::state::RunPlan;
 
-/// A hash of the pipeline file without what changes no row, the values given, the plugins by their digests, and the host
-/// that the connection leads to.
+/// A hash of the pipeline file without what changes no row, the values given, and the plugins by their digests. The org is
+/// told by its id, which a run notes with its feeds, not by its address, which a new My Domain changes.
 ///
 /// # Errors
 /// [`Error::Host`] when the file cannot be written as JSON.
@@ -21,7 +21,6 @@ pub(crate) fn fingerprint(session: &Session, parts: &Parts) -> Result<String, Er
     };
     add(&json(&essence(&session.pipeline().file))?);
     add(&json(session.given())?);
-    add(session.org());
     add(&session.filling().unwrap_or_default().join(","));
     for part in parts.transforms.iter().chain([&parts.destination]) {
         add(part.plugin.digest());
@@ -52,7 +51,7 @@ pub(crate) fn difference(session: &Session, plan: &RunPlan) -> &'static str {
     } else if plan.given != *session.given() {
         "--set gives other values now"
     } else {
-        "a plugin or the connection has changed since"
+        "a plugin has changed since"
     }
 }
 

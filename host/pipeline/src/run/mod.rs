@@ -17,6 +17,7 @@ mod give_up;
 mod ids;
 mod journal;
 mod lane;
+mod left;
 mod limit;
 mod lost;
 mod mend;

@@ -10,6 +10,7 @@ mod jobs;
 mod migrations;
 mod places;
 mod plans;
+mod read_only;
 mod refusals;
 mod retries;
 mod runs;
@@ -46,6 +47,11 @@ const LAZY: &str = "normal";
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// The way out for another user.
+const MAY_NOT_WRITE: &str = "\nhint: this user may not write there; run as the owner of the folder .forcepump and its files, or change their permissions";
+/// The way out of a file that is none of ours any more.
+const DAMAGED: &str = "\nhint: the file is damaged; move it away, and the next run starts without memory of former ones: an incremental one from its beginning, and rows that an unfinished one has appended come again";
+
 /// The state of the pipelines of one folder. Calls are short and block.
 pub(crate) struct State {
     path: PathBuf,
@@ -59,19 +65,31 @@ impl State {
     /// [`Error::Host`] when the file cannot be made or read, or was written by a newer Forcepump.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FOLDER).join(FILE);
-        std::fs::create_dir_all(folder.join(FOLDER))
-            .map_err(|error| Error::Host { what: format!("making {}", folder.join(FOLDER).display()), error })?;
+        std::fs::create_dir_all(folder.join(FOLDER)).map_err(|error| Error::Host {
+            what: format!("making {}", folder.join(FOLDER).display()),
+            error: with_way_out(error),
+        })?;
         let mut connection = Connection::open(&path).map_err(|error| fault(&path, &error))?;
         prepare(&mut connection, &path)?;
         Ok(Self { path, connection: Mutex::new(connection) })
     }
 
-    /// As [`State::open`], but makes nothing; none where no run has left a state.
+    /// As [`State::open`], but makes nothing; none where no run has left a state. One that may not be written, because it
+    /// is another user's, can be read all the same.
     ///
     /// # Errors
     /// As [`State::open`].
     pub(crate) fn open_existing(folder: &Path) -> Result<Option<Self>, Error> {
-        if folder.join(FOLDER).join(FILE).exists() { Self::open(folder).map(Some) } else { Ok(None) }
+        let path = folder.join(FOLDER).join(FILE);
+        match path.try_exists() {
+            Ok(false) => Ok(None),
+            Ok(true) => Self::open(folder).or_else(|error| read_only::open(&path).ok_or(error)).map(Some),
+            // A folder that is none holds no state.
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
+            Err(error) => {
+                Err(Error::Host { what: format!("looking for {}", path.display()), error: with_way_out(error) })
+            }
+        }
     }
 
     /// Runs `work` on the database; what it does stands as a whole or not at all.
@@ -167,16 +185,33 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
 fn fault(path: &Path, error: &rusqlite::Error) -> Error {
     let hint = match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy) => "\nhint: another forcepump is writing; run again when it is done",
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            "\nhint: the file is damaged; move it away, and the next run starts without memory of former ones"
-        }
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => DAMAGED,
         Some(rusqlite::ErrorCode::DiskFull) => "\nhint: the disk is full",
+        Some(rusqlite::ErrorCode::ReadOnly) => MAY_NOT_WRITE,
+        Some(rusqlite::ErrorCode::CannotOpen) => {
+            "\nhint: it has to be a file, in a folder that this user may write to; if it is something else, move it away"
+        }
+        Some(rusqlite::ErrorCode::PermissionDenied) => MAY_NOT_WRITE,
         _ => "",
     };
-    Error::Host {
-        what: format!("the state in {}", path.display()),
-        error: std::io::Error::other(format!("{error}{hint}")),
-    }
+    // SQLite repeats a whole statement; its own words are the first of it.
+    let said = match error {
+        rusqlite::Error::SqlInputError { msg, .. } => format!("{msg}{DAMAGED}"),
+        error => format!("{error}{hint}"),
+    };
+    Error::Host { what: format!("the state in {}", path.display()), error: std::io::Error::other(said) }
+}
+
+/// What to do about a file or folder of the state that cannot be used.
+fn with_way_out(error: std::io::Error) -> std::io::Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => MAY_NOT_WRITE,
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory => {
+            "\nhint: .forcepump beside the pipeline file has to be a folder with plain files; move away what is there"
+        }
+        _ => return error,
+    };
+    std::io::Error::new(error.kind(), format!("{error}{hint}"))
 }
 
 #[cfg(test)]

@@ -113,6 +113,16 @@ impl State {
         Ok(newest.filter(RunRow::is_unfinished))
     }
 
+    /// The newest run of each pipeline but this one, where it is unfinished; the newest of them last.
+    pub(crate) fn unfinished_but(&self, pipeline: &str) -> Result<Vec<RunRow>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM run WHERE pipeline <> ?1 AND rowid IN
+             (SELECT max(rowid) FROM run WHERE kind = 'run' AND retry_of IS NULL GROUP BY pipeline) ORDER BY rowid"
+        );
+        let newest: Vec<RunRow> = self.read(|c| c.prepare(&sql)?.query_map([pipeline], run_row)?.collect())?;
+        Ok(newest.into_iter().filter(RunRow::is_unfinished).collect())
+    }
+
     /// The run of that id.
     pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
         self.read(|c| c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional())
@@ -174,7 +184,8 @@ impl Turn {
     /// [`Error::Busy`] while another process runs the pipeline, [`Error::Host`] when the file cannot be made.
     pub(crate) fn take(folder: &Path, pipeline: &str) -> Result<Self, Error> {
         let path = folder.join(FOLDER).join(format!("{pipeline}.lock"));
-        let failed = |error| Error::Host { what: format!("locking {}", path.display()), error };
+        let failed =
+            |error| Error::Host { what: format!("locking {}", path.display()), error: super::with_way_out(error) };
         std::fs::create_dir_all(folder.join(FOLDER)).map_err(failed)?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
@@ -182,6 +193,12 @@ impl Turn {
             Err(TryLockError::WouldBlock) => Err(Error::Busy { pipeline: pipeline.to_owned(), lock: path }),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// Whether a process holds the pipeline's turn, asked also by those who may not take it.
+    pub(crate) fn is_held(folder: &Path, pipeline: &str) -> bool {
+        let file = File::open(folder.join(FOLDER).join(format!("{pipeline}.lock")));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -244,11 +261,14 @@ mod tests {
     #[test]
     fn a_pipeline_has_one_run_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
+        assert!(!Turn::is_held(folder.path(), "p"));
         let first = Turn::take(folder.path(), "p").unwrap();
+        assert!(Turn::is_held(folder.path(), "p"));
         let second = Turn::take(folder.path(), "p").unwrap_err().to_string();
         assert!(second.contains("`p`") && second.contains("hint"), "{second}");
         Turn::take(folder.path(), "q").unwrap();
         drop(first);
+        assert!(!Turn::is_held(folder.path(), "p"));
         Turn::take(folder.path(), "p").unwrap();
     }
 }

@@ -4,6 +4,7 @@
 mod destination;
 mod files;
 mod keys;
+mod lack;
 mod source;
 mod tables;
 
@@ -18,6 +19,8 @@ use crate::file::Pipeline;
 use crate::history::past_run_of;
 use crate::session::Session;
 use crate::state::{FeedRow, JobRow, PlaceRow, RunPlan, RunRow, State, UnitRow};
+
+pub(crate) use lack::{Lack, lack};
 
 /// What a look at a run found.
 #[derive(Debug, Clone, Serialize)]

@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::state::{BACKFILL, PlaceKind};
 
 /// The table in which the destination `sqlite` notes the units that are in.
-const NOTES: &str = "_forcepump_units";
+pub(super) const NOTES: &str = "_forcepump_units";
 /// What the notes hold beside units: the end of a run.
 const NO_UNITS: &str = "unit NOT IN ('(concluded)', '(discarded)')";
 /// Units that are named.
@@ -69,7 +69,7 @@ fn rows_in(facts: &Facts, feed: &str, within: &str, name: &str) -> u64 {
     facts.places_of(feed).filter(|row| is_it(&row.place)).map(|row| row.rows).sum()
 }
 
-fn has_table(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+pub(super) fn has_table(db: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
     Ok(db.query_row(sql, [name], |_| Ok(())).optional()?.is_some())
 }

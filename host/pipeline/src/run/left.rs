@@ -1,0 +1,95 @@
+//! What unfinished runs have left: whether it is still where it was written, for a run does not go on beside a hole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::decide::plan_of;
+use crate::capability;
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::session::Session;
+use crate::state::{PlaceKind, PlaceRow, State, UnitRow};
+use crate::verify::{Lack, lack};
+
+/// The destination that notes the units in the database itself.
+const NOTES_UNITS: &str = "sqlite";
+
+/// What is not there any more.
+pub(super) struct Loss {
+    /// in words: `./out.db, which it had written, is gone`
+    pub what: String,
+    /// no row of the run is left in a database: a new one writes none twice
+    pub is_all: bool,
+}
+
+/// The first file, table or database of the run's committed units that is not as it was left.
+///
+/// # Errors
+/// [`Error::Host`] when the state cannot be read.
+pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option<Loss>, Error> {
+    let (units, places) = (state.units(run)?, state.places(run)?);
+    let folder = session.pipeline().folder();
+    let whole = missing(session, &units).or_else(|| places.iter().find_map(|row| cut_short(folder, row)));
+    if let Some(what) = whole {
+        return Ok(Some(Loss { what, is_all: true }));
+    }
+    let feeds = state.feeds(run)?;
+    let object = |row: &PlaceRow| {
+        let feed = feeds.iter().find(|feed| feed.feed == row.feed);
+        feed.map_or_else(|| row.feed.clone(), |feed| feed.object.clone())
+    };
+    let notes = session.pipeline().file.destination.plugin == NOTES_UNITS;
+    let mut tables: BTreeMap<(&str, &str), Vec<(String, &str)>> = BTreeMap::new();
+    for row in places.iter().filter(|row| row.rows > 0) {
+        if let PlaceKind::Table { database, table, .. } = &row.place {
+            tables.entry((database, table)).or_default().push((object(row), &row.unit));
+        }
+    }
+    let lacks: Vec<Option<Lack>> = tables
+        .into_iter()
+        .map(|((database, table), units)| lack(&folder.join(database), table, run, if notes { &units } else { &[] }))
+        .collect();
+    let is_all = lacks.iter().all(|found| found.as_ref().is_some_and(|lack| lack.is_all));
+    Ok(lacks.into_iter().flatten().next().map(|Lack { what, .. }| Loss { what, is_all }))
+}
+
+/// A database or a file that committed units were written to, and that is not there.
+fn missing(session: &Session, units: &[UnitRow]) -> Option<String> {
+    let (grant, folder) = (&session.pipeline().file.destination.grant, session.pipeline().folder());
+    let written = units.iter().any(|unit| unit.tally.written > 0);
+    let databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
+    let files = units.iter().flat_map(|unit| &unit.files).filter_map(|file| {
+        let root = grant.files.get(&file.root)?;
+        Some(folder.join(root).join(&file.path))
+    });
+    let mut missing = databases.filter(|_| written).chain(files).filter(|path| !path.exists());
+    missing.next().map(|path| format!("{}, which it had written, is gone", path.display()))
+}
+
+/// A file that has another size than it was committed with.
+fn cut_short(folder: &Path, row: &PlaceRow) -> Option<String> {
+    let PlaceKind::File { folder: root, path, bytes, .. } = &row.place else { return None };
+    let path = folder.join(root).join(path);
+    let now = std::fs::metadata(&path).ok()?.len();
+    (now != *bytes).then(|| format!("{}, which it had written, has {now} bytes now, and had {bytes}", path.display()))
+}
+
+/// Tells of an unfinished run of the same file under another name: it is another pipeline's by now.
+///
+/// # Errors
+/// [`Error::Host`] when the state cannot be read.
+pub(super) fn about_another_name(session: &Session, state: &State, observer: &Arc<dyn Observer>) -> Result<(), Error> {
+    let pipeline = session.pipeline();
+    let path = std::path::absolute(&pipeline.path).unwrap_or_else(|_| pipeline.path.clone());
+    for row in state.unfinished_but(&pipeline.file.name)? {
+        let committed = state.committed(&row.id)?;
+        if committed.rows > 0 && plan_of(&row).is_some_and(|plan| plan.path == path) {
+            observer.event(Event::Warning(format!(
+                "run {} of `{}`, as this file named its pipeline then, is unfinished, and {} rows of it are in the destination\nhint: with name = \"{}\" it goes on; this run begins anew beside it",
+                row.id, row.pipeline, committed.rows, row.pipeline
+            )));
+        }
+    }
+    Ok(())
+}

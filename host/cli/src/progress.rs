@@ -190,6 +190,7 @@ impl State {
                 self.bytes = self.bytes.saturating_sub(*bytes);
             }
             Event::UnitCommitted { .. } => self.units += 1,
+            Event::WentOn { units } => self.units += units,
             Event::JobPolled { .. } | Event::PluginLog { .. } | Event::Note(_) | Event::Warning(_) => {}
             Event::OfFeed { .. } | Event::FeedEnded { .. } => {}
         }
@@ -279,12 +280,13 @@ mod tests {
     fn rows_of_an_earlier_process_make_no_rate() {
         let mut state = State::new();
         state.take(&Event::Read { rows: 5_000, bytes: 2048 });
+        state.take(&Event::WentOn { units: 3 });
         state.take(&Event::Phase(Phase::Moving));
         let since = state.moving_since.expect("moving");
         let figures = |state: &State| state.figures(since + Duration::from_secs(2));
-        assert_eq!(figures(&state), "moving, 5,000 rows, 2.0 KiB, 0 units");
+        assert_eq!(figures(&state), "moving, 5,000 rows, 2.0 KiB, 3 units");
         state.take(&Event::Read { rows: 1_000, bytes: 0 });
-        assert_eq!(figures(&state), "moving, 6,000 rows, 2.0 KiB, 0 units, 500 rows/s");
+        assert_eq!(figures(&state), "moving, 6,000 rows, 2.0 KiB, 3 units, 500 rows/s");
     }
 
     #[test]

@@ -51,6 +51,11 @@ pub enum Event {
         /// rows written by it
         rows: u64,
     },
+    /// Units that earlier processes of the run committed; their rows were told as read.
+    WentOn {
+        /// how many
+        units: u64,
+    },
     /// A line that a plugin logged.
     PluginLog {
         /// the plugin's name

@@ -62,10 +62,41 @@ fn a_new_field_is_filled_in_alone() {
     let kinds: Vec<&str> = runs.as_array().into_iter().flatten().filter_map(|run| run["kind"].as_str()).collect();
     assert_eq!(kinds, ["backfill", "run", "run"]);
     assert!(bench.run(&["runs"]).ends(0).stdout.contains("things (backfill)"));
+    let id = runs[0]["run_id"].as_str().expect("an id");
+    let refused = bench.run(&["resume", id]).ends(2).stderr;
+    assert!(refused.contains("it is complete"), "{refused}");
+    let state = rusqlite::Connection::open(bench.path(".forcepump/state.db")).expect("the state");
+    assert_eq!(state.execute("UPDATE run SET state = 'cancelled' WHERE id = ?1", [id]).expect("an update"), 1);
+    let refused = bench.run(&["resume", id]).ends(2).stderr;
+    assert!(refused.contains("`forcepump backfill FILE`"), "{refused}");
+    assert_eq!(state.execute("UPDATE run SET state = 'complete' WHERE id = ?1", [id]).expect("an update"), 1);
     let words = bench.run(&["show"]).ends(0).stdout;
     assert!(words.contains("filled in Fresh__c"), "{words}");
     let next = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
     assert_eq!(next["window"]["cursor"], run["window"]["to"]);
+}
+
+#[test]
+fn a_value_that_changes_without_its_row_is_read_again_by_name() {
+    // As a formula over another record does: the row's SystemModstamp stays.
+    let stamped = |rows: [&str; 2]| {
+        let [acme, bolt] = rows;
+        format!(
+            "Name,Budget__c,Rank__c,SystemModstamp\nAcme,1,{acme},2024-01-01T00:00:00.000Z\nBolt,2,{bolt},2024-01-02T00:00:00.000Z\n"
+        )
+    };
+    let before = things(&stamped(["low", "low"]));
+    let bench = Bench::on(&before);
+    bench.write("p.toml", &pipeline("", MERGE));
+    bench.run(&["run", "p.toml"]).ends(0);
+    let after = things(&stamped(["low", "high"]));
+    lead_to(&bench, &after);
+    bench.run(&["run", "p.toml"]).ends(0);
+    let ranks = "SELECT Name, Budget__c, Rank__c FROM things ORDER BY 1";
+    assert_eq!(rows(&bench, ranks), ["Acme|1|low", "Bolt|2|low"], "the row did not change for Salesforce");
+    let filled = bench.run(&["backfill", "p.toml", "--fields", "Rank__c", "--json"]).ends(0).json();
+    assert_eq!(filled["rows"]["written"], 2, "{filled:#}");
+    assert_eq!(rows(&bench, ranks), ["Acme|1|low", "Bolt|2|high"]);
 }
 
 #[test]

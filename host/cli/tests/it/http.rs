@@ -194,3 +194,13 @@ fn a_busy_server_gets_the_same_request_again_and_a_redirect_is_not_followed() {
     assert!(refused.code != 0 && refused.stderr.contains("no redirect is followed"), "{refused:?}");
     assert_eq!(other.received().len(), 0);
 }
+
+#[test]
+fn a_server_that_is_not_there_is_named_in_the_error() {
+    let server = Receiver::accepting();
+    let (_org, bench) = bench_for(&server);
+    // Nobody listens there: a port below those that are given out.
+    bench.write("p.toml", &pipeline("http://127.0.0.1:9/v1/accounts", "http://127.0.0.1:9"));
+    let ran = run(&bench, &["run", "p.toml", "--quiet"]).ends(5);
+    assert!(ran.stderr.contains("more than 5 times: no connection"), "{ran:?}");
+}

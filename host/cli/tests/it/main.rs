@@ -4,6 +4,7 @@ mod api_faults;
 mod apis;
 mod backfill;
 mod bad_batches;
+mod between;
 mod browser;
 mod changing;
 mod chaos;

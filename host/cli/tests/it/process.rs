@@ -80,6 +80,13 @@ impl Running {
         }
     }
 
+    /// Sends it a signal and waits for its end.
+    pub fn stopped(self, signal: &str) {
+        let sent = std::process::Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        self.in_time().unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+
     /// Waits for its end; one that hangs is ended.
     pub fn in_time(mut self) -> Result<Ran, String> {
         loop {

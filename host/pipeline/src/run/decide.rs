@@ -11,7 +11,7 @@ use crate::event::Observer;
 use crate::feed_report::FeedReport;
 use crate::file::{Mode, Pipeline, PipelineFile};
 use crate::session::{Adopted, QUERY, Session, Start};
-use crate::state::{Committed, FeedKey, RunPlan, RunRow, State, UnitRow};
+use crate::state::{BACKFILL, Committed, FeedKey, RunPlan, RunRow, State, UnitRow};
 
 /// Why a run cannot go on.
 struct WhyNot {
@@ -41,7 +41,7 @@ pub(super) async fn decide(
     }
     let unfinished = state.unfinished(&session.pipeline().file.name)?;
     if let Start::GoOnWith(id) = session.start() {
-        check_named(state, id, unfinished.as_ref())?;
+        check_named(state, id, unfinished.as_ref(), &session.pipeline().file.name)?;
     }
     let Some(row) = unfinished else {
         left::about_another_name(session, state, observer)?;
@@ -67,16 +67,23 @@ pub(super) async fn decide(
 }
 
 /// A run that was named has to be the unfinished one.
-fn check_named(state: &State, id: &str, unfinished: Option<&RunRow>) -> Result<(), Error> {
+fn check_named(state: &State, id: &str, unfinished: Option<&RunRow>, name: &str) -> Result<(), Error> {
     if unfinished.is_some_and(|row| row.id == id) {
         return Ok(());
     }
     let cannot = |why: &str| Err(Error::CannotGoOn(format!("run {id} cannot go on: {why}")));
     match state.run(id)? {
         None => cannot("no run of that id is remembered"),
+        Some(row) if row.pipeline != name => cannot(&format!(
+            "it is of the pipeline `{was}`, and its file has the name `{name}` now\nhint: give it the name `{was}` again",
+            was = row.pipeline
+        )),
         Some(row) if row.state == "complete" || row.state == "complete-with-rejects" => cannot("it is complete"),
         Some(row) if row.state == crate::state::GIVEN_UP => {
             cannot("it was given up\nhint: `forcepump run FILE` begins anew")
+        }
+        Some(row) if row.kind == BACKFILL => {
+            cannot("it filled fields in, which is begun anew\nhint: `forcepump backfill FILE` does all of it again")
         }
         Some(_) => {
             cannot("nothing of it is committed, or its counts do not add up\nhint: `forcepump run FILE` begins anew")

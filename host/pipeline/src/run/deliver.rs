@@ -74,10 +74,14 @@ impl Unit<'_> {
     /// The batch, as often as the destination asks for it.
     async fn offer(&self, lane: &mut Lane, passing: &RecordBatch) -> Result<Result<WriteOutcome, Broken>, Failure> {
         let part = &self.shared.parts.destination;
+        let mut last = String::new();
         for _ in 0..=MAX_WRITE_RETRIES {
             match patiently!(self.shared, lane.destination.write(passing)) {
                 Ok(WriteOutcome::Retry { after_ms, reason }) => {
-                    retry::wait(self.shared, "the destination asks for the same batch", after_ms, &reason).await;
+                    if !retry::wait(self.shared, "the destination asks for the same batch", after_ms, &reason).await {
+                        return Err(Error::Interrupted.into());
+                    }
+                    last = reason;
                 }
                 Ok(outcome) => return Ok(Ok(outcome)),
                 Err(error) => {
@@ -91,7 +95,7 @@ impl Unit<'_> {
         Err(Error::Destination {
             plugin: part.name().to_owned(),
             call: "write",
-            message: format!("asked for the same batch more than {MAX_WRITE_RETRIES} times"),
+            message: format!("asked for the same batch more than {MAX_WRITE_RETRIES} times: {last}"),
         }
         .into())
     }

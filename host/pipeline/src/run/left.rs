@@ -15,6 +15,9 @@ use crate::verify::{Lack, lack};
 /// The destination that notes the units in the database itself.
 const NOTES_UNITS: &str = "sqlite";
 
+/// How rows go into a table that lasts as long as a batch.
+const STAGED: &str = "replace";
+
 /// What is not there any more.
 pub(super) struct Loss {
     /// in words: `./out.db, which it had written, is gone`
@@ -42,7 +45,9 @@ pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option
     let notes = session.pipeline().file.destination.plugin == NOTES_UNITS;
     let mut tables: BTreeMap<(&str, &str), Vec<(String, &str)>> = BTreeMap::new();
     for row in places.iter().filter(|row| row.rows > 0) {
-        if let PlaceKind::Table { database, table, .. } = &row.place {
+        if let PlaceKind::Table { database, table, mode } = &row.place
+            && mode != STAGED
+        {
             tables.entry((database, table)).or_default().push((object(row), &row.unit));
         }
     }

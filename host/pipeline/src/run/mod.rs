@@ -292,6 +292,9 @@ fn seed(ready: &start::Ready, pass: &Pass, before: &Before) {
     if rows > 0 {
         shared.observer.event(Event::Read { rows, bytes });
     }
+    if !committed.is_empty() {
+        shared.observer.event(Event::WentOn { units: committed.len() as u64 });
+    }
 }
 
 async fn rest_of_pass(

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::tables::{NOTES, has_table, open, table_now};
+
+/// How long a database that is being written is waited for.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// What a table has lost.
 pub(crate) struct Lack {
@@ -15,36 +19,25 @@ pub(crate) struct Lack {
     pub is_all: bool,
 }
 
-/// What is missing of a run in a table that it has written rows to; none: nothing that could be told. `units`: objects and
-/// ids of the units that the database itself must have noted.
+/// What is missing of a run in a table that it has written rows to; none: nothing that could be told, as of a database that
+/// is locked. `units`: objects and ids of the units that the database itself must have noted.
 pub(crate) fn lack(database: &Path, table: &str, run: &str, units: &[(String, &str)]) -> Option<Lack> {
     let at = database.display();
+    let db = open(database).ok()?;
+    db.busy_timeout(BUSY).ok()?;
     let all = |what: String| Some(Lack { what, is_all: true });
-    let db = match open(database) {
-        Ok(db) => db,
-        Err(what) => return Some(Lack { what, is_all: !database.exists() }),
+    let Some(now) = table_now(&db, run, table).ok()? else {
+        return all(format!("the table {table} of {at}, which it had written, is gone"));
     };
-    let failed = |error: rusqlite::Error| Some(Lack { what: format!("{at} cannot be read: {error}"), is_all: false });
-    let now = match table_now(&db, run, table) {
-        Ok(Some(now)) => now,
-        Ok(None) => return all(format!("the table {table} of {at}, which it had written, is gone")),
-        Err(error) => return failed(error),
-    };
-    match is_empty(&db, &now) {
-        Ok(false) => {}
-        Ok(true) => return all(format!("the table {now} of {at}, which it had written, is empty now")),
-        Err(error) => return failed(error),
+    if is_empty(&db, &now).ok()? {
+        return all(format!("the table {now} of {at}, which it had written, is empty now"));
     }
-    let noted = match noted(&db, run, units) {
-        Ok(Some(noted)) if noted < units.len() => noted,
-        Ok(_) => return None,
-        Err(error) => return failed(error),
-    };
+    let noted = noted(&db, run, units).ok()??;
     let what = format!(
         "{at} knows {noted} of the {} units that it had committed there, as an older copy of it would",
         units.len()
     );
-    Some(Lack { what, is_all: false })
+    (noted < units.len()).then_some(Lack { what, is_all: false })
 }
 
 fn is_empty(db: &Connection, table: &str) -> rusqlite::Result<bool> {

@@ -1,6 +1,6 @@
 //! What unfinished runs have left: whether it is still where it was written, for a run does not go on beside a hole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +31,10 @@ pub(super) struct Loss {
 /// # Errors
 /// [`Error::Host`] when the state cannot be read.
 pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option<Loss>, Error> {
-    let (units, places) = (state.units(run)?, state.places(run)?);
+    let (units, mut places) = (state.units(run)?, state.places(run)?);
+    // What is not known to be committed may be missing.
+    let known: BTreeSet<(&str, &str)> = units.iter().map(|unit| (unit.feed.as_str(), unit.unit.as_str())).collect();
+    places.retain(|row| known.contains(&(row.feed.as_str(), row.unit.as_str())));
     let folder = session.pipeline().folder();
     let whole = missing(session, &units).or_else(|| places.iter().find_map(|row| cut_short(folder, row)));
     if let Some(what) = whole {

@@ -187,6 +187,7 @@ fn fault(path: &Path, error: &rusqlite::Error) -> Error {
         Some(rusqlite::ErrorCode::DatabaseBusy) => "\nhint: another forcepump is writing; run again when it is done",
         Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => DAMAGED,
         Some(rusqlite::ErrorCode::DiskFull) => "\nhint: the disk is full",
+        Some(rusqlite::ErrorCode::SystemIoFailure) => "\nhint: look at the disk: it may be full, failing or gone",
         Some(rusqlite::ErrorCode::ReadOnly) => MAY_NOT_WRITE,
         Some(rusqlite::ErrorCode::CannotOpen) => {
             "\nhint: it has to be a file, in a folder that this user may write to; if it is something else, move it away"

@@ -279,6 +279,41 @@ fn without_its_job_the_ids_that_are_committed_are_left_out() {
     }
 }
 
+/// The org makes no job, the nth time that it is asked for one.
+fn refuses_a_job(nth: usize) -> String {
+    format!(
+        "[[fault]]\non = {{ route = \"bulk2-create\", nth = {nth} }}\ndo = {{ kind = \"limit\", which = \"jobs\" }}\n"
+    )
+}
+
+#[track_caller]
+fn ends_whole(bench: &Bench) {
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+    assert_eq!((&report["state"], &report["rows"]["written"]), (&"complete".into(), &SMALL_ROWS.into()), "{report:#}");
+    each_once(sqlite_names(bench));
+}
+
+#[test]
+fn what_a_lost_job_left_is_not_forgotten_when_no_other_can_be_made() {
+    let (org, bench) = killed(&(stalls(1) + &refuses_a_job(2)), &sqlite("mode = \"append\""));
+    assert!(org.emulator().lose_job(&org.job().id));
+    assert_ne!(bench.run(&["run", "p.toml"]).code, 0, "no job can be made");
+    ends_whole(&bench);
+}
+
+#[test]
+fn nor_when_the_job_in_its_place_is_lost_too() {
+    let stall = stalls(1);
+    let faults = format!("{stall}{}{}", stall.replace("nth = 2", "nth = 3"), refuses_a_job(3));
+    let (org, bench) = killed(&faults, &sqlite("mode = \"append\""));
+    assert!(org.emulator().lose_job(&org.job().id));
+    assert_eq!(stopped(&org, &bench, 1, 3, "-KILL").code, -1);
+    let second = org.emulator().jobs().last().expect("a job").id.clone();
+    assert!(org.emulator().lose_job(&second));
+    assert_ne!(bench.run(&["run", "p.toml"]).code, 0, "no job can be made");
+    ends_whole(&bench);
+}
+
 #[test]
 fn before_the_first_unit_a_lost_job_is_made_again() {
     let stuck =

@@ -5,6 +5,7 @@
 //! 1. The plan of the run is noted before anything is made or written; without it nothing was done.
 //! 2. A job is noted as soon as it is created. Killed in between: the job stays in the org until it expires, and the next
 //!    run makes another.
+//!    A job that is lost is noted as succeeded by another pass before the job of that one is asked for.
 //! 3. The rejected rows of a unit are made durable, the unit is noted as one that may be committed, the destination
 //!    commits it, and it is noted as committed. Killed in between: the unit is read again, and the destination, which
 //!    knows it by run and unit, takes it as done and refuses nothing: then the counts and the rejected rows of before
@@ -153,6 +154,11 @@ impl Journal {
     /// Every unit of a pass is committed, and its total adds up.
     pub(crate) fn pass_done(&self, pass: &str, announced: u64) -> Result<(), Error> {
         self.state.pass_done(self.key(), pass, announced)
+    }
+
+    /// The job of a pass is lost: its committed units stand, and the pass that follows reads the rest.
+    pub(crate) fn pass_succeeded(&self, pass: &str, rows: u64) -> Result<(), Error> {
+        self.state.pass_succeeded(self.key(), pass, rows)
     }
 
     /// The job of a pass was ended in the org.

@@ -12,7 +12,7 @@ use super::pass::Pass;
 use super::start::Ready;
 use crate::error::Error;
 use crate::event::Event;
-use crate::state::UnitRow;
+use crate::state::{JobRow, UnitRow};
 
 /// Ids of a unit, both ends included.
 type Range = (String, String);
@@ -50,14 +50,15 @@ pub(super) fn replace(ready: &Ready, pass: &Pass, error: &Error) -> Result<Repla
         "its job is gone ({words}); another one reads the rows whose ids are in none of the {} committed units",
         units.len()
     )));
-    journal.pass_done(&pass.prefix, rows)?;
+    journal.pass_succeeded(&pass.prefix, rows)?;
     Ok(Replaced::By(Arc::new(rest)))
 }
 
-/// The pass that an earlier process put in the place of the rest of this one.
+/// The pass that an earlier process put in the place of the rest of this one, whether it came to have a job or not.
 pub(super) fn successor(ready: &Ready, pass: &Pass) -> Result<Option<Arc<Pass>>, Error> {
     let next = next_prefix(&pass.prefix);
-    if !ready.shared.journal.jobs()?.iter().any(|job| job.pass == next) {
+    let is_told = |job: &JobRow| job.pass == next || job.pass == pass.prefix && job.succeeded;
+    if !ready.shared.journal.jobs()?.iter().any(is_told) {
         return Ok(None);
     }
     let units = units_of(ready, pass)?;

@@ -179,6 +179,7 @@ fn note_job(
         created_at: chrono::Utc::now().timestamp_micros(),
         announced,
         done: false,
+        succeeded: false,
     })
 }
 

@@ -59,11 +59,18 @@ impl State {
         Ok(())
     }
 
-    /// A feed that is not complete leaves nothing to be known again.
+    /// A feed that is not complete leaves nothing to be known again. `run`: as [`overlap_key`] has it.
     pub(crate) fn forget(&self, run: &str) -> Result<(), Error> {
-        self.transaction(|t| t.execute("DELETE FROM overlap WHERE run = ?1", [run]))?;
+        self.transaction(|t| forget_rows(t, run))?;
         Ok(())
     }
+}
+
+/// Forgets the rows of runs whose key the pattern fits, but for those of a feed whose cursor has moved: the next window
+/// reaches back over them, also where the rest of that run came to nothing.
+pub(super) fn forget_rows(t: &rusqlite::Transaction<'_>, pattern: &str) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM overlap WHERE run GLOB ?1 AND run NOT IN (SELECT run FROM cursor)";
+    t.execute(sql, [pattern])
 }
 
 #[cfg(test)]
@@ -83,15 +90,18 @@ mod tests {
         let state = State::open(folder.path()).unwrap();
         let key = CursorKey { pipeline: "p".into(), org: "00D".into(), object: "Account".into() };
         assert_eq!(state.cursor("p", "00D", "Account").unwrap(), None);
-        remember(&state, "run 1", &[[1; 16], [2; 16], [1; 16]]);
+        remember(&state, "1/Account", &[[1; 16], [2; 16], [1; 16]]);
         assert!(state.overlap(&key).unwrap().is_empty(), "the run is not complete yet");
-        state.cursor_moves(&key, "SystemModstamp", 100, "run 1").unwrap();
+        state.cursor_moves(&key, "SystemModstamp", 100, "1/Account").unwrap();
         assert_eq!(state.cursor("p", "00D", "Account").unwrap(), Some(100));
         assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[1; 16], [2; 16]]));
-        remember(&state, "run 2", &[[3; 16]]);
-        state.forget("run 2").unwrap();
-        remember(&state, "run 3", &[[4; 16]]);
-        state.cursor_moves(&key, "SystemModstamp", 200, "run 3").unwrap();
+        state.forget("1/Account").unwrap();
+        state.run_given_up("1", 9).unwrap();
+        assert_eq!(state.overlap(&key).unwrap().len(), 2, "what a cursor stands on stays");
+        remember(&state, "2/Account", &[[3; 16]]);
+        state.forget("2/Account").unwrap();
+        remember(&state, "3/Account", &[[4; 16]]);
+        state.cursor_moves(&key, "SystemModstamp", 200, "3/Account").unwrap();
         assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[4; 16]]));
         assert_eq!(state.cursor("p", "00D", "Contact").unwrap(), None);
     }

@@ -46,7 +46,12 @@ pub(crate) struct JobRow {
     pub announced: Option<u64>,
     /// every unit is committed, and the total adds up
     pub done: bool,
+    /// it was lost: what it holds beside the committed units is read by the pass that follows
+    pub succeeded: bool,
 }
+
+/// What `done` says of a job whose rest another pass reads; that of a whole one is 1.
+const SUCCEEDED: i64 = 2;
 
 impl State {
     /// A feed of a run begins.
@@ -113,7 +118,7 @@ impl State {
                     job.memory,
                     job.created_at,
                     job.announced.map(stored),
-                    job.done
+                    if job.succeeded { SUCCEEDED } else { i64::from(job.done) }
                 ],
             )
         })?;
@@ -127,6 +132,16 @@ impl State {
     pub(crate) fn pass_done(&self, key: FeedKey<'_>, pass: &str, announced: u64) -> Result<(), Error> {
         let sql = "UPDATE job SET announced = ?4, done = 1 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
         self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(announced))))?;
+        Ok(())
+    }
+
+    /// The job of a pass is lost: its committed units, with that many rows, stand, and the pass that follows reads the rest.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn pass_succeeded(&self, key: FeedKey<'_>, pass: &str, rows: u64) -> Result<(), Error> {
+        let sql = "UPDATE job SET announced = ?4, done = ?5 WHERE run = ?1 AND feed = ?2 AND pass = ?3";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, stored(rows), SUCCEEDED)))?;
         Ok(())
     }
 
@@ -176,6 +191,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         created_at: row.get(7)?,
         announced: row.get::<_, Option<i64>>(8)?.map(|rows| rows.max(0).unsigned_abs()),
         done: row.get(9)?,
+        succeeded: row.get::<_, i64>(9)? == SUCCEEDED,
     })
 }
 
@@ -195,6 +211,7 @@ mod tests {
             created_at: 7,
             announced: None,
             done: false,
+            succeeded: false,
         }
     }
 
@@ -215,6 +232,9 @@ mod tests {
         );
         state.job_created("r", &JobRow { id: None, ..job("Account", "") }).unwrap();
         assert_eq!(state.jobs("r").unwrap()[0].announced, None, "another job says its rows anew");
+        state.pass_succeeded(key, "", 7).unwrap();
+        let job = &state.jobs("r").unwrap()[0];
+        assert_eq!((job.announced, job.done, job.succeeded), (Some(7), true, true));
         state.job_gone(key, "d").unwrap();
         assert_eq!(state.jobs("r").unwrap().len(), 2);
         assert!(state.jobs("other").unwrap().is_empty());

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::State;
+use super::cursors::{forget_rows, overlap_key};
 use super::runs::RUNNING;
 use crate::error::Error;
 use crate::variables::KeptVariable;
@@ -49,13 +50,14 @@ impl State {
         Ok(())
     }
 
-    /// An unfinished run will never go on: its units and jobs are kept to be looked at, what it remembered is forgotten.
+    /// An unfinished run will never go on: its units and jobs are kept to be looked at, what it
+    /// remembered of feeds whose cursor did not move is forgotten.
     ///
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn run_given_up(&self, run: &str, now: i64) -> Result<(), Error> {
         self.transaction(|t| {
-            t.execute("DELETE FROM overlap WHERE run = ?1 OR run GLOB ?1 || '/*'", [run])?;
+            forget_rows(t, &overlap_key(run, "*"))?;
             let sql = "UPDATE run SET state = ?2, ended_at = COALESCE(ended_at, ?3), resumable = 0 WHERE id = ?1";
             t.execute(sql, (run, GIVEN_UP, now))
         })?;

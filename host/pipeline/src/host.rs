@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::file::nearest;
+use crate::run::hex;
 
 /// Gives a first-party component by its short name.
 pub type Builtin = fn(&str) -> Option<&'static [u8]>;
@@ -125,10 +126,6 @@ fn engine(kind: EngineKind, cache_dir: Option<PathBuf>) -> Result<Engine, Error>
         what: "starting the engine of the plugins".to_owned(),
         error: std::io::Error::other(error.to_string()),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn looks_like_path(plugin: &str) -> bool {

@@ -107,7 +107,8 @@ impl Carried {
 }
 
 /// The contract's word for a format.
-pub(crate) fn format_word(format: FileFormat) -> &'static str {
+#[must_use]
+pub fn format_word(format: FileFormat) -> &'static str {
     match format {
         FileFormat::Raw => "raw",
         FileFormat::Csv => "csv",

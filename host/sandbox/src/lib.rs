@@ -51,7 +51,7 @@ mod telemetry;
 mod text;
 mod transform;
 
-pub use carried::{Carried, CarriedFile, CarriedRows, CarriedTo};
+pub use carried::{Carried, CarriedFile, CarriedRows, CarriedTo, format_word};
 pub use description::{Capability, Description, Metric, MetricKind, Need};
 pub use destination::{DestinationInstance, Ending, Prepared, Target, WriteMode, WriteOutcome};
 pub use engine::{Engine, EngineOptions};

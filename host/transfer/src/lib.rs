@@ -4,5 +4,6 @@
 //! statement, name and URL as written by someone untrusted. Files and SQL are synchronous and blocking.
 
 pub mod files;
+pub mod folder;
 pub mod http;
 pub mod sql;

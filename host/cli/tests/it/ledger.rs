@@ -1,5 +1,7 @@
 //! What a destination says it took, against what the host carried for it; and the receipt of a run.
 
+use std::process::Stdio;
+
 use forcepump_emulator::Options;
 use forcepump_plugin_bundle::test_guest;
 use serde_json::Value;
@@ -12,7 +14,11 @@ const CSV: &str =
     "[destination]\nplugin = \"csv\"\nmode = \"overwrite\"\n[destination.grant]\nfiles = { out = \"out\" }\n";
 
 fn bench() -> (Org, Bench) {
-    let org = orgs::small(Options::default());
+    bench_with("")
+}
+
+fn bench_with(faults: &str) -> (Org, Bench) {
+    let org = orgs::small(Options { faults: orgs::script_of(faults), ..Options::default() });
     let bench = Bench::on(&org);
     std::fs::write(bench.path("evil.wasm"), test_guest("evil").expect("the guest")).expect("a file");
     (org, bench)
@@ -42,6 +48,23 @@ fn a_destination_that_drops_or_doubles_rows_is_found_out_with_both_numbers() {
         assert_eq!(report["rows"]["written"], 0, "{mode}");
         assert_eq!(std::fs::read_dir(bench.path("evil")).expect("the folder").count(), files, "{mode}");
     }
+}
+
+#[test]
+fn nor_is_it_believed_when_the_run_goes_on() {
+    let stall =
+        "[[fault]]\non = { route = \"bulk2-results\", nth = 1 }\ndo = { kind = \"stall\", after_bytes = 300 }\n";
+    let (org, bench) = bench_with(stall);
+    bench.write("p.toml", &evil("write", "drop-rows"));
+    let mut command = bench.command(&["run", "p.toml"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    orgs::wait_until("the first page is asked for", || org.asked("/results") > 0);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(6).json();
+    assert!(report["went_on"].is_object(), "{report:#}");
+    let message = report["error"]["message"].to_string();
+    assert!(message.contains("none went into a file"), "nothing was there before: {message}");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Changes to the connections file: comments and order stay, and it is replaced whole.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use forcepump_salesforce::ConnectionConfig;
+use forcepump_transfer::folder;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::connections::folder_of;
@@ -137,8 +138,8 @@ impl ConnectionsEdit {
     }
 
     fn write(&self) -> std::io::Result<()> {
-        let folder = self.folder();
-        std::fs::create_dir_all(folder)?;
+        let within = self.folder();
+        folder::make(within)?;
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(".new");
         let aside = self.path.with_file_name(name);
@@ -155,9 +156,7 @@ impl ConnectionsEdit {
             // the error that counts is the one in hand
             let _ = std::fs::remove_file(&aside);
         }
-        #[cfg(unix)]
-        written.and_then(|()| File::open(folder)?.sync_all())?;
-        Ok(())
+        written.and_then(|()| folder::sync(within))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::receipt::hex;
 use super::shared::Parts;
 use crate::error::Error;
 use crate::file::{PipelineFile, PluginLimits};
@@ -25,7 +26,7 @@ pub(crate) fn fingerprint(session: &Session, parts: &Parts) -> Result<String, Er
     for part in parts.transforms.iter().chain([&parts.destination]) {
         add(part.plugin.digest());
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 /// What a run keeps of its beginning.

@@ -192,6 +192,11 @@ impl Journal {
         if is_bare() { Ok(()) } else { self.state.unit_unsure(&self.run_id, row) }
     }
 
+    /// The destination has answered a unit's commit, and the host saw that the unit is not there as it was accepted.
+    pub(crate) fn denied(&self, row: &UnitRow) -> Result<(), Error> {
+        if is_bare() { Ok(()) } else { self.state.unit_denied(&self.run_id, row) }
+    }
+
     /// The destination did its last step.
     pub(crate) fn concluded(&self) -> Result<(), Error> {
         self.state.feed_concluded(self.key())
@@ -203,11 +208,6 @@ impl Journal {
             return Ok(());
         }
         self.state.unit_places(&self.run_id, &self.feed, unit, places)
-    }
-
-    /// Whether the run goes on where another process stopped: a unit may be in the destination and not be noted.
-    pub(super) fn goes_on(&self) -> Result<bool, Error> {
-        Ok(self.state.run(&self.run_id)?.is_some_and(|row| row.resumed > 0))
     }
 
     /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again.

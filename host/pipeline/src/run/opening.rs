@@ -31,11 +31,15 @@ pub(super) async fn open(
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
     let journal = &ready.shared.journal;
+    // Another job has other units: what the destination has of this one would come a second time under their names.
+    let nothing_done = ready.of_pass(pass).next().is_none() && journal.unsure_units(&pass.prefix)? == 0;
     let Some(job) = journal.jobs()?.into_iter().find(|job| job.pass == pass.prefix) else {
-        return create_one(session, ready, pass, cancel, progress).await;
+        return match nothing_done {
+            true => create_one(session, ready, pass, cancel, progress).await,
+            false => Err(Error::StartAnew("its Salesforce job is not known any more".to_owned())),
+        };
     };
     let done: Vec<String> = ready.of_pass(pass).filter_map(|unit| unit.part.clone()).collect();
-    let nothing_done = ready.of_pass(pass).next().is_none();
     let memory = serde_json::from_str::<JobMemory>(&job.memory).ok();
     match memory.filter(|_| job.soql == pass.query.soql) {
         Some(memory) => go_on(session, (ready, pass), (&memory, &done), cancel, progress).await,

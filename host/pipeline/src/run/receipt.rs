@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
-use forcepump_sandbox::{Carried, CarriedFile, CarriedTo, FileCompression, FileFormat};
+use forcepump_sandbox::{Carried, CarriedFile, CarriedTo, FileCompression, format_word};
 use sha2::{Digest, Sha256};
 
 use super::lane::Lane;
 use super::proof::{self, Claim, Verdict};
+use super::rerun::Checked;
 use super::unit::Unit;
 use crate::error::Error;
 use crate::event::Event;
@@ -32,15 +33,15 @@ pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<(), Error> {
     proof::before_commit(&claim(lane, unit, false), &carried).map_err(|why| broken(unit, &why, NOT_COMMITTED))
 }
 
-/// After the commit: what is durable, and where it is.
-pub(super) fn after_commit(lane: &Lane, unit: &Unit<'_>) -> Result<Proven, Error> {
+/// After the commit: what is durable, and where it is. A unit that is not as the destination says is noted as denied.
+pub(super) fn after_commit(lane: &Lane, unit: &Unit<'_>, checked: &Checked) -> Result<Proven, Error> {
     let carried = lane.destination.carried();
-    let verdict = match proof::after_commit(&claim(lane, unit, false), &carried) {
-        // Only now, because asking the state for every unit would cost more than it is worth.
-        Err(why) if unit.shared.journal.goes_on()? => {
-            proof::after_commit(&claim(lane, unit, true), &carried).map_err(|_| broken(unit, &why, COMMITTED))?
+    let verdict = match proof::after_commit(&claim(lane, unit, checked.may_be_there), &carried) {
+        Ok(verdict) => verdict,
+        Err(why) => {
+            unit.shared.journal.denied(checked.counts.row())?;
+            return Err(broken(unit, &why, COMMITTED));
         }
-        other => other.map_err(|why| broken(unit, &why, COMMITTED))?,
     };
     if let Verdict::Told(text) = verdict
         && unit.shared.tells_of_own_batches()
@@ -101,16 +102,6 @@ fn places(unit: &Unit<'_>, carried: &Carried) -> Vec<PlaceRow> {
         CarriedTo::Files { .. } => None,
     });
     carried.files.iter().map(file).chain(tables).collect()
-}
-
-fn format_word(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Raw => "raw",
-        FileFormat::Csv => "csv",
-        FileFormat::JsonLines => "json-lines",
-        FileFormat::Arrow => "arrow",
-        FileFormat::Parquet => "parquet",
-    }
 }
 
 fn compression_word(compression: FileCompression) -> &'static str {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use forcepump_transfer::folder;
 use serde::Deserialize;
 
 use super::rejects::{DECODE_STAGE, Party, private_append};
@@ -116,8 +117,9 @@ pub(super) fn sift(path: &Path, keep: impl Fn(Seen) -> bool, more: &mut impl Rea
     let out = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     out.sync_all()?;
     match (dropped, kept, added) {
-        (0, _, 0) => fs::remove_file(&aside),
-        (_, 0, 0) => fs::remove_file(&aside).and_then(|()| fs::remove_file(path)),
-        _ => fs::rename(&aside, path),
+        (0, _, 0) => return fs::remove_file(&aside),
+        (_, 0, 0) => fs::remove_file(&aside).and_then(|()| fs::remove_file(path))?,
+        _ => fs::rename(&aside, path)?,
     }
+    path.parent().map_or(Ok(()), folder::sync)
 }

@@ -6,6 +6,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use forcepump_transfer::folder;
 use serde::Serialize;
 use tempfile::SpooledTempFile;
 
@@ -141,14 +142,15 @@ impl RejectsFile {
 
     fn append(&self, unit: &mut UnitRejects) -> std::io::Result<()> {
         let text = unit.text()?;
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
-        }
+        let within = self.path.parent().unwrap_or(Path::new(""));
+        folder::make(within)?;
         // The lines of one unit stay together. Another feed may have put another file here.
         let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !self.path.exists();
         let mut file = private_append(&self.path)?;
         std::io::copy(text, &mut file)?;
-        file.sync_data()
+        file.sync_data()?;
+        if is_new { folder::sync(within) } else { Ok(()) }
     }
 
     fn replace(&self, unit: &mut UnitRejects) -> std::io::Result<()> {

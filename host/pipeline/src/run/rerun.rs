@@ -30,6 +30,13 @@ pub(super) enum Counts {
     Now(UnitRow),
 }
 
+/// A unit that may be committed.
+pub(super) struct Checked {
+    pub counts: Counts,
+    /// an earlier process asked for its commit: the destination may have it already
+    pub may_be_there: bool,
+}
+
 /// What was seen of a unit as it was run, beside its counts.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -49,14 +56,15 @@ impl Counts {
 }
 
 /// What counts of a unit whose rows are all written, and whether it may be committed.
-pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<Counts, Error> {
+pub(super) fn before_commit(lane: &Lane, unit: &Unit<'_>) -> Result<Checked, Error> {
     let now = row_of(&lane.pass.prefix, unit);
     let noted = unit.shared.journal.noted(&now)?;
+    let may_be_there = noted.is_some();
     let seen = Seen { refusals: unit.refusals, went_out: receipt::went_out(lane) };
     let counts = counts(noted, now, seen)?;
     unit.shared.check_rejects(&counts.row().tally, &unit.rejects, When::Unit)?;
     receipt::before_commit(lane, unit)?;
-    Ok(counts)
+    Ok(Checked { counts, may_be_there })
 }
 
 /// A unit as the state keeps it, before its commit.

@@ -1,6 +1,7 @@
 //! Everything before the first row: plugins opened, destination prepared, columns pruned.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -296,10 +297,13 @@ fn key_number(key: &str, gate: &Gate) -> Result<u32, Error> {
     })
 }
 
-/// Unique per run, and sorts by time.
+/// Unique per run, and sorts by time. Destinations know a unit by it: two runs that began in one moment, be it in
+/// containers whose processes have the same numbers, must not be taken for one.
 pub(crate) fn new_run_id() -> String {
     let now = chrono::Utc::now();
-    format!("{}-{:04x}", now.format("%Y%m%dT%H%M%S%3fZ"), std::process::id() & 0xffff)
+    // The keys of a hash map are random.
+    let random = RandomState::new().hash_one(()) & 0xffff;
+    format!("{}-{:04x}{random:04x}", now.format("%Y%m%dT%H%M%S%3fZ"), std::process::id() & 0xffff)
 }
 
 impl Ready {
@@ -328,5 +332,17 @@ impl Ready {
         };
         let links = chain::open(&way, live).await?.links;
         Ok(Lane { number, pass: Arc::clone(pass), links, destination: shared.destination().await?, turn: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_moment_have_names_of_their_own() {
+        let ids: BTreeSet<String> = (0..50).map(|_| new_run_id()).collect();
+        let chars: BTreeSet<usize> = ids.iter().map(String::len).collect();
+        assert!(ids.len() > 45 && chars.len() == 1, "{ids:?}");
     }
 }

@@ -300,20 +300,20 @@ pub(crate) async fn finish(lane: &mut Lane, unit: Unit<'_>, taken: Result<(), Fa
 
 async fn commit_or_abandon(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<(), Failure>) -> Result<(), Failure> {
     let shared = unit.shared;
-    let counts = match taken.and_then(|()| Ok(rerun::before_commit(lane, &unit)?)) {
-        Ok(counts) => counts,
+    let checked = match taken.and_then(|()| Ok(rerun::before_commit(lane, &unit)?)) {
+        Ok(checked) => checked,
         Err(failure) => return Err(give_up(lane, unit, failure).await),
     };
-    if let Counts::Now(row) = &counts {
+    if let Counts::Now(row) = &checked.counts {
         shared.ledger().rejects.put(&mut unit.rejects)?;
         shared.journal.unsure(row)?;
     }
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
-    let proven = receipt::after_commit(lane, &unit)?;
-    let rows = counts.row().tally.written;
-    note(&unit, counts, token, proven)?;
+    let proven = receipt::after_commit(lane, &unit, &checked)?;
+    let rows = checked.counts.row().tally.written;
+    note(&unit, checked.counts, token, proven)?;
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A session of several feeds: one client, one run id, one moment; each feed has a session of its own within it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::Session;
 use crate::cancel::Cancel;
@@ -92,22 +92,14 @@ impl Session {
 
     fn with_feed(&self, pipeline: Pipeline, writer: &Writer) -> Self {
         Self {
-            host: self.host.clone(),
-            pipeline,
-            client: self.client.clone(),
-            connection: self.connection.clone(),
-            org: self.org.clone(),
-            locked: self.locked,
             run_id: self.run_id.clone(),
             submitted_at: self.submitted_at,
-            given: self.given.clone(),
             start: self.start.clone(),
             adopted: self.adopted.clone(),
             retry: self.retry.clone(),
-            window: OnceLock::new(),
             now: Arc::clone(&self.now),
             writer: writer.clone(),
-            filling: self.filling.clone(),
+            ..self.with_pipeline(pipeline, self.given.clone())
         }
     }
 

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use forcepump_transfer::folder as folders;
 use rusqlite::Connection;
 
 use crate::error::Error;
@@ -65,7 +66,7 @@ impl State {
     /// [`Error::Host`] when the file cannot be made or read, or was written by a newer Forcepump.
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FOLDER).join(FILE);
-        std::fs::create_dir_all(folder.join(FOLDER)).map_err(|error| Error::Host {
+        folders::make(&folder.join(FOLDER)).map_err(|error| Error::Host {
             what: format!("making {}", folder.join(FOLDER).display()),
             error: with_way_out(error),
         })?;
@@ -226,6 +227,18 @@ mod tests {
             let state = State::open(folder.path()).unwrap();
             let version = state.read(|c| c.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))).unwrap();
             assert_eq!(version as usize, MIGRATIONS.len());
+        }
+    }
+
+    #[test]
+    fn many_may_make_it_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let open = || State::open(folder.path()).map(drop);
+            std::thread::scope(|scope| {
+                let opened: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                opened.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+            });
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
+use forcepump_transfer::folder as folders;
 use rusqlite::{OptionalExtension, Row};
 
 use super::{FOLDER, State};
@@ -186,7 +187,7 @@ impl Turn {
         let path = folder.join(FOLDER).join(format!("{pipeline}.lock"));
         let failed =
             |error| Error::Host { what: format!("locking {}", path.display()), error: super::with_way_out(error) };
-        std::fs::create_dir_all(folder.join(FOLDER)).map_err(failed)?;
+        folders::make(&folder.join(FOLDER)).map_err(failed)?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

@@ -64,6 +64,8 @@ pub(crate) enum Standing {
     Again = 1,
     /// its commit was asked for, and the answer is not known
     Unsure = 2,
+    /// its commit was answered, and the host knows that it is not there as the destination says
+    Denied = 3,
 }
 
 /// A unit as it was noted before.
@@ -92,6 +94,15 @@ impl State {
     /// As [`State::transaction`].
     pub(crate) fn unit_unsure(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
         self.note_unit(run, row, Standing::Unsure, &[])
+    }
+
+    /// A unit's commit was answered, but it is not there as the destination says: it is not taken to be there later, and
+    /// what of it may be there still counts as such.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn unit_denied(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
+        self.note_unit(run, row, Standing::Denied, &[])
     }
 
     /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again.
@@ -142,7 +153,7 @@ impl State {
         };
         // Without the note that a unit is committed it is one that may be: it is read again, to no effect.
         match standing {
-            Standing::Unsure => self.transaction(note)?,
+            Standing::Unsure | Standing::Denied => self.transaction(note)?,
             Standing::Committed | Standing::Again => self.lazily(note)?,
         };
         Ok(())
@@ -171,13 +182,14 @@ impl State {
         })
     }
 
-    /// What was noted of a unit before.
+    /// What was noted of a unit before; nothing of one whose commit was denied.
     ///
     /// # Errors
     /// As [`State::read`].
     pub(crate) fn noted(&self, run: &str, row: &UnitRow) -> Result<Option<Noted>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS}, standing FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND unit = ?4");
+        let sql = format!(
+            "SELECT {COLUMNS}, standing FROM unit WHERE run = ?1 AND feed = ?2 AND pass = ?3 AND unit = ?4 AND standing < 3"
+        );
         self.read(|c| {
             let noted = |row: &Row<'_>| {
                 Ok(Noted { row: unit_row(row)?, is_unsure: row.get::<_, i64>("standing")? == Standing::Unsure as i64 })
@@ -316,6 +328,9 @@ mod tests {
             assert_eq!(state.noted("r", &row).unwrap(), Some(Noted { row, is_unsure }));
         }
         assert_eq!(state.noted("r", &unit("d", "p00002", 9, 4)).unwrap(), None);
+        state.unit_denied("r", &unit("", "p00002", 9, 4)).unwrap();
+        assert_eq!(state.noted("r", &unit("", "p00002", 9, 4)).unwrap(), None, "it is not believed a second time");
+        assert_eq!(state.perhaps_committed("r").unwrap().units, 4, "and something of it may be there");
         let hashes: u32 = state.read(|c| c.query_row("SELECT COUNT(*) FROM overlap", [], |row| row.get(0))).unwrap();
         assert_eq!(hashes, 1);
     }

@@ -35,7 +35,7 @@ impl Root {
     /// [`FileError::Io`] when the folder cannot be created or opened.
     pub fn open(folder: &Path) -> Result<Self, FileError> {
         let failed = |e: io::Error| FileError::Io(format!("cannot open the folder \"{}\": {e}", folder.display()));
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        crate::folder::make(folder).map_err(failed)?;
         let dir = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
         Ok(Self { folder: Arc::new(dir), quota: Arc::new(Quota::unlimited()), names: Arc::default() })
     }

@@ -55,7 +55,7 @@ impl Connection {
     pub fn open(dsn: &str) -> Result<Self, SqlError> {
         let path = path_of(dsn)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|e| cannot_open(&format!("its folder: {e}")))?;
+            crate::folder::make(folder).map_err(|e| cannot_open(&format!("its folder: {e}")))?;
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = rusqlite::Connection::open_with_flags(path, flags)

@@ -126,6 +126,32 @@ fn a_feed_that_never_works_does_not_hold_up_the_others_for_ever() {
 }
 
 #[test]
+fn what_a_complete_feed_has_read_is_known_when_its_run_is_given_up() {
+    let org = no_permission("1");
+    let source = "[source]\nobjects = [\"Account\", \"Contact\"]\nfields = [\"Id\", \"SystemModstamp\"]\nincremental = { overlap_minutes = 52560000 }";
+    let bench = bench(&org, source, SQLITE);
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(7).json();
+    assert_eq!((&feed(&report, "Account")["state"], &report["resumable"]), (&"complete".into(), &true.into()));
+    let report = bench.run(&["run", "--fresh", "p.toml", "--json"]).ends(0).json();
+    assert_eq!(report["went_on"], Value::Null);
+    for (name, table) in [("Account", "sf_Account"), ("Contact", "sf_Contact")] {
+        assert_eq!(org.emulator().rows(name), Some(rows(&bench, table)), "{name}: every row once");
+    }
+}
+
+#[test]
+fn files_of_a_complete_feed_may_be_taken_away_before_the_others_are_there() {
+    let org = no_permission("1");
+    let csv = CSV.replace("overwrite", "append");
+    let bench = bench(&org, "[source]\nobjects = [\"Account\", \"Contact\"]\nfields = [\"Id\"]", &csv);
+    bench.run(&["run", "p.toml"]).ends(7);
+    std::fs::remove_dir_all(bench.path("out/Account")).expect("its files");
+    let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+    assert!(report["went_on"].is_object() && feed(&report, "Account")["complete_before"] == true, "{report:#}");
+    assert!(!bench.path("out/Account").exists(), "its rows are not exported a second time");
+}
+
+#[test]
 fn nothing_done_by_any_feed_is_a_failed_run() {
     let org = Org::demo();
     let bench = bench(&org, "[source]\nobjects = [\"Acount\", \"Contct\"]", SQLITE);

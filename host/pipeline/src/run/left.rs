@@ -26,21 +26,22 @@ pub(super) struct Loss {
     pub is_all: bool,
 }
 
-/// The first file, table or database of the run's committed units that is not as it was left.
+/// The first file, table or database of the run's committed units that is not as it was left. The files of a feed that is
+/// concluded are whoever's they are for, who may have taken them away.
 ///
 /// # Errors
 /// [`Error::Host`] when the state cannot be read.
 pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option<Loss>, Error> {
-    let (units, mut places) = (state.units(run)?, state.places(run)?);
+    let (units, mut places, feeds) = (state.units(run)?, state.places(run)?, state.feeds(run)?);
     // What is not known to be committed may be missing.
     let known: BTreeSet<(&str, &str)> = units.iter().map(|unit| (unit.feed.as_str(), unit.unit.as_str())).collect();
     places.retain(|row| known.contains(&(row.feed.as_str(), row.unit.as_str())));
     let folder = session.pipeline().folder();
-    let whole = missing(session, &units).or_else(|| places.iter().find_map(|row| cut_short(folder, row)));
-    if let Some(what) = whole {
+    let is_open = |name: &str| !feeds.iter().any(|feed| feed.feed == name && feed.concluded);
+    let cut = || places.iter().filter(|row| is_open(&row.feed)).find_map(|row| cut_short(folder, row));
+    if let Some(what) = missing(session, &units, is_open).or_else(cut) {
         return Ok(Some(Loss { what, is_all: true }));
     }
-    let feeds = state.feeds(run)?;
     let object = |row: &PlaceRow| {
         let feed = feeds.iter().find(|feed| feed.feed == row.feed);
         feed.map_or_else(|| row.feed.clone(), |feed| feed.object.clone())
@@ -62,12 +63,13 @@ pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option
     Ok(lacks.into_iter().flatten().next().map(|Lack { what, .. }| Loss { what, is_all }))
 }
 
-/// A database or a file that committed units were written to, and that is not there.
-fn missing(session: &Session, units: &[UnitRow]) -> Option<String> {
+/// A database that committed units were written to, or a file of an open feed, and that is not there.
+fn missing(session: &Session, units: &[UnitRow], is_open: impl Fn(&str) -> bool) -> Option<String> {
     let (grant, folder) = (&session.pipeline().file.destination.grant, session.pipeline().folder());
     let written = units.iter().any(|unit| unit.tally.written > 0);
     let databases = grant.sql.values().filter_map(|dsn| capability::sqlite_path(dsn, folder).ok());
-    let files = units.iter().flat_map(|unit| &unit.files).filter_map(|file| {
+    let open = units.iter().filter(|unit| is_open(&unit.feed));
+    let files = open.flat_map(|unit| &unit.files).filter_map(|file| {
         let root = grant.files.get(&file.root)?;
         Some(folder.join(root).join(&file.path))
     });

@@ -330,7 +330,11 @@ mod tests {
         assert_eq!(state.noted("r", &unit("d", "p00002", 9, 4)).unwrap(), None);
         state.unit_denied("r", &unit("", "p00002", 9, 4)).unwrap();
         assert_eq!(state.noted("r", &unit("", "p00002", 9, 4)).unwrap(), None, "it is not believed a second time");
-        assert_eq!(state.perhaps_committed("r").unwrap().units, 4, "and something of it may be there");
+        assert_eq!(
+            state.perhaps_committed(FeedKey { run: "r", feed: "Account" }).unwrap().units,
+            4,
+            "and something of it may be there"
+        );
         let hashes: u32 = state.read(|c| c.query_row("SELECT COUNT(*) FROM overlap", [], |row| row.get(0))).unwrap();
         assert_eq!(hashes, 1);
     }

@@ -31,14 +31,17 @@ pub(super) async fn open(
     progress: &mut Progress,
 ) -> Result<Extract, Error> {
     let journal = &ready.shared.journal;
-    // Another job has other units: what the destination has of this one would come a second time under their names.
-    let nothing_done = ready.of_pass(pass).next().is_none() && journal.unsure_units(&pass.prefix)? == 0;
+    let nothing_committed = ready.of_pass(pass).next().is_none();
+    let is_sure = journal.unsure_units(&pass.prefix)? == 0;
     let Some(job) = journal.jobs()?.into_iter().find(|job| job.pass == pass.prefix) else {
-        return match nothing_done {
+        return match nothing_committed && is_sure {
             true => create_one(session, ready, pass, cancel, progress).await,
             false => Err(Error::StartAnew("its Salesforce job is not known any more".to_owned())),
         };
     };
+    // Units of Bulk 1.0 have the names of their job's batches: what the destination may have of this job would come a
+    // second time under the names of another. Of the other APIs they are compared before they are written.
+    let nothing_done = nothing_committed && (is_sure || job.api != Api::Bulk1.as_str());
     let done: Vec<String> = ready.of_pass(pass).filter_map(|unit| unit.part.clone()).collect();
     let memory = serde_json::from_str::<JobMemory>(&job.memory).ok();
     match memory.filter(|_| job.soql == pass.query.soql) {

@@ -19,7 +19,7 @@ mod units;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forcepump_transfer::folder as folders;
 use rusqlite::Connection;
@@ -47,6 +47,8 @@ const DURABLE: &str = "full";
 const LAZY: &str = "normal";
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(5);
+/// The pause between two tries where SQLite does not wait by itself.
+const BUSY_LOOK: Duration = Duration::from_millis(10);
 
 /// The way out for another user.
 const MAY_NOT_WRITE: &str = "\nhint: this user may not write there; run as the owner of the folder .forcepump and its files, or change their permissions";
@@ -159,7 +161,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let newest = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     let run = |connection: &mut Connection| {
         connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        into_wal(connection)?;
         connection.pragma_update(None, "synchronous", DURABLE)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -181,6 +183,21 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         "it has version {version}, and this forcepump knows {newest}\nhint: use the newer forcepump that wrote it"
     );
     Err(Error::Host { what: format!("reading {}", path.display()), error: std::io::Error::other(text) })
+}
+
+/// Of processes that make a state at once only one can do this at a time, and SQLite does not wait for it.
+fn into_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && Instant::now() < until =>
+            {
+                std::thread::sleep(BUSY_LOOK);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn fault(path: &Path, error: &rusqlite::Error) -> Error {

@@ -24,6 +24,7 @@ pub mod data;
 pub mod faults;
 mod ids;
 pub mod options;
+mod partner;
 mod rest;
 mod server;
 pub mod soql;

@@ -17,6 +17,9 @@ use crate::server::{State, lock};
 
 /// The grant's name (RFC 7523, 2.1).
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// Seconds by which an assertion may be late: there is some grace, as clients that sign with the present moment as `exp`
+/// (CumulusCI) are let in; how much is not published.
+const SKEW_SECONDS: i64 = 5;
 /// Audience of production orgs, beside their own host.
 const PRODUCTION: &str = "https://login.salesforce.com";
 /// Audience of sandboxes, beside their own host.
@@ -49,9 +52,18 @@ impl Unverified<'_> {
         rs256 && key.is_some_and(|key| verify(key).unwrap_or(false))
     }
 
-    /// A number, or text as Salesforce's own sample has it; milliseconds are taken for a far future.
+    /// A number, or text as Salesforce's own sample has it; milliseconds are taken for a far future, parts of a second
+    /// are cut off.
     fn expiry(&self) -> Option<i64> {
-        self.claims.get("exp").and_then(|exp| exp.as_i64().or_else(|| exp.as_str()?.parse().ok()))
+        let exp = self.claims.get("exp")?;
+        if exp.is_f64() {
+            return exp.to_string().split('.').next()?.parse().ok();
+        }
+        exp.as_i64().or_else(|| exp.as_str()?.parse().ok())
+    }
+
+    fn is_living(&self, now: i64) -> Option<bool> {
+        self.expiry().map(|expiry| expiry.saturating_add(SKEW_SECONDS) > now)
     }
 }
 
@@ -75,9 +87,9 @@ pub(super) fn check(state: &State, fields: &Fields, now: i64) -> Result<(Person,
     if !is_audience(state, std::slice::from_ref(&person.tenant), audience) {
         return Err(refused("invalid_grant", "audience is invalid"));
     }
-    match assertion.expiry() {
-        Some(expiry) if expiry > now => check_once(state, &assertion, expiry)?,
-        Some(_) => return Err(refused("invalid_grant", "expired authorization code")),
+    match assertion.is_living(now) {
+        Some(true) => check_once(state, &assertion)?,
+        Some(false) => return Err(refused("invalid_grant", "expired authorization code")),
         None => return Err(invalid()),
     }
     let app = registry::app(state, &person.tenant, issuer).map_err(Denied::at_token)?;
@@ -115,7 +127,8 @@ fn check_approval(person: &Person, app: &App) -> Result<(), OauthError> {
 }
 
 /// An assertion with a `jti` is good once.
-fn check_once(state: &State, assertion: &Unverified<'_>, expiry: i64) -> Result<(), OauthError> {
+fn check_once(state: &State, assertion: &Unverified<'_>) -> Result<(), OauthError> {
+    let expiry = assertion.expiry().unwrap_or_default().saturating_add(SKEW_SECONDS);
     let used = assertion.text("jti").is_some_and(|jti| !lock(&state.desk).is_new_assertion(jti, expiry));
     if used { Err(refused("bad_jti_claim", "jti claim has been used before")) } else { Ok(()) }
 }
@@ -125,7 +138,7 @@ pub(super) fn check_client(state: &State, app: &App, assertion: &str) -> Result<
     let wrong = || refused("invalid_client", "invalid client credentials");
     let assertion = unverified(assertion).ok_or_else(wrong)?;
     let own = assertion.text("iss") == Some(&app.client_id) && assertion.text("sub") == Some(&app.client_id);
-    let living = assertion.expiry().is_some_and(|expiry| expiry > chrono::Utc::now().timestamp());
+    let living = assertion.is_living(chrono::Utc::now().timestamp()) == Some(true);
     let here = assertion.text("aud").is_some_and(|audience| is_audience(state, state.tenants(), audience));
     let fits = own && living && here && assertion.is_signed_by(app);
     if fits { Ok(()) } else { Err(wrong()) }

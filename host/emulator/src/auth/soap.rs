@@ -7,9 +7,10 @@ use http::StatusCode;
 use super::denied::Denied;
 use super::desk::Person;
 use super::sessions::{Grant, Session};
-use super::soap_xml::{element, escape, unescape};
+use super::soap_xml::{element, elements, escape, unescape};
 use super::tenant::Tenant;
 use super::user::User;
+use crate::partner;
 use crate::server::{ApiVersion, Call, Reply, State, lock};
 
 /// `login()` was removed with this version (Winter '26).
@@ -20,19 +21,31 @@ const JWT_BEGIN: &str = "eyJ";
 const WRONG: &str = "Invalid username, password, security token; or user locked out.";
 
 /// A SOAP fault: code, text, and the detail element that the WSDL names for it.
-struct Fault {
+pub(crate) struct Fault {
     code: &'static str,
     message: String,
     element: &'static str,
+    /// Row and column in the statement, of the faults that have them.
+    place: Option<(i64, i64)>,
 }
 
 impl Fault {
     fn login(code: &'static str, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), element: "LoginFault" }
+        Fault { code, message: message.into(), element: "LoginFault", place: None }
     }
 
-    fn unexpected(code: &'static str, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), element: "UnexpectedErrorFault" }
+    pub(crate) fn unexpected(code: &'static str, message: impl Into<String>) -> Fault {
+        Fault::of("UnexpectedErrorFault", code, message)
+    }
+
+    /// A fault with the detail element that the WSDL has for this call.
+    pub(crate) fn of(element: &'static str, code: &'static str, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into(), element, place: None }
+    }
+
+    /// The same fault at a place of the statement.
+    pub(crate) fn at(self, row: i64, column: i64) -> Fault {
+        Fault { place: Some((row, column)), ..self }
     }
 }
 
@@ -40,23 +53,30 @@ impl Fault {
 pub(crate) fn soap(state: &State, call: &Call, version: &str, enterprise: bool) -> Reply {
     let kind = if enterprise { "enterprise" } else { "partner" };
     match answer(state, call, version, enterprise) {
-        Ok(body) => Reply::text(StatusCode::OK, XML, envelope(kind, &body)).uncompressed(),
-        Err(fault) => fault_reply(kind, fault.code, &fault.message, fault.element),
+        Ok((header, body)) => {
+            let reply = Reply::text(StatusCode::OK, XML, envelope(kind, &header, &body));
+            // A login was recorded plain though gzip was asked for.
+            if header.is_empty() { reply.uncompressed() } else { reply }
+        }
+        Err(fault) => fault_reply(kind, &fault),
     }
 }
 
 /// A fault that the fault script puts in place of an answer.
 pub(crate) fn soap_fault(code: &str, message: &str) -> Reply {
     let login = matches!(code, "INVALID_LOGIN" | "LOGIN_MUST_USE_SECURITY_TOKEN") || code.starts_with("LOGIN_DURING");
-    fault_reply("partner", code, message, if login { "LoginFault" } else { "UnexpectedErrorFault" })
-}
-
-fn fault_reply(kind: &str, code: &str, message: &str, element: &str) -> Reply {
-    let text = fault_envelope(kind, code, message, element);
+    let element = if login { "LoginFault" } else { "UnexpectedErrorFault" };
+    let text = fault_envelope("partner", (code, message), element, None);
     Reply::text(StatusCode::INTERNAL_SERVER_ERROR, XML, text).uncompressed()
 }
 
-fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result<String, Fault> {
+fn fault_reply(kind: &str, fault: &Fault) -> Reply {
+    let text = fault_envelope(kind, (fault.code, &fault.message), fault.element, fault.place);
+    Reply::text(StatusCode::INTERNAL_SERVER_ERROR, XML, text).uncompressed()
+}
+
+/// Header and body of the answer.
+fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result<(String, String), Fault> {
     let version = ApiVersion::parse(version)
         .filter(ApiVersion::is_served)
         .ok_or_else(|| Fault::unexpected("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"))?;
@@ -64,11 +84,69 @@ fn answer(state: &State, call: &Call, version: &str, enterprise: bool) -> Result
     let body = element(&text, "Body").unwrap_or_default();
     if let Some(login) = element(body, "login") {
         let value = |name: &str| element(login, name).map(unescape).unwrap_or_default();
-        return log_in(state, version, enterprise, &value("username"), &value("password"));
+        let body = log_in(state, version, enterprise, &value("username"), &value("password"))?;
+        return Ok((String::new(), body));
     }
     let id = element(&text, "sessionId").map(|id| unescape(id.trim())).unwrap_or_default();
     let (tenant, session) = session(state, &id)?;
-    with_session(&tenant, &session, &id, body)
+    if let Some(done) = without_rows(&tenant, &session, &id, body)? {
+        return Ok((String::new(), done));
+    }
+    may_read(&tenant, &session)?;
+    let limit = state.options.daily_api_requests;
+    let calls = state.count_call();
+    if calls > limit {
+        return Err(Fault::unexpected("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+    }
+    let header = format!(
+        "<LimitInfoHeader><limitInfo><current>{calls}</current><limit>{limit}</limit><type>API REQUESTS</type>\
+         </limitInfo></LimitInfoHeader>"
+    );
+    let user = &session.grant.user;
+    let seen = state.seen_by(user.clone(), tenant.view(user));
+    let asked = partner::Asked { envelope: &text, body, version, enterprise };
+    let body = match operation(body) {
+        "getUserInfo" => {
+            format!("<getUserInfoResponse><result>{}</result></getUserInfoResponse>", user_info(&tenant, user))
+        }
+        "getServerTimestamp" => {
+            let now = tenant.org.clock().now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
+            format!(
+                "<getServerTimestampResponse><result><timestamp>{now}</timestamp></result></getServerTimestampResponse>"
+            )
+        }
+        "undelete" => super::soap_rows::undelete(&tenant, user, body),
+        name => partner::read(&seen, name, &asked)?,
+    };
+    Ok((header, body))
+}
+
+/// The name of the call in an envelope's body.
+fn operation(body: &str) -> &str {
+    let first = body.split('<').map(str::trim).find(|tag| !tag.is_empty() && !tag.starts_with('!'));
+    super::soap_xml::local_name(first.unwrap_or_default().split('>').next().unwrap_or_default())
+}
+
+/// Whether a session may be used for more than its own end.
+fn may_read(tenant: &Tenant, session: &Session) -> Result<(), Fault> {
+    let access = tenant.access(&session.grant.user);
+    if !access.active || !session.grant.has_api() || access.ip_restricted {
+        return Err(illegal_session());
+    }
+    if !tenant.options.policy.api_enabled {
+        let message = "API is not enabled for this Organization or Partner";
+        return Err(Fault::unexpected("API_DISABLED_FOR_ORG", message));
+    }
+    if !access.api_enabled {
+        return Err(Fault::unexpected("API_CURRENTLY_DISABLED", "API is disabled for this User"));
+    }
+    Ok(())
+}
+
+fn illegal_session() -> Fault {
+    let message = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session \
+                   hash: This error usually occurs after a session expires or a user logs out.";
+    Fault::unexpected("INVALID_SESSION_ID", message)
 }
 
 fn session(state: &State, id: &str) -> Result<(Arc<Tenant>, Session), Fault> {
@@ -76,47 +154,36 @@ fn session(state: &State, id: &str) -> Result<(Arc<Tenant>, Session), Fault> {
         let session = lock(&tenant.sessions).touch(id)?;
         Some((tenant.clone(), session))
     });
-    found.filter(|_| !id.starts_with(JWT_BEGIN)).ok_or_else(|| {
-        let message = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session \
-                       hash: This error usually occurs after a session expires or a user logs out.";
-        Fault::unexpected("INVALID_SESSION_ID", message)
-    })
+    found.filter(|_| !id.starts_with(JWT_BEGIN)).ok_or_else(illegal_session)
 }
 
-/// The calls that need no rows, and the one that REST does not have; the others are left to REST and Bulk.
-fn with_session(tenant: &Tenant, session: &Session, id: &str, body: &str) -> Result<String, Fault> {
+/// The calls about passwords and sessions themselves, which are not counted; none: it is another one.
+fn without_rows(tenant: &Tenant, session: &Session, id: &str, body: &str) -> Result<Option<String>, Fault> {
     let user = &session.grant.user;
     if let Some(call) = element(body, "setPassword") {
-        return set_password(tenant, user, call);
+        return set_password(tenant, user, call).map(Some);
     }
     if session.grant.restricted {
         let message =
             "The user's password has expired, you must call SetPassword before attempting any other API operations";
         return Err(Fault::unexpected("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", message));
     }
-    let first = body.split('<').map(str::trim).find(|tag| !tag.is_empty()).unwrap_or_default();
-    let operation = super::soap_xml::local_name(first.trim_end_matches(['>', '/']));
-    match operation {
-        "getUserInfo" => {
-            Ok(format!("<getUserInfoResponse><result>{}</result></getUserInfoResponse>", user_info(tenant, user)))
-        }
-        "getServerTimestamp" => {
-            let now = tenant.org.clock().now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
-            Ok(format!(
-                "<getServerTimestampResponse><result><timestamp>{now}</timestamp></result></getServerTimestampResponse>"
-            ))
-        }
-        "undelete" => Ok(super::soap_rows::undelete(tenant, user, body)),
+    Ok(match operation(body) {
         "logout" => {
             lock(&tenant.sessions).revoke(id);
-            Ok("<logoutResponse/>".to_owned())
+            Some("<logoutResponse/>".to_owned())
         }
-        other => {
-            let message =
-                format!("this emulator answers login, logout, getUserInfo, setPassword and undelete, not '{other}'");
-            Err(Fault::unexpected("INVALID_OPERATION", message))
+        "invalidateSessions" => {
+            let ended: String = elements(body, "sessionIds")
+                .map(|id| {
+                    lock(&tenant.sessions).revoke(&unescape(id.trim()));
+                    "<result><success>true</success></result>"
+                })
+                .collect();
+            Some(format!("<invalidateSessionsResponse>{ended}</invalidateSessionsResponse>"))
         }
-    }
+        _ => None,
+    })
 }
 
 fn set_password(tenant: &Tenant, user: &User, call: &str) -> Result<String, Fault> {
@@ -251,17 +318,21 @@ fn user_info(tenant: &Tenant, user: &User) -> String {
     )
 }
 
-fn envelope(kind: &str, body: &str) -> String {
+fn envelope(kind: &str, header: &str, body: &str) -> String {
+    let header = if header.is_empty() { String::new() } else { format!("<soapenv:Header>{header}</soapenv:Header>") };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
          <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
-         xmlns=\"urn:{kind}.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\
-         <soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
+         xmlns=\"urn:{kind}.soap.sforce.com\" xmlns:sf=\"urn:sobject.{kind}.soap.sforce.com\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\
+         {header}<soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
     )
 }
 
-fn fault_envelope(kind: &str, code: &str, message: &str, element: &str) -> String {
-    let (code, message) = (escape(code), escape(message));
+fn fault_envelope(kind: &str, fault: (&str, &str), element: &str, place: Option<(i64, i64)>) -> String {
+    let (code, message) = (escape(fault.0), escape(fault.1));
+    let place = place.map(|(row, column)| format!("<sf:row>{row}</sf:row><sf:column>{column}</sf:column>"));
+    let place = place.unwrap_or_default();
     // Login faults were recorded with the bare code, others with the prefix.
     let prefix = if element == "LoginFault" { "" } else { "sf:" };
     format!(
@@ -271,7 +342,7 @@ fn fault_envelope(kind: &str, code: &str, message: &str, element: &str) -> Strin
          <soapenv:Body><soapenv:Fault><faultcode>{prefix}{code}</faultcode>\
          <faultstring>{code}: {message}</faultstring>\
          <detail><sf:{element} xsi:type=\"sf:{element}\"><sf:exceptionCode>{code}</sf:exceptionCode>\
-         <sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{element}></detail>\
+         <sf:exceptionMessage>{message}</sf:exceptionMessage>{place}</sf:{element}></detail>\
          </soapenv:Fault></soapenv:Body></soapenv:Envelope>"
     )
 }

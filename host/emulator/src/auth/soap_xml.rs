@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The inner text of the first element with this local name, whatever its prefix.
-pub(super) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.get(place(text, name)?)
 }
 
@@ -15,6 +15,9 @@ fn place(text: &str, name: &str) -> Option<Range<usize>> {
         let end = tag + text[tag..].find('>')?;
         if local_name(&text[tag..end]) == name {
             let inner = end + 1;
+            if text[tag..end].ends_with('/') {
+                return Some(inner..inner);
+            }
             return closing(&text[inner..], name).map(|length| inner..inner + length);
         }
         from = end + 1;
@@ -23,7 +26,7 @@ fn place(text: &str, name: &str) -> Option<Range<usize>> {
 }
 
 /// The inner texts of all elements with this local name, in their order.
-pub(super) fn elements<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn elements<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let place = place(rest, name)?;
@@ -41,18 +44,18 @@ fn closing(text: &str, name: &str) -> Option<usize> {
     })
 }
 
-pub(super) fn local_name(tag: &str) -> &str {
+pub(crate) fn local_name(tag: &str) -> &str {
     let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or(tag);
     name.rsplit(':').next().unwrap_or(name)
 }
 
 /// Text as XML content.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// XML content as text: the five named entities, numeric ones, CDATA.
-pub(super) fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     if let Some(plain) = text.trim().strip_prefix("<![CDATA[").and_then(|t| t.strip_suffix("]]>")) {
         return plain.to_owned();
     }
@@ -120,6 +123,13 @@ mod tests {
             assert_eq!(unescape(element(login, "username").unwrap()), "a&b");
             assert!(element(login, "password").is_none());
         }
+    }
+
+    #[test]
+    fn an_element_may_close_itself() {
+        let text = "<n:login xmlns:n=\"u\"/><ids/><ids>a</ids>";
+        assert_eq!(element(text, "login"), Some(""));
+        assert_eq!(elements(text, "ids").collect::<Vec<_>>(), ["", "a"]);
     }
 
     #[test]

@@ -79,10 +79,10 @@ mod tests {
         let (one, other) = (row(&plain, statement), row(&copy, statement));
         assert_ne!(one["Id"], other["Id"]);
         assert_eq!((&other["Name"], &other["IsSandbox"]), (&json!("Copy"), &json!(true)));
-        assert!(copy.record("Organization", other["Id"].as_str().unwrap()).is_some());
+        assert!(copy.record("Organization", other["Id"].as_str().unwrap(), "62.0").is_some());
         let names = "SELECT Username FROM User LIMIT 1";
         let (one, other) = (row(&plain, names), row(&copy, names));
         assert_eq!(other["Username"], format!("{}.uat", one["Username"].as_str().unwrap()));
-        assert_eq!(plain.clone().marked(&Character::default()).describe_global(), plain.describe_global());
+        assert_eq!(plain.clone().marked(&Character::default()).describe_global(62.0), plain.describe_global(62.0));
     }
 }

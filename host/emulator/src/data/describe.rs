@@ -30,14 +30,10 @@ const CHILDREN: [(&str, &str, &str); 17] = [
 ];
 
 /// `GET /sobjects`.
-pub fn global(schema: &Schema) -> Value {
-    let sobjects: Vec<Value> =
-        schema.visible_objects().map(|object| Value::Object(summary(object, DEFAULT_VERSION))).collect();
+pub fn global(schema: &Schema, version: f32) -> Value {
+    let sobjects: Vec<Value> = schema.visible_objects().map(|object| Value::Object(summary(object, version))).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects})
 }
-
-/// Version in the paths of answers that are not asked for under one.
-pub const DEFAULT_VERSION: f32 = 62.0;
 
 /// `GET /sobjects/X/describe`.
 pub fn object(schema: &Schema, object: &ObjectDef, version: f32) -> Value {
@@ -72,7 +68,7 @@ pub fn object(schema: &Schema, object: &ObjectDef, version: f32) -> Value {
 
 /// Whether describe says so of an object: `createable`, `updateable`, `deletable` or `undeletable`.
 pub fn allows(object: &ObjectDef, flag: &str) -> bool {
-    summary(object, DEFAULT_VERSION).get(flag).and_then(Value::as_bool).unwrap_or(false)
+    summary(object, f32::default()).get(flag).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// The keys that an object has in the list of objects too.

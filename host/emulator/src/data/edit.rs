@@ -67,7 +67,7 @@ pub struct EditError {
 }
 
 impl EditError {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> EditError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> EditError {
         EditError { code, message: message.into(), fields: Vec::new() }
     }
 
@@ -91,6 +91,9 @@ impl Author<'_> {
     }
 }
 
+/// The rows of an org at one moment.
+pub(crate) struct Held(Arc<Vec<Arc<Table>>>);
+
 /// What a change does to the rows.
 struct Change {
     object: usize,
@@ -110,6 +113,16 @@ struct View<'a> {
 }
 
 impl Org {
+    /// The rows as they are, to be put back should a change that belongs to others fail.
+    pub(crate) fn held(&self) -> Held {
+        Held(Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Makes the rows what they were, with every change since undone.
+    pub(crate) fn put_back(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held.0;
+    }
+
     /// Changes a record and gives its id.
     ///
     /// # Errors

@@ -9,12 +9,13 @@ use crate::soql::{SoqlError, parse};
 /// The object's name.
 const NAME: &str = "FieldDefinition";
 /// Fields that a statement may select.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "BusinessStatus",
     "ComplianceGroup",
     "DeveloperName",
     "DurableId",
     "EntityDefinitionId",
+    "Id",
     "IsCalculated",
     "IsNillable",
     "Label",
@@ -37,7 +38,9 @@ pub fn query(schema: &Schema, soql: &str, api_version: &str) -> Result<Value, So
     let objects = statement.filter.as_ref().map(|filter| entities(filter, schema)).transpose()?;
     let objects = objects.filter(|objects| !objects.is_empty()).ok_or_else(unfiltered)?;
     let fields = objects.iter().flatten().flat_map(|object| object.visible_fields().map(move |field| (*object, field)));
-    let records: Vec<Value> = fields.map(|(object, field)| record(object, field, &columns, api_version)).collect();
+    let most = statement.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let shown = fields.take(most);
+    let records: Vec<Value> = shown.map(|(object, field)| record(object, field, &columns, api_version)).collect();
     Ok(json!({
         "size": records.len(),
         "totalSize": records.len(),
@@ -96,6 +99,8 @@ fn record(object: &ObjectDef, field: &FieldDef, columns: &[&'static str], api_ve
             "DeveloperName" => json!(field.name.trim_end_matches("__c")),
             "DurableId" => json!(durable),
             "EntityDefinitionId" => json!(object.name),
+            // It is no record: its id is the empty key.
+            "Id" => json!("000000000000000AAA"),
             "IsCalculated" => json!(field.calculated),
             "IsNillable" => json!(field.nillable),
             "Label" => json!(field.label),
@@ -128,6 +133,13 @@ mod tests {
         assert_eq!(email["attributes"]["url"], "/services/data/v62.0/tooling/sobjects/FieldDefinition/Contact.Email");
         assert_eq!(answer["totalSize"], records.len());
         assert!(records.iter().any(|record| record["ComplianceGroup"].is_null()));
+    }
+
+    #[test]
+    fn a_limit_holds() {
+        let answer = ask("SELECT Id, DurableId FROM FieldDefinition WHERE EntityDefinitionId = 'Contact' LIMIT 2");
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((&answer["size"], &answer["records"][1]["Id"]), (&json!(2), &json!("000000000000000AAA")));
     }
 
     #[test]

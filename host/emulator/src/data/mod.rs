@@ -205,9 +205,9 @@ impl Org {
         self.schema.check_hidden(name)
     }
 
-    /// `GET /sobjects`.
-    pub fn describe_global(&self) -> Value {
-        describe::global(&self.schema)
+    /// `GET /sobjects`; the version goes into its paths.
+    pub fn describe_global(&self, version: f32) -> Value {
+        describe::global(&self.schema, version)
     }
 
     /// `GET /sobjects/X/describe`; `None` when there is no such object.
@@ -240,8 +240,14 @@ impl Org {
         prepare::plan(setting, &statement, soql).map(|plan| Prepared { plan: Arc::new(plan) })
     }
 
-    /// One record with all its fields in the REST shape, by 15 or 18 character id.
-    pub fn record(&self, object: &str, id: &str) -> Option<Value> {
+    /// The name of the object that has a record of this id.
+    pub(crate) fn object_of(&self, id: &str) -> Option<String> {
+        let (found, _) = self.tables().find(&ids::normalise(id.as_bytes())?)?;
+        self.schema.objects.get(found).map(|object| object.name.clone())
+    }
+
+    /// One record with all its fields in the REST shape, by 15 or 18 character id; `api_version` is for example `62.0`.
+    pub fn record(&self, object: &str, id: &str, api_version: &str) -> Option<Value> {
         let tables = self.tables();
         let (found, row) = tables.find(&ids::normalise(id.as_bytes())?)?;
         if self.schema.find(object) != Some(found) {
@@ -250,8 +256,7 @@ impl Org {
         let resolver = Resolver { schema: &self.schema, statement: "", object: found, alias: None, joins: &[] };
         let names = tables.object(found).fields.iter().map(|field| Path { parts: vec![field.name.clone()], at: 0 });
         let columns: Vec<FieldPath> = names.filter_map(|name| resolver.field(&name).ok()).collect();
-        let version = format!("{:.1}", describe::DEFAULT_VERSION);
-        Some(Shape::of(&columns).record(&tables, &columns, row, (found, row), Style::rest(&version)))
+        Some(Shape::of(&columns).record(&tables, &columns, row, (found, row), Style::rest(api_version)))
     }
 }
 
@@ -329,9 +334,15 @@ impl Prepared {
         self.records(range, Style { version: api_version, moments, most_children: None }, out);
     }
 
-    /// As [`Prepared::json_rows`], with at most so many children for each record.
-    pub fn json_page(&self, range: Range<u64>, api_version: &str, most_children: u64, out: &mut Vec<Value>) {
-        self.records(range, Style { most_children: Some(most_children), ..Style::rest(api_version) }, out);
+    /// As [`Prepared::json_rows`], with at most so many children for each record, and datetimes in a form.
+    pub fn json_page(
+        &self,
+        range: Range<u64>,
+        api_version: &str,
+        (most_children, moments): (u64, Moments),
+        out: &mut Vec<Value>,
+    ) {
+        self.records(range, Style { version: api_version, moments, most_children: Some(most_children) }, out);
     }
 
     /// The children of the record at that place as a result of their own; `name` is their key in the record.

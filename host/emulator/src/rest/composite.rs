@@ -1,10 +1,14 @@
 //! `POST /composite`: several requests in one body, answered in their order and counted as one call.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use http::header::LOCATION;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::server::{Call, Content, Reply, Route, State, resource};
+use super::subrequest::{Subrequest, json_of};
+use crate::server::{Call, Reply, State};
 
 /// Requests in one body at most (REST API Developer Guide, "Composite").
 const MOST_PARTS: usize = 25;
@@ -12,6 +16,8 @@ const MOST_PARTS: usize = 25;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Composite {
+    #[serde(default)]
+    all_or_none: bool,
     composite_request: Vec<Part>,
 }
 
@@ -22,7 +28,8 @@ struct Part {
     url: String,
     reference_id: String,
     #[serde(default)]
-    http_headers: std::collections::BTreeMap<String, String>,
+    http_headers: BTreeMap<String, String>,
+    body: Option<Value>,
 }
 
 /// Answers each part in its order; the whole counts as one call.
@@ -38,33 +45,72 @@ pub(crate) fn composite(state: &State, call: &Call) -> Reply {
         let message = format!("Limit of {MOST_PARTS} subrequests in a composite request exceeded");
         return Reply::bad_request("LIMIT_EXCEEDED", &message);
     }
+    let before = state.org.held();
     let mut parts: Vec<Value> = Vec::with_capacity(wanted.composite_request.len());
     for part in &wanted.composite_request {
         let answer = answered(state, part, &parts);
         parts.push(answer);
     }
+    if wanted.all_or_none && parts.iter().any(|part| !succeeded(part)) {
+        state.org.put_back(before);
+        parts.iter_mut().filter(|part| succeeded(part)).for_each(roll_back);
+    }
     Reply::ok(&json!({ "compositeResponse": parts }))
 }
 
+fn succeeded(part: &Value) -> bool {
+    part["httpStatusCode"].as_u64().is_some_and(|status| status < u64::from(StatusCode::BAD_REQUEST.as_u16()))
+}
+
+/// The answer of a part that would have stood alone.
+fn roll_back(part: &mut Value) {
+    let message = "The transaction was rolled back since another operation in the same transaction failed.";
+    part["body"] = json!([{"errorCode": "PROCESSING_HALTED", "message": message}]);
+    part["httpHeaders"] = json!({});
+    part["httpStatusCode"] = StatusCode::BAD_REQUEST.as_u16().into();
+}
+
 fn answered(state: &State, part: &Part, earlier: &[Value]) -> Value {
-    let reply = match resolved(&part.url, earlier) {
-        Ok(url) => reply(state, part, &url),
+    let reply = match filled_in(part, earlier) {
+        Ok((url, body)) => {
+            let headers = part.http_headers.iter().collect();
+            Subrequest { method: &part.method, url: &url, headers, body: body.as_ref() }.answer(state)
+        }
         // The code is published, the text is ours.
         Err(path) => {
             let message = format!("Invalid reference specified. No value for {path} found");
             Reply::bad_request("PROCESSING_HALTED", &message)
         }
     };
-    let body = match &reply.content {
-        Content::Bytes(bytes) => serde_json::from_slice(bytes).unwrap_or(Value::Null),
-        _ => Value::Null,
-    };
+    let location = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok());
     json!({
-        "body": body,
-        "httpHeaders": {},
+        "body": json_of(&reply),
+        "httpHeaders": location.map_or(json!({}), |location| json!({"Location": location})),
         "httpStatusCode": reply.status.as_u16(),
         "referenceId": part.reference_id,
     })
+}
+
+/// Address and body with values of earlier answers in them.
+///
+/// # Errors
+/// The path that has no value.
+fn filled_in(part: &Part, earlier: &[Value]) -> Result<(String, Option<Value>), String> {
+    let mut body = part.body.clone();
+    if let Some(body) = &mut body {
+        fill_in(body, earlier)?;
+    }
+    Ok((resolved(&part.url, earlier)?, body))
+}
+
+fn fill_in(value: &mut Value, earlier: &[Value]) -> Result<(), String> {
+    match value {
+        Value::String(text) => *text = resolved(text, earlier)?,
+        Value::Array(entries) => entries.iter_mut().try_for_each(|entry| fill_in(entry, earlier))?,
+        Value::Object(fields) => fields.values_mut().try_for_each(|field| fill_in(field, earlier))?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// The address with values of earlier answers in place of `@{reference.path}`.
@@ -96,35 +142,6 @@ fn value_at(earlier: &[Value], path: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         _ => None,
-    }
-}
-
-/// Only what reads is served here so far; jobs, and composites in composites, cannot be put in one.
-fn reply(state: &State, part: &Part, url: &str) -> Reply {
-    if !part.method.eq_ignore_ascii_case("GET") {
-        let message = format!("HTTP Method '{}' not allowed. Allowed are GET", part.method);
-        return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
-    }
-    let mut headers = HeaderMap::new();
-    for (name, value) in &part.http_headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
-        }
-    }
-    // Not parsed as a URI: those have a limit of their own, below that of a statement.
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let route = Route::parse(path);
-    if let (Route::Data { .. }, [first, ..]) = (&route, route.methods())
-        && !route.methods().contains(&"GET")
-    {
-        let message = format!("HTTP Method 'GET' not allowed. Allowed are {first}");
-        return Reply::error(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", &message);
-    }
-    match route {
-        Route::Data { version, resource: wanted } if version.is_served() && wanted.is_plain_read() => {
-            resource(state, &Call::inner(query, headers), version, &wanted)
-        }
-        _ => Reply::not_found(),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::server::{Call, Reply, State, lock};
+use crate::server::{Call, NEWEST_VERSION, Reply, State, lock};
 
 /// `GET /limits`; names as in the Bulk API and REST guides.
 pub(crate) fn limits(state: &State) -> Reply {
@@ -46,7 +46,7 @@ struct Count<'a> {
 
 /// `GET /limits/recordCount?sObjects=A,B`; all objects when none is named. Unknown ones are left out.
 pub(crate) fn record_count(state: &State, call: &Call) -> Reply {
-    let global = state.org.describe_global();
+    let global = state.org.describe_global(NEWEST_VERSION.into());
     let known = super::sobjects::names(&global);
     let wanted: Option<Vec<&str>> = call.param("sObjects").map(|list| list.split(',').map(str::trim).collect());
     let counts: Vec<Count> = known

@@ -7,7 +7,7 @@ use http::HeaderName;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::data::{Prepared, QUERY_TIMEOUT, QueryMode};
+use crate::data::{Moments, Prepared, QUERY_TIMEOUT, QueryMode};
 use crate::faults::Action;
 use crate::ids::{id18, serial_of, short};
 use crate::server::{ApiVersion, Call, Reply, State, lock};
@@ -114,13 +114,7 @@ pub(crate) fn query(state: &State, call: &Call, version: ApiVersion, all: bool) 
     if let Some(count) = prepared.count_only() {
         return Reply::ok(&Page { total_size: count, done: true, next_records_url: None, records: Vec::new() });
     }
-    let batch = batch_size(call);
-    if prepared.page_end(0, batch) >= prepared.total() {
-        let cursor = Cursor { id: String::new(), prepared, batch, opened: state.now() };
-        return page(state, &cursor, 0, version);
-    }
-    let cursor = lock(&state.cursors).open(prepared, batch, state.now());
-    page(state, &cursor, 0, version)
+    page(first_piece(state, prepared, batch_size(call), version, Moments::Offset), version)
 }
 
 /// `GET /query/LOCATOR`, below `queryAll` too.
@@ -129,26 +123,61 @@ pub(crate) fn query_more(state: &State, call: &Call, locator: &str, version: Api
     if call.fired.actions.contains(&Action::CursorExpired {}) {
         cursors.close(locator);
     }
-    let found = cursors.find(locator, state.now());
     drop(cursors);
-    match found {
-        Some((cursor, offset)) => page(state, &cursor, offset, version),
+    match next_piece(state, locator, version, Moments::Offset) {
+        Some(found) => page(found, version),
         None => Reply::bad_request("INVALID_QUERY_LOCATOR", "invalid query locator"),
     }
 }
 
-fn page(state: &State, cursor: &Cursor, offset: u64, version: ApiVersion) -> Reply {
+fn page(found: Piece, version: ApiVersion) -> Reply {
+    let Piece { total, locator, records } = found;
+    // Pages of queryAll name /query/ too.
+    let next_records_url = locator.map(|locator| format!("/services/data/v{version}/query/{locator}"));
+    Reply::ok(&Page { total_size: total, done: next_records_url.is_none(), next_records_url, records })
+}
+
+/// One page of a result, whichever API asks for it.
+pub(crate) struct Piece {
+    /// Rows of the whole result.
+    pub(crate) total: u64,
+    /// Where the next page is; none: this was the last.
+    pub(crate) locator: Option<String>,
+    pub(crate) records: Vec<Value>,
+}
+
+/// The first page of at most so many rows; what does not fit is kept for the locator.
+pub(crate) fn first_piece(
+    state: &State,
+    prepared: Prepared,
+    batch: u64,
+    version: ApiVersion,
+    moments: Moments,
+) -> Piece {
+    let fits = prepared.page_end(0, batch) >= prepared.total();
+    let cursor = if fits {
+        Cursor { id: String::new(), prepared, batch, opened: state.now() }
+    } else {
+        lock(&state.cursors).open(prepared, batch, state.now())
+    };
+    piece(state, &cursor, 0, version, moments)
+}
+
+/// The page that a locator names; none where its cursor has ended or never was.
+pub(crate) fn next_piece(state: &State, locator: &str, version: ApiVersion, moments: Moments) -> Option<Piece> {
+    let (cursor, offset) = lock(&state.cursors).find(locator, state.now())?;
+    Some(piece(state, &cursor, offset, version, moments))
+}
+
+fn piece(state: &State, cursor: &Cursor, offset: u64, version: ApiVersion, moments: Moments) -> Piece {
     let total = cursor.prepared.total();
     let end = cursor.prepared.page_end(offset, cursor.batch);
     let mut records = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
-    cursor.prepared.json_page(offset..end, &version.to_string(), cursor.batch, &mut records);
+    cursor.prepared.json_page(offset..end, &version.to_string(), (cursor.batch, moments), &mut records);
     for (place, record) in (offset..end).zip(&mut records) {
         link_children(state, cursor, place, record, version);
     }
-    let done = end >= total;
-    // Pages of queryAll name /query/ too.
-    let next_records_url = (!done).then(|| format!("/services/data/v{version}/query/{}-{end}", cursor.id));
-    Reply::ok(&Page { total_size: total, done, next_records_url, records })
+    Piece { total, locator: (end < total).then(|| format!("{}-{end}", cursor.id)), records }
 }
 
 /// Children that do not all fit get a cursor of their own.
@@ -166,11 +195,16 @@ fn link_children(state: &State, cursor: &Cursor, place: u64, record: &mut Value,
     }
 }
 
-/// `Sforce-Query-Options: batchSize=N`, held between 200 and 2000.
+/// `Sforce-Query-Options: batchSize=N`.
 fn batch_size(call: &Call) -> u64 {
-    call.header(QUERY_OPTIONS)
-        .and_then(|value| value.split([';', ',']).find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok()))
-        .map_or(DEFAULT_BATCH, |asked: u64| asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH))
+    batch_of(call.header(QUERY_OPTIONS).and_then(|value| {
+        value.split([';', ',']).find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok())
+    }))
+}
+
+/// The rows of a page for what was asked for, held between 200 and 2000.
+pub(crate) fn batch_of(asked: Option<u64>) -> u64 {
+    asked.map_or(DEFAULT_BATCH, |asked| asked.clamp(SMALLEST_BATCH, DEFAULT_BATCH))
 }
 
 /// Whether the statement is over `FieldDefinition`, which is not stored as rows.

@@ -11,7 +11,7 @@ use crate::server::{ApiVersion, Call, Reply, State};
 
 /// `POST /sobjects/X`.
 pub(crate) fn create(state: &State, call: &Call, object: &str, version: ApiVersion) -> Reply {
-    let fields = match fields(call) {
+    let fields = match fields_of(call) {
         Ok(fields) => fields,
         Err(error) => return not_json(&error),
     };
@@ -28,7 +28,7 @@ pub(crate) fn create(state: &State, call: &Call, object: &str, version: ApiVersi
 
 /// `PATCH /sobjects/X/ID`.
 pub(crate) fn update(state: &State, call: &Call, object: &str, id: &str) -> Reply {
-    let fields = match fields(call) {
+    let fields = match fields_of(call) {
         Ok(fields) => fields,
         Err(error) => return not_json(&error),
     };
@@ -41,7 +41,7 @@ pub(crate) fn delete(state: &State, object: &str, id: &str) -> Reply {
 }
 
 /// Changes a record as the caller, now.
-fn edit(state: &State, edit: &Edit) -> Result<String, EditError> {
+pub(super) fn edit(state: &State, edit: &Edit) -> Result<String, EditError> {
     state.org.edit(edit, Author { user: &state.user.id, at: state.org.clock().now() })
 }
 
@@ -49,11 +49,13 @@ fn done(outcome: Result<String, EditError>) -> Reply {
     outcome.map_or_else(Reply::from, |_| Reply::empty(StatusCode::NO_CONTENT))
 }
 
-fn fields(call: &Call) -> serde_json::Result<Map<String, Value>> {
+/// The fields in the body of a call.
+pub(super) fn fields_of(call: &Call) -> serde_json::Result<Map<String, Value>> {
     serde_json::from_slice(&call.body)
 }
 
-fn not_json(error: &serde_json::Error) -> Reply {
+/// The answer to a body that is none.
+pub(super) fn not_json(error: &serde_json::Error) -> Reply {
     Reply::bad_request("JSON_PARSER_ERROR", &error.to_string())
 }
 

@@ -41,13 +41,20 @@ fn label(number: u16) -> String {
 pub(crate) fn resources(state: &State, version: ApiVersion) -> Reply {
     let path = |name: &str| format!("/services/data/v{version}/{name}");
     Reply::ok(&json!({
+        "tooling": path("tooling"),
+        "queryAll": path("queryAll"),
         "identity": state.user.identity_url(&state.login_url),
-        "jobs": path("jobs"),
+        "composite": path("composite"),
         "limits": path("limits"),
         "query": path("query"),
-        "queryAll": path("queryAll"),
+        "jobs": path("jobs"),
         "sobjects": path("sobjects"),
     }))
+}
+
+/// `GET /services/data/vNN.N/tooling`: what this emulator has of the Tooling API.
+pub(crate) fn tooling_resources(version: ApiVersion) -> Reply {
+    Reply::ok(&json!({"query": format!("/services/data/v{version}/tooling/query")}))
 }
 
 #[cfg(test)]

@@ -1,11 +1,18 @@
 //! A request that has arrived whole, with its path and parameters decoded.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName};
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::faults::Fired;
+
+/// The two forms of REST's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Xml,
+}
 
 /// One request.
 #[derive(Debug)]
@@ -14,6 +21,8 @@ pub(crate) struct Call {
     /// Query parameters in their order, decoded.
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
+    /// The form that the end of the path asks for: `.xml` or `.json`.
+    pub(crate) suffix: Option<Form>,
     pub(crate) body: Bytes,
     /// The faults that this request meets.
     pub(crate) fired: Fired,
@@ -21,13 +30,27 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes, fired: Fired) -> Call {
-        Call { method, query: pairs(uri.query().unwrap_or_default().as_bytes()), headers, body, fired }
+        let suffix = split_form(uri.path()).1;
+        Call { method, query: pairs(uri.query().unwrap_or_default().as_bytes()), headers, suffix, body, fired }
     }
 
-    /// A read inside another request, which no fault meets.
-    pub(crate) fn inner(query: &str, headers: HeaderMap) -> Call {
+    /// A request inside another one, which no fault meets.
+    pub(crate) fn inner(method: Method, query: &str, headers: HeaderMap, body: Bytes) -> Call {
         let query = pairs(query.as_bytes());
-        Call { method: Method::GET, query, headers, body: Bytes::new(), fired: Fired::default() }
+        Call { method, query, headers, suffix: None, body, fired: Fired::default() }
+    }
+
+    /// The form of the answer: the path's end says it, else the first of the two that `Accept` names, else JSON.
+    pub(crate) fn form(&self) -> Form {
+        let accepted = || {
+            let accept = self.header(ACCEPT)?;
+            accept.split(',').find_map(|kind| match kind.split(';').next()?.trim().to_ascii_lowercase().as_str() {
+                "application/xml" | "text/xml" => Some(Form::Xml),
+                "application/json" | "*/*" | "application/*" => Some(Form::Json),
+                _ => None,
+            })
+        };
+        self.suffix.or_else(accepted).unwrap_or(Form::Json)
     }
 
     /// The first query parameter of that name.
@@ -76,6 +99,16 @@ pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(text).into_owned().collect()
 }
 
+/// A path without `.xml` or `.json` at its end, and which of them it was.
+pub(crate) fn split_form(path: &str) -> (&str, Option<Form>) {
+    let whole = path.strip_suffix('/').unwrap_or(path);
+    match (whole.strip_suffix(".xml"), whole.strip_suffix(".json")) {
+        (Some(plain), _) => (plain, Some(Form::Xml)),
+        (_, Some(plain)) => (plain, Some(Form::Json)),
+        _ => (path, None),
+    }
+}
+
 /// The decoded segments of a path, without one trailing slash; `None` when it has a doubled slash.
 pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     let path = path.strip_prefix('/')?;
@@ -87,7 +120,14 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::segments;
+    use super::{Form, segments, split_form};
+
+    #[test]
+    fn the_end_of_a_path_may_name_a_form() {
+        assert_eq!(split_form("/a/query.xml"), ("/a/query", Some(Form::Xml)));
+        assert_eq!(split_form("/a/query.json/"), ("/a/query", Some(Form::Json)));
+        assert_eq!(split_form("/services/data/v62.0/"), ("/services/data/v62.0/", None));
+    }
 
     #[test]
     fn a_trailing_slash_is_fine_and_a_doubled_one_is_not() {

@@ -6,10 +6,19 @@ use super::call::Call;
 use super::reply::Reply;
 use super::route::{ApiVersion, OLDEST_VERSION, Resource, Route};
 use super::state::State;
+use crate::rest::Key;
 use crate::{auth, bulk1, bulk2, rest};
 
 /// Answers one request.
 pub(crate) fn answer(state: &State, call: &Call, route: &Route) -> Reply {
+    let reply = as_json(state, call, route);
+    match rest::xml_root(call, route) {
+        Some(root) => rest::as_xml(reply, root),
+        None => reply,
+    }
+}
+
+fn as_json(state: &State, call: &Call, route: &Route) -> Reply {
     if let Some(refused) = refuse_method(call, route) {
         return refused;
     }
@@ -70,21 +79,33 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
 pub(crate) fn resource(state: &State, call: &Call, version: ApiVersion, resource: &Resource) -> Reply {
     match resource {
         Resource::Composite => rest::composite(state, call),
+        Resource::CompositeBatch => rest::batch(state, call),
+        Resource::Collections { object, key } => {
+            rest::collections(state, call, object.as_deref(), key.as_deref(), version)
+        }
         Resource::Root => rest::resources(state, version),
         Resource::Limits => rest::limits(state),
         Resource::RecordCount => rest::record_count(state, call),
-        Resource::Sobjects => rest::sobjects(state, call),
+        Resource::Sobjects => rest::sobjects(state, call, version),
         Resource::Sobject(object) if call.method == Method::POST => rest::create(state, call, object, version),
-        Resource::Sobject(object) => rest::sobject(state, object),
+        Resource::Sobject(object) => rest::sobject(state, object, version),
         Resource::Describe(object) => rest::describe(state, call, object, version),
+        Resource::Record { object, .. } if call.method == Method::POST => rest::create(state, call, object, version),
         Resource::Record { object, id } if call.method == Method::PATCH => rest::update(state, call, object, id),
         Resource::Record { object, id } if call.method == Method::DELETE => rest::delete(state, object, id),
         Resource::Record { object, id } => rest::record(state, call, object, id, version),
+        Resource::RecordByKey { object, field, value } if call.method == Method::PATCH => {
+            rest::upsert(state, call, Key { object, field, value }, version)
+        }
+        Resource::RecordByKey { object, field, value } if call.method == Method::DELETE => {
+            rest::delete_by_key(state, Key { object, field, value }, version)
+        }
         Resource::RecordByKey { object, field, value } => {
-            rest::record_by_key(state, call, object, field, value, version)
+            rest::record_by_key(state, call, Key { object, field, value }, version)
         }
         Resource::Changes { object, deleted } => rest::changes(state, call, object, version, *deleted),
         Resource::Query { all } => rest::query(state, call, version, *all),
+        Resource::Tooling => rest::tooling_resources(version),
         Resource::ToolingQuery => rest::tooling_query(state, call, version),
         Resource::QueryMore { locator } => rest::query_more(state, call, locator, version),
         Resource::Jobs if call.method == Method::POST => bulk2::create(state, call, version),

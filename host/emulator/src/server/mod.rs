@@ -5,6 +5,7 @@ mod call;
 mod control;
 mod dispatch;
 mod emulator;
+mod encoding;
 mod faulty;
 mod reply;
 mod route;
@@ -17,10 +18,11 @@ pub use emulator::{Credentials, Emulator, EmulatorError, Emulators};
 pub use state::RequestRecord;
 
 pub(crate) use body::{Blocks, Content, CsvRows};
-pub(crate) use call::{Call, pairs};
+pub(crate) use call::{Call, Form, pairs};
 pub(crate) use dispatch::resource;
+pub(crate) use encoding::{is_held, tag};
 pub(crate) use reply::{Reply, html_page};
-pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Route};
+pub(crate) use route::{ApiVersion, NEWEST_VERSION, OLDEST_VERSION, Resource, Route};
 pub(crate) use running::Running;
 #[cfg(test)]
 pub(crate) use state::Place;

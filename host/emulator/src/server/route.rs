@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::call::segments;
+use super::call::{segments, split_form};
 use crate::bulk1;
 use crate::faults::RouteName;
 
@@ -86,13 +86,34 @@ pub(crate) enum Resource {
     Sobjects,
     Sobject(String),
     Describe(String),
-    Record { object: String, id: String },
-    RecordByKey { object: String, field: String, value: String },
-    Changes { object: String, deleted: bool },
-    Query { all: bool },
-    QueryMore { locator: String },
+    Record {
+        object: String,
+        id: String,
+    },
+    RecordByKey {
+        object: String,
+        field: String,
+        value: String,
+    },
+    Changes {
+        object: String,
+        deleted: bool,
+    },
+    Query {
+        all: bool,
+    },
+    QueryMore {
+        locator: String,
+    },
+    Tooling,
     ToolingQuery,
     Composite,
+    CompositeBatch,
+    /// `composite/sobjects`, with the object and the external id field where they are named.
+    Collections {
+        object: Option<String>,
+        key: Option<String>,
+    },
     Jobs,
     Ingest,
     Job(String),
@@ -106,7 +127,9 @@ impl Route {
         if path == "/" {
             return Route::Login;
         }
-        let Some(parts) = segments(path) else {
+        // Only REST has answers in two forms.
+        let plain = if path.starts_with("/services/data") { split_form(path).0 } else { path };
+        let Some(parts) = segments(plain) else {
             return Route::Unknown;
         };
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -196,10 +219,11 @@ impl Route {
 
 impl Resource {
     /// Whether it may stand inside a composite request.
-    pub(crate) fn is_plain_read(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         !matches!(
             self,
             Resource::Composite
+                | Resource::CompositeBatch
                 | Resource::Jobs
                 | Resource::Ingest
                 | Resource::Job(_)
@@ -214,6 +238,12 @@ impl Resource {
         match parts {
             [] => Resource::Root,
             ["composite"] => Resource::Composite,
+            ["composite", "batch"] => Resource::CompositeBatch,
+            ["composite", "sobjects"] => Resource::Collections { object: None, key: None },
+            ["composite", "sobjects", object] => Resource::Collections { object: Some(own(object)), key: None },
+            ["composite", "sobjects", object, key] => {
+                Resource::Collections { object: Some(own(object)), key: Some(own(key)) }
+            }
             ["limits"] => Resource::Limits,
             ["limits", "recordCount"] => Resource::RecordCount,
             ["sobjects"] => Resource::Sobjects,
@@ -228,8 +258,13 @@ impl Resource {
             }
             ["query"] => Resource::Query { all: false },
             ["queryAll"] => Resource::Query { all: true },
-            ["query" | "queryAll", locator] => Resource::QueryMore { locator: own(locator) },
+            ["query" | "queryAll", locator] | ["tooling", "query", locator] => {
+                Resource::QueryMore { locator: own(locator) }
+            }
+            ["tooling"] => Resource::Tooling,
             ["tooling", "query"] => Resource::ToolingQuery,
+            // The same tree of jobs is below the Tooling API.
+            ["tooling", jobs @ ..] if matches!(jobs, ["jobs", "query", ..]) => Resource::parse(jobs),
             ["jobs", "query"] => Resource::Jobs,
             ["jobs", "ingest"] => Resource::Ingest,
             ["jobs", "query", id] => Resource::Job(own(id)),
@@ -244,7 +279,7 @@ impl Resource {
 
     fn name(&self, method: &Method) -> RouteName {
         match self {
-            Resource::Root => RouteName::Resources,
+            Resource::Root | Resource::Tooling => RouteName::Resources,
             Resource::Limits => RouteName::Limits,
             Resource::RecordCount => RouteName::RecordCount,
             Resource::Sobjects => RouteName::Sobjects,
@@ -254,7 +289,7 @@ impl Resource {
             Resource::Changes { .. } => RouteName::Changes,
             Resource::Query { .. } => RouteName::Query,
             Resource::ToolingQuery => RouteName::ToolingQuery,
-            Resource::Composite => RouteName::Composite,
+            Resource::Composite | Resource::CompositeBatch | Resource::Collections { .. } => RouteName::Composite,
             Resource::QueryMore { .. } => RouteName::QueryMore,
             Resource::Jobs if *method == Method::POST => RouteName::Bulk2Create,
             Resource::Jobs | Resource::Ingest => RouteName::Bulk2List,
@@ -271,9 +306,14 @@ impl Resource {
         match self {
             Resource::Jobs | Resource::Ingest => &["HEAD", "GET", "POST"],
             Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
-            Resource::Composite => &["POST"],
+            Resource::Composite | Resource::CompositeBatch => &["POST"],
+            Resource::Collections { key: Some(_), .. } => &["PATCH"],
+            Resource::Collections { object: Some(_), .. } => &["HEAD", "GET", "POST"],
+            Resource::Collections { .. } => &["POST", "PATCH", "DELETE"],
             Resource::Sobject(_) => &["HEAD", "GET", "POST"],
-            Resource::Record { .. } => &["HEAD", "GET", "PATCH", "DELETE"],
+            // A plain insert in the form of an upsert.
+            Resource::Record { id, .. } if id.eq_ignore_ascii_case("Id") => &["POST"],
+            Resource::Record { .. } | Resource::RecordByKey { .. } => &["HEAD", "GET", "PATCH", "DELETE"],
             Resource::Unknown => &[],
             _ => &["HEAD", "GET"],
         }
@@ -301,6 +341,10 @@ mod tests {
             ("/services/data/v62.0/queryAll/01g000000000001AAA-2000", RouteName::QueryMore),
             ("/services/data/v62.0/jobs/query/750/resultpages", RouteName::Bulk2ResultPages),
             ("/services/data/v62.0/jobs/query//750", RouteName::Unknown),
+            ("/services/data/v62.0/tooling/jobs/query/750/results", RouteName::Bulk2Results),
+            ("/services/data/v62.0/tooling/jobs", RouteName::Unknown),
+            ("/services/data/v62.0/query.xml", RouteName::Query),
+            ("/services/data/v62.0/composite/sobjects/Account/Ext__c/", RouteName::Composite),
             ("/services/data/62.0/query", RouteName::Unknown),
             ("/services/Soap/u/62.0/00Dxx", RouteName::SoapLogin),
             ("/services/async/62.0/job/", RouteName::Bulk1Create),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, DATE, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, DATE, HeaderValue, SERVER, STRICT_TRANSPORT_SECURITY, VARY,
     X_CONTENT_TYPE_OPTIONS, X_XSS_PROTECTION,
 };
 use http::request::Parts;
@@ -21,6 +21,7 @@ use super::NO_CACHE;
 use super::body::{Break, Content, WireBody};
 use super::call::Call;
 use super::dispatch::answer;
+use super::encoding::{accepts_gzip, mark_tag, unzipped};
 use super::faulty::{Instead, break_off, delay, instead};
 use super::reply::{Reply, html_page};
 use super::route::Route;
@@ -125,8 +126,14 @@ async fn reply(state: &Arc<State>, route: &Route, head: Parts, body: Incoming, f
         let message = "Request body too large";
         return Some(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_TOO_LARGE", message));
     };
+    // Bulk 1.0 unzips by itself: what it cannot read is an error of its own shape.
+    let body = body.to_bytes();
+    let raw = matches!(route, Route::Async { .. });
+    let Some(body) = (if raw { Some(body) } else { unzipped(&head.headers, body, REQUEST_BODY_BYTES) }) else {
+        return Some(Reply::bad_request("INVALID_CONTENT", "The compressed request body cannot be read"));
+    };
     let wait = Duration::from_millis(state.options.latency_ms) + delay(&fired);
-    let call = Call::new(head.method, &head.uri, head.headers, body.to_bytes(), fired);
+    let call = Call::new(head.method, &head.uri, head.headers, body, fired);
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
@@ -185,6 +192,7 @@ fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap
     fixed(VARY, "Accept-Encoding");
     if gzip && !matches!(reply.content, Content::Empty) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        mark_tag(&mut headers);
     }
     let mut insert = |name: HeaderName, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -201,36 +209,4 @@ fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap
         insert(LIMIT_INFO, format!("api-usage={}/{}", state.calls(), state.options.daily_api_requests));
     }
     headers
-}
-
-/// Whether gzip is named and not refused by `q=0`; other codings are ignored.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        named && !parts.any(|p| matches!(p.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(q)) if q == 0.0))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_only_when_asked() {
-        for (value, asked) in [
-            ("gzip", true),
-            ("deflate, GZIP;q=0.5", true),
-            ("gzip;q=0, br", false),
-            ("gzip; q=0.0", false),
-            ("identity", false),
-            ("*", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            assert_eq!(accepts_gzip(&headers), asked, "{value}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 }

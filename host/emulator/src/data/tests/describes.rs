@@ -8,7 +8,7 @@ fn every_field_of_every_object_can_be_read() {
         .map(|name| (name.to_owned(), 300))
         .to_vec();
     for org in [demo(), Org::open(&DataSource::Demo, &generate, 3).unwrap_or_else(|error| panic!("{error}"))] {
-        for object in org.describe_global()["sobjects"].as_array().into_iter().flatten() {
+        for object in org.describe_global(62.0)["sobjects"].as_array().into_iter().flatten() {
             let name = object["name"].as_str().unwrap_or("");
             let described = org.describe(name, 62.0).unwrap_or_default();
             for record in records(&org, &format!("SELECT FIELDS(ALL) FROM {name} LIMIT 50")) {

@@ -36,6 +36,28 @@ pub(crate) fn elements<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item =
     })
 }
 
+/// The elements directly inside: local name, inner text, and whether they are marked as nil.
+pub(crate) fn children(text: &str) -> Vec<(&str, &str, bool)> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.find('<') {
+        let Some(length) = rest[at..].find('>') else { break };
+        let tag = &rest[at + 1..at + length];
+        let name = local_name(tag);
+        let after = &rest[at + length + 1..];
+        if tag.starts_with(['!', '?', '/']) || name.is_empty() {
+            rest = after;
+            continue;
+        }
+        let inner = if tag.ends_with('/') { Some(0) } else { closing(after, name) };
+        let Some(inner) = inner else { break };
+        out.push((name, &after[..inner], tag.contains("nil=\"true\"") || tag.contains("nil=\"1\"")));
+        let end = if tag.ends_with('/') { Some(0) } else { after[inner..].find('>').map(|end| inner + end + 1) };
+        let Some(end) = end else { break };
+        rest = &after[end..];
+    }
+    out
+}
+
 /// Where the closing tag with this local name begins.
 fn closing(text: &str, name: &str) -> Option<usize> {
     text.match_indices("</").map(|(at, _)| at).find(|at| {
@@ -108,6 +130,7 @@ mod tests {
             if let Some(login) = element(&text, "login") {
                 let _ = element(login, "username").map(unescape);
             }
+            let _ = children(&text);
             prop_assert_eq!(unescape(&escape(&text)), text);
         }
     }
@@ -123,6 +146,19 @@ mod tests {
             assert_eq!(unescape(element(login, "username").unwrap()), "a&b");
             assert!(element(login, "password").is_none());
         }
+    }
+
+    #[test]
+    fn children_are_those_directly_inside() {
+        let text =
+            "<!-- x --><a:type>Account</a:type><b xsi:nil=\"true\"/><c><type>no</type></c> <Name>A &amp; B</Name><d>";
+        let expected = [
+            ("type", "Account", false),
+            ("b", "", true),
+            ("c", "<type>no</type>", false),
+            ("Name", "A &amp; B", false),
+        ];
+        assert_eq!(children(text), expected);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! `POST /jobs/query`.
 
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::job::{DELIMITERS, Fate, Job, JobState, Operation, View};
@@ -86,30 +85,21 @@ pub(crate) fn create(state: &State, call: &Call, version: ApiVersion) -> Reply {
 
 /// A request that is not accepted; the texts of these are not published.
 struct Refusal {
-    status: StatusCode,
     code: &'static str,
     message: String,
 }
 
 impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Reply {
-        Reply::error(refusal.status, refusal.code, &refusal.message)
+        Reply::bad_request(refusal.code, &refusal.message)
     }
 }
 
 fn invalid(code: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    Refusal { code, message: message.into() }
 }
 
 fn read(call: &Call) -> Result<Request, Refusal> {
-    if call.media_type().is_some_and(|media_type| media_type != "application/json") {
-        let message = "The Content-Type of this request is not supported; use application/json";
-        return Err(Refusal {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "UNSUPPORTED_MEDIA_TYPE",
-            message: message.to_owned(),
-        });
-    }
     serde_json::from_slice(&call.body).map_err(|error| invalid("JSON_PARSER_ERROR", error.to_string()))
 }
 

@@ -240,6 +240,19 @@ impl Org {
         prepare::plan(setting, &statement, soql).map(|plan| Prepared { plan: Arc::new(plan) })
     }
 
+    /// Whether the object has a record of this id, and it is in the recycle bin.
+    pub(crate) fn is_deleted(&self, object: &str, id: &str) -> bool {
+        let tables = self.tables();
+        let Some((found, row)) = ids::normalise(id.as_bytes()).and_then(|id| tables.find(&id)) else { return false };
+        let mut cell = Vec::new();
+        if let (Some(index), Some(field)) = (self.schema.find(object), tables.object(found).field("IsDeleted"))
+            && index == found
+        {
+            tables.cell(found, row, field, &mut cell);
+        }
+        cell == b"true"
+    }
+
     /// The name of the object that has a record of this id.
     pub(crate) fn object_of(&self, id: &str) -> Option<String> {
         let (found, _) = self.tables().find(&ids::normalise(id.as_bytes())?)?;

@@ -1,9 +1,11 @@
-//! What SOAP reads beside the login: queries in pages, and describes, for partner and enterprise clients.
+//! What SOAP has beside the login: queries in pages and describes for partner and enterprise clients, changes for partner
+//! clients.
 //!
-//! Deliberately absent: `create`, `update`, `upsert`, `delete` and `search`; REST has what this emulator can change.
+//! Deliberately absent: `search`, `merge`, `convertLead` and `getUpdated`.
 
 mod describe;
 mod rows;
+mod writes;
 
 use crate::auth::Fault;
 use crate::auth::soap_xml::{element, elements, unescape};
@@ -63,6 +65,7 @@ pub(crate) fn read(state: &State, name: &str, asked: &Asked<'_>) -> Result<Strin
             Ok(asked.query_result(name, &found.ok_or_else(lost)?))
         }
         "retrieve" => retrieve(state, asked),
+        "create" | "update" | "upsert" | "delete" => writes::write(state, name, asked),
         "describeGlobal" => Ok(describe::global(&state.org.describe_global(asked.version.number()))),
         "describeSObject" => {
             let object = asked.value("sObjectType");
@@ -80,7 +83,8 @@ pub(crate) fn read(state: &State, name: &str, asked: &Asked<'_>) -> Result<Strin
         other => {
             let message = format!(
                 "this emulator answers login, logout, invalidateSessions, setPassword, getUserInfo, getServerTimestamp, \
-                 query, queryAll, queryMore, retrieve, describeGlobal, describeSObject, describeSObjects and undelete, \
+                 query, queryAll, queryMore, retrieve, describeGlobal, describeSObject, describeSObjects, create, update, upsert, delete and \
+                 undelete, \
                  not '{other}'"
             );
             Err(Fault::unexpected("INVALID_OPERATION", message))

@@ -9,6 +9,7 @@ mod records;
 mod sobjects;
 mod subrequest;
 mod tooling;
+mod tree;
 mod upsert;
 mod versions;
 mod xml;
@@ -21,6 +22,7 @@ pub(crate) use query::{Cursors, Piece, batch_of, first_piece, next_piece, query,
 pub(crate) use records::{changes, create, delete, update};
 pub(crate) use sobjects::{describe, record, record_by_key, sobject, sobjects};
 pub(crate) use tooling::tooling_query;
-pub(crate) use upsert::{Key, delete_by_key, upsert};
+pub(crate) use tree::tree;
+pub(crate) use upsert::{Key, NotUpserted, delete_by_key, upsert};
 pub(crate) use versions::{resources, tooling_resources, versions};
 pub(crate) use xml::{as_xml, xml_root};

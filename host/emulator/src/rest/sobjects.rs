@@ -6,6 +6,7 @@ use http::header::{ETAG, IF_MODIFIED_SINCE, LAST_MODIFIED};
 use serde_json::{Value, json};
 
 use super::upsert::{Key, choices};
+use crate::data::edit::EditError;
 use crate::server::{ApiVersion, Call, Content, Reply, State, is_held, tag};
 
 /// The date format of HTTP (RFC 9110, 5.6.7).
@@ -52,6 +53,9 @@ fn pages_of(described: &mut Value, base_url: &str) {
 
 /// `GET /sobjects/X/ID`, with `fields=A,B` only those.
 pub(crate) fn record(state: &State, call: &Call, object: &str, id: &str, version: ApiVersion) -> Reply {
+    if state.org.is_deleted(object, id) {
+        return EditError::new("ENTITY_IS_DELETED", "entity is deleted").into();
+    }
     match call.param("fields") {
         Some(_) => record_by_key(state, call, Key { object, field: "Id", value: id }, version),
         None => full_record(state, object, id, version),

@@ -21,13 +21,13 @@ pub(crate) struct Key<'a> {
 }
 
 /// What an upsert did.
-pub(super) struct Upserted {
-    pub(super) id: String,
-    pub(super) created: bool,
+pub(crate) struct Upserted {
+    pub(crate) id: String,
+    pub(crate) created: bool,
 }
 
 /// Why an upsert did nothing.
-pub(super) enum NotUpserted {
+pub(crate) enum NotUpserted {
     /// The answer as a whole.
     Reply(Reply),
     /// The refusal of one record.
@@ -68,7 +68,7 @@ impl Key<'_> {
     ///
     /// # Errors
     /// Where several have it, or the change is refused.
-    pub(super) fn upsert(
+    pub(crate) fn upsert(
         self,
         state: &State,
         fields: Map<String, Value>,

@@ -72,7 +72,17 @@ fn data(state: &State, call: &Call, version: ApiVersion, resource: &Resource) ->
     if state.count_call() > state.options.daily_api_requests {
         return Reply::error(StatusCode::FORBIDDEN, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.");
     }
+    if let Some(refused) = refuse_media_type(call) {
+        return refused;
+    }
     self::resource(state, call, version, resource)
+}
+
+/// Bodies are JSON; those that do not say what they are, are taken for it.
+fn refuse_media_type(call: &Call) -> Option<Reply> {
+    let kind = call.media_type().filter(|kind| !call.body.is_empty() && !kind.ends_with("json"))?;
+    let message = format!("The Content-Type {kind} of this request is not supported; use application/json");
+    Some(Reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", &message))
 }
 
 /// Answers a request that is let in.
@@ -80,6 +90,7 @@ pub(crate) fn resource(state: &State, call: &Call, version: ApiVersion, resource
     match resource {
         Resource::Composite => rest::composite(state, call),
         Resource::CompositeBatch => rest::batch(state, call),
+        Resource::CompositeTree(object) => rest::tree(state, call, object, version),
         Resource::Collections { object, key } => {
             rest::collections(state, call, object.as_deref(), key.as_deref(), version)
         }

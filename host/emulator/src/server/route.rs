@@ -109,6 +109,7 @@ pub(crate) enum Resource {
     ToolingQuery,
     Composite,
     CompositeBatch,
+    CompositeTree(String),
     /// `composite/sobjects`, with the object and the external id field where they are named.
     Collections {
         object: Option<String>,
@@ -239,6 +240,7 @@ impl Resource {
             [] => Resource::Root,
             ["composite"] => Resource::Composite,
             ["composite", "batch"] => Resource::CompositeBatch,
+            ["composite", "tree", object] => Resource::CompositeTree(own(object)),
             ["composite", "sobjects"] => Resource::Collections { object: None, key: None },
             ["composite", "sobjects", object] => Resource::Collections { object: Some(own(object)), key: None },
             ["composite", "sobjects", object, key] => {
@@ -289,7 +291,10 @@ impl Resource {
             Resource::Changes { .. } => RouteName::Changes,
             Resource::Query { .. } => RouteName::Query,
             Resource::ToolingQuery => RouteName::ToolingQuery,
-            Resource::Composite | Resource::CompositeBatch | Resource::Collections { .. } => RouteName::Composite,
+            Resource::Composite
+            | Resource::CompositeBatch
+            | Resource::CompositeTree(_)
+            | Resource::Collections { .. } => RouteName::Composite,
             Resource::QueryMore { .. } => RouteName::QueryMore,
             Resource::Jobs if *method == Method::POST => RouteName::Bulk2Create,
             Resource::Jobs | Resource::Ingest => RouteName::Bulk2List,
@@ -306,7 +311,7 @@ impl Resource {
         match self {
             Resource::Jobs | Resource::Ingest => &["HEAD", "GET", "POST"],
             Resource::Job(_) => &["HEAD", "GET", "PATCH", "DELETE"],
-            Resource::Composite | Resource::CompositeBatch => &["POST"],
+            Resource::Composite | Resource::CompositeBatch | Resource::CompositeTree(_) => &["POST"],
             Resource::Collections { key: Some(_), .. } => &["PATCH"],
             Resource::Collections { object: Some(_), .. } => &["HEAD", "GET", "POST"],
             Resource::Collections { .. } => &["POST", "PATCH", "DELETE"],

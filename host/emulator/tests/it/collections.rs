@@ -209,3 +209,48 @@ async fn a_batch_counts_each_of_its_parts() {
     assert_eq!(found["results"][2]["statusCode"], 412);
     assert_eq!(found["results"][2]["result"][0]["errorCode"], "BATCH_PROCESSING_HALTED");
 }
+
+#[tokio::test]
+async fn a_tree_is_planted_whole_or_not_at_all() {
+    let org = Org::demo().await;
+    let (accounts, contacts) = (org.rows("Account"), org.rows("Contact"));
+    let node = |kind: &str, reference: &str, fields: Value| {
+        let mut node = fields;
+        node["attributes"] = json!({"type": kind, "referenceId": reference});
+        node
+    };
+    let child = node("Contact", "r2", json!({"LastName": "Child"}));
+    let root = node("Account", "r1", json!({"Name": "Root", "Contacts": {"records": [child]}}));
+    let (status, made) = send(&org, Method::POST, "/composite/tree/Account/", &json!({"records": [root]})).await;
+    assert_eq!((status, &made["hasErrors"], &made["results"][1]["referenceId"]), (201, &json!(false), &json!("r2")));
+    let linked = org.json(&format!("/sobjects/Contact/{}", made["results"][1]["id"].as_str().unwrap())).await;
+    assert_eq!(linked["AccountId"], made["results"][0]["id"]);
+
+    let bad = node("Account", "r3", json!({}));
+    let (status, refused) =
+        send(&org, Method::POST, "/composite/tree/Account", &json!({"records": [root, bad, root]})).await;
+    assert_eq!((status, &refused["hasErrors"]), (400, &json!(true)));
+    assert_eq!(refused["results"][0]["errors"][0]["statusCode"], "REQUIRED_FIELD_MISSING");
+    assert_eq!(refused["results"][1]["errors"][0]["statusCode"], "INVALID_INPUT");
+    assert_eq!((org.rows("Account"), org.rows("Contact")), (accounts + 1, contacts + 1));
+}
+
+#[tokio::test]
+async fn what_is_deleted_and_what_is_no_json_is_refused() {
+    let org = Org::demo().await;
+    let id = &ids(&org, "SELECT Id FROM Account LIMIT 1").await[0];
+    let path = format!("/sobjects/Account/{id}");
+    assert_eq!(org.call(Method::DELETE, &path).send().await.unwrap().status(), 204);
+    for path in [path.clone(), format!("{path}?fields=Name"), format!("/sobjects/account/{}", &id[..15])] {
+        assert_eq!(refused(org.get(&path).await, 404, "ENTITY_IS_DELETED").await, "entity is deleted");
+    }
+    refused(org.get(&format!("/sobjects/Contact/{id}")).await, 404, "NOT_FOUND").await;
+    for path in ["/sobjects/Account", "/composite", "/jobs/query"] {
+        for kind in ["text/plain", "application/xml", "application/x-www-form-urlencoded"] {
+            let request = org.call(Method::POST, path).header("content-type", kind).body("{}");
+            refused(request.send().await.unwrap(), 415, "UNSUPPORTED_MEDIA_TYPE").await;
+        }
+    }
+    let silent = org.call(Method::POST, "/sobjects/Account").body("{\"Name\": \"x\"}");
+    assert_eq!(silent.send().await.unwrap().status(), 201);
+}

@@ -119,3 +119,24 @@ async fn simple_salesforce_agrees() {
         compare(&org, counts).await;
     }
 }
+
+#[tokio::test]
+async fn salesforce_bulk_agrees() {
+    let org = Org::with(Options { generate: vec![("Account".to_owned(), 2_500)], ..Options::default() }).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/salesforce_bulk_client.py");
+    let modules = packages().join("python");
+    let mut command = Command::new("python3");
+    command.arg(script).env("PYTHONPATH", &modules);
+    let credentials = org.emulator.credentials().clone();
+    if let Some(found) = run(command, modules.join("salesforce_bulk"), credentials).await {
+        for form in ["csv", "serial", "json", "xml", "chunked", "chunked_ids"] {
+            assert_eq!(found[form], 2_500, "{form}");
+        }
+        // The batch that was posted, and one for each thousand.
+        assert_eq!((&found["not_processed"], &found["chunks"]), (&1.into(), &4.into()));
+        let said = |key: &str| found[key].as_str().unwrap().to_owned();
+        assert!(said("bad_statement").contains("InvalidBatch : Failed to process query: INVALID_FIELD"));
+        assert!(said("dead_session").contains("<exceptionCode>InvalidSessionId</exceptionCode>"));
+        assert!(said("ingest").contains("<exceptionCode>FeatureNotEnabled</exceptionCode>"));
+    }
+}

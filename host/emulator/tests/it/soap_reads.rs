@@ -3,6 +3,8 @@
 use forcepump_emulator::Options;
 use forcepump_emulator::access::{Policy, UserAccess};
 
+use serde_json::json;
+
 use crate::partner::{ADMIN, soap};
 use crate::support::Org;
 
@@ -152,4 +154,35 @@ async fn limits_rights_and_hidden_fields_hold_here_too() {
     let policy = Policy { api_enabled: false, ..Policy::default() };
     let closed = Org::with(Options { policy, ..Options::default() }).await;
     assert_eq!(text(&call(&closed, "<describeGlobal/>").await.1, "sf:exceptionCode"), "API_DISABLED_FOR_ORG");
+}
+
+#[tokio::test]
+async fn partners_write_too() {
+    let org = Org::demo().await;
+    let before = org.rows("Account");
+    let records = "<u:sObjects><s:type>Account</s:type><s:Name>A &amp; B</s:Name><s:NumberOfEmployees>7</s:NumberOfEmployees></u:sObjects>\
+                   <u:sObjects><s:type>Account</s:type></u:sObjects>";
+    let (status, made) = call(&org, &format!("<u:create>{records}</u:create>")).await;
+    assert_eq!((status, made.matches("<success>true</success>").count()), (200, 1));
+    assert!(made.contains("<errors><fields>Name</fields><message>Required fields are missing: [Name]</message>"));
+    let id = text(&made, "id").to_owned();
+    let changed = format!(
+        "<update><sObjects><type>Account</type><fieldsToNull>NumberOfEmployees</fieldsToNull><Id>{id}</Id>\
+                           <Phone>1</Phone></sObjects></update>"
+    );
+    assert!(
+        call(&org, &changed).await.1.contains(&format!("<updateResponse><result><id>{id}</id><success>true</success>"))
+    );
+    let row = org.json(&format!("/sobjects/Account/{id}?fields=Name,Phone,NumberOfEmployees")).await;
+    assert_eq!((&row["Name"], &row["Phone"]), (&json!("A & B"), &json!("1")));
+    assert!(row["NumberOfEmployees"].is_null());
+    let upsert = "<upsert><externalIDFieldName>Email</externalIDFieldName><sObjects><type>Contact</type><LastName>L</LastName>\
+                  <Email>s@x.example</Email></sObjects></upsert>";
+    assert!(call(&org, upsert).await.1.contains("<created>true</created>"));
+    assert!(call(&org, upsert).await.1.contains("<created>false</created>"));
+    let (_, gone) = call(&org, &format!("<delete><ids>{id}</ids><ids>001000000000000AAA</ids></delete>")).await;
+    assert!(
+        gone.contains(&format!("<id>{id}</id><success>true</success>")) && gone.contains("INVALID_CROSS_REFERENCE_KEY")
+    );
+    assert_eq!(org.rows("Account"), before);
 }

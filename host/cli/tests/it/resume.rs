@@ -327,6 +327,25 @@ fn before_the_first_unit_a_lost_job_is_made_again() {
     each_once(sqlite_names(&bench));
 }
 
+/// Its units have the names of its batches: those of another job would be other ones, with the same rows.
+#[test]
+fn what_may_be_there_of_a_job_of_bulk_1_is_not_read_by_another_one() {
+    let org = org("");
+    let source = SOURCE.replace("bulk2", "bulk1");
+    let bench = bench(&org, &format!("{source}{}", sqlite("mode = \"append\"")));
+    bench.run(&["run", "p.toml"]).ends(0);
+    // As it is after a kill between the commit and the note of it, when the job has ended since.
+    let db = Connection::open(bench.path(".forcepump/state.db")).expect("the state");
+    db.execute_batch(
+        "UPDATE unit SET standing = 2; UPDATE job SET done = 0; UPDATE feed SET concluded = 0; DELETE FROM feed_end;
+         UPDATE run SET state = 'running', ended_at = NULL, report = NULL",
+    )
+    .expect("the state as it was");
+    let refused = bench.run(&["run", "p.toml"]).ends(2);
+    assert!(refused.stderr.contains("job was ended") && refused.stderr.contains("with 40 rows"), "{}", refused.stderr);
+    each_once(sqlite_names(&bench));
+}
+
 #[test]
 fn a_destination_that_is_gone_is_no_place_to_go_on_in() {
     let (_org, bench) = killed(&stalls(1), &sqlite("mode = \"append\""));

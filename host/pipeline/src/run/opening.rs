@@ -44,6 +44,7 @@ pub(super) async fn open(
     let nothing_done = nothing_committed && (is_sure || job.api != Api::Bulk1.as_str());
     let done: Vec<String> = ready.of_pass(pass).filter_map(|unit| unit.part.clone()).collect();
     let memory = serde_json::from_str::<JobMemory>(&job.memory).ok();
+    let is_over = memory.is_none();
     match memory.filter(|_| job.soql == pass.query.soql) {
         Some(memory) => go_on(session, (ready, pass), (&memory, &done), cancel, progress).await,
         None if nothing_done => {
@@ -54,7 +55,10 @@ pub(super) async fn open(
             create_one(session, ready, pass, cancel, progress).await
         }
         None => {
-            let why = "the query is another now than the one of its job: fields of the object came or went";
+            let why = match is_over {
+                true => "its Salesforce job was ended",
+                false => "the query is another now than the one of its job: fields of the object came or went",
+            };
             Err(Error::StartAnew(why.to_owned()))
         }
     }

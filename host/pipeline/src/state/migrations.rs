@@ -96,7 +96,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
         files TEXT,                     -- what the host wrote for it, as JSON
         read_hash BLOB,
         written_hash BLOB,
-        standing INTEGER NOT NULL,      -- 0: committed, 1: committed, and to be read again, 2: perhaps committed
+        standing INTEGER NOT NULL,      -- 0: committed, 1: committed, and to be read again, 2: perhaps committed, 3: denied
         committed_at INTEGER NOT NULL,
         PRIMARY KEY (run, feed, pass, unit)
     ) STRICT, WITHOUT ROWID;",

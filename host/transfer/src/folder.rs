@@ -4,6 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+/// What is heard of a folder that cannot be synced: it may be written and not read, or its file system has no such thing,
+/// as some that come over a network.
+const CANNOT: [io::ErrorKind; 3] =
+    [io::ErrorKind::PermissionDenied, io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported];
+
 /// Makes the folder where it is missing, with its parents, and the names of those that it made durable.
 ///
 /// # Errors
@@ -23,10 +28,9 @@ pub fn sync(folder: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
     }
-    match fs::File::open(folder) {
-        // One that may be written and not read cannot be synced.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        opened => opened?.sync_all(),
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if CANNOT.contains(&error.kind()) => Ok(()),
+        synced => synced,
     }
 }
 

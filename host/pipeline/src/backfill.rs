@@ -4,6 +4,8 @@
 //! changed after the cursor are left to the next run, which reads all fields of them. The transforms that make the wanted
 //! columns are gone through, so that what a mask hides stays hidden; see [`crate::run::narrow`].
 
+use std::collections::BTreeMap;
+
 use crate::drift;
 use crate::error::Error;
 use crate::file::{ADDING_ONLY, Mode, Pipeline};
@@ -20,10 +22,6 @@ const ID: &str = "Id";
 pub(crate) fn pipeline(pipeline: &Pipeline) -> Result<Pipeline, Error> {
     let mut pipeline = pipeline.clone();
     let file = &mut pipeline.file;
-    if file.source.has_feeds() {
-        let text = "backfill goes with one object: name it in a pipeline file of its own, with the same `name` and destination";
-        return Err(Error::input("source.objects", text));
-    }
     if file.source.incremental.is_none() {
         let text = "is missing, and backfill fills in what incremental runs have read without a field: run the pipeline, which reads every row; where its `where` leaves out what was read before, give that variable an early value with --set";
         return Err(Error::input("source.incremental", text));
@@ -58,10 +56,42 @@ pub(crate) fn nothing_read_yet(name: &str) -> Error {
     Error::input("source.incremental", text)
 }
 
-/// The columns that rows of former runs have nothing in.
-pub(crate) async fn columns(session: &Session) -> Result<Vec<String>, Error> {
-    let Some(state) = State::open_existing(session.pipeline().folder())? else { return Ok(Vec::new()) };
-    let select = session.selection().await?;
-    let object = session.client().describe(&select.object).await?.name.clone();
-    state.columns_to_fill(&drift::key(session, &object).await?)
+/// The columns that rows of former runs have nothing in, by feed; feeds without such are left out where none is named.
+pub(crate) async fn columns(session: &Session, only: Option<&str>) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let mut found = BTreeMap::new();
+    for name in session.chosen_feeds(only)? {
+        let Some(feed) = session.of_feed(&name) else { continue };
+        let columns = match session.has_feeds() && only.is_none() {
+            true => of_any(feed).await?,
+            false => of_one(feed).await?,
+        };
+        if !columns.is_empty() {
+            found.insert(name, columns);
+        }
+    }
+    Ok(found)
+}
+
+/// Of a feed that is asked for: it has to be one that can be filled in.
+async fn of_one(feed: Session) -> Result<Vec<String>, Error> {
+    let feed = feed.filling_in_one(Vec::new())?;
+    let object = feed.selection().await?.object;
+    waiting(&feed, &object).await
+}
+
+/// Of any feed: one that reads every row each time, or has not read any yet, waits for nothing.
+async fn of_any(feed: Session) -> Result<Vec<String>, Error> {
+    let source = &feed.pipeline().file.source;
+    let Some(object) = source.object.as_deref().filter(|_| source.incremental.is_some()) else { return Ok(Vec::new()) };
+    let columns = waiting(&feed, object).await?;
+    if !columns.is_empty() {
+        pipeline(feed.pipeline())?;
+    }
+    Ok(columns)
+}
+
+async fn waiting(feed: &Session, object: &str) -> Result<Vec<String>, Error> {
+    let Some(state) = State::open_existing(feed.pipeline().folder())? else { return Ok(Vec::new()) };
+    let object = feed.client().describe(object).await?.name.clone();
+    state.columns_to_fill(&drift::key(feed, &object).await?)
 }

@@ -81,13 +81,30 @@ impl CallEstimate {
         Self { rows, planning, job, polls, pages, total: planning + job + polls + pages, quota: None }
     }
 
+    /// Of several feeds together; the rows are known when those of each are.
+    #[must_use]
+    pub fn sum(feeds: &[Self]) -> Self {
+        let of = |part: fn(&Self) -> u64| feeds.iter().map(part).sum();
+        Self {
+            rows: feeds.iter().map(|feed| feed.rows).sum(),
+            planning: of(|feed| feed.planning),
+            job: of(|feed| feed.job),
+            polls: of(|feed| feed.polls),
+            pages: of(|feed| feed.pages),
+            total: of(|feed| feed.total),
+            // The last one was told the most.
+            quota: feeds.iter().rev().find_map(|feed| feed.quota),
+        }
+    }
+
     /// The same with the org's calls.
     pub(crate) fn against(self, client: &Client) -> Self {
         Self { quota: client.daily_share().map(CallQuota::from), ..self }
     }
 
     /// What the operator should hear before the run.
-    pub(crate) fn warning(&self) -> Option<String> {
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
         let quota = self.quota.filter(|quota| quota.left < self.total)?;
         Some(format!(
             "the run needs about {} API calls, and only {} are left of the share that runs may use; it would stop on the way\n\
@@ -140,6 +157,14 @@ mod tests {
         assert_eq!(estimate(Api::Bulk2, 0).pages, 2);
         let bounded = ExtractOptions { max_records: Some(100), ..ExtractOptions::of(Api::Bulk2) };
         assert_eq!(CallEstimate::new(&bounded, &ClientOptions::default(), Some(250), 0).pages, 3);
+    }
+
+    #[test]
+    fn feeds_are_added_up() {
+        let (one, other) = (estimate(Api::Bulk2, 1_000_000), estimate(Api::Rest, 4_001));
+        let sum = CallEstimate::sum(&[one.clone(), other.clone()]);
+        assert_eq!((sum.rows, sum.planning, sum.pages, sum.total), (Some(1_004_001), 6, 9, one.total + other.total));
+        assert_eq!(CallEstimate::sum(&[one, CallEstimate::default()]).rows, None);
     }
 
     #[test]

@@ -30,6 +30,12 @@ pub struct FeedReport {
     pub retries: u64,
     /// wall time, seconds
     pub seconds: f64,
+    /// HTTP requests sent to Salesforce for it, retries and polls included
+    #[serde(default)]
+    pub calls_used: u64,
+    /// requests that were to be expected for the rows announced
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_estimated: Option<u64>,
     /// where the results lie
     pub results: Vec<ResultPlace>,
     /// the file with the rejected rows, when there are any
@@ -45,6 +51,12 @@ pub struct FeedReport {
     pub window: Option<ShownWindow>,
     /// fields that are gone, new or of another type since the last whole run
     pub field_changes: Vec<FieldChange>,
+    /// of the rows written, those that were deleted in the destination
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<u64>,
+    /// of a backfill, the fields that it filled in
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfilled: Vec<String>,
     /// the error that ended the feed
     pub error: Option<ReportedError>,
 }
@@ -63,6 +75,8 @@ impl FeedReport {
             units: report.units,
             retries: report.retries,
             seconds: report.seconds,
+            calls_used: report.calls_used,
+            calls_estimated: report.calls_estimated,
             results: report.results.clone(),
             rejects_file: report.rejects_file.clone(),
             rejects_by_code: report.rejects_by_code.clone(),
@@ -70,6 +84,8 @@ impl FeedReport {
             skipped_fields: report.skipped_fields.clone(),
             window: report.window.clone(),
             field_changes: report.field_changes.clone(),
+            deleted: report.deleted,
+            backfilled: report.backfilled.clone(),
             error: report.error.clone(),
         }
     }
@@ -113,6 +129,11 @@ impl RunReport {
         }
         feed.plugins.iter().for_each(|plugin| add_plugin(&mut self.plugins, plugin));
         self.field_changes.extend(feed.field_changes.iter().cloned());
+        self.deleted = self.deleted.into_iter().chain(feed.deleted).reduce(|sum, rows| sum + rows);
+        self.backfilled.extend(feed.backfilled.iter().map(|field| format!("{}.{field}", feed.feed)));
+        // What an earlier process has read is none of the calls of this one.
+        let expected = feed.calls_estimated.filter(|_| !feed.complete_before);
+        self.calls_estimated = self.calls_estimated.into_iter().chain(expected).reduce(|sum, calls| sum + calls);
     }
 }
 
@@ -201,6 +222,8 @@ mod tests {
             units,
             retries: 0,
             seconds: 1.0,
+            calls_used: 4,
+            calls_estimated: Some(5),
             results: vec![ResultPlace::Folder { path: "out".into(), files: vec![format!("{name}.csv")] }],
             rejects_file: None,
             rejects_by_code: Default::default(),
@@ -208,6 +231,8 @@ mod tests {
             skipped_fields: Vec::new(),
             window: None,
             field_changes: Vec::new(),
+            deleted: None,
+            backfilled: Vec::new(),
             error: error.map(|(class, message)| ReportedError { class: class.into(), message: message.into() }),
         }
     }

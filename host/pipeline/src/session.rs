@@ -101,6 +101,8 @@ pub struct Session {
     writer: Writer,
     /// the fields that the run fills in, in the place of a run of the pipeline
     filling: Option<Vec<String>>,
+    /// the same of several feeds, by name
+    filling_feeds: BTreeMap<String, Vec<String>>,
 }
 
 impl Session {
@@ -154,6 +156,7 @@ impl Session {
             now: Arc::default(),
             writer: Writer::default(),
             filling: None,
+            filling_feeds: BTreeMap::new(),
         })
     }
 

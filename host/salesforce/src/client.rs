@@ -28,6 +28,8 @@ const MAX_JSON_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
+    /// The requests of this client and its clones, where they are counted apart from those of the others.
+    apart: Option<Arc<AtomicU64>>,
 }
 
 pub(crate) struct Inner {
@@ -133,7 +135,13 @@ impl Client {
             clock_known: AtomicBool::new(false),
             options,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), apart: None })
+    }
+
+    /// The same client, whose requests are counted apart too: [`Client::calls_used`] of it and its clones are its own.
+    #[must_use]
+    pub fn counted_apart(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), apart: Some(Arc::default()) }
     }
 
     /// Logs in, if that has not happened: a cheap test of the credentials that costs no API call.
@@ -177,7 +185,25 @@ impl Client {
     /// HTTP requests sent to the API, retries and polls included; each counts against the org's daily limit.
     /// Logins are not counted, by Salesforce neither, and what never reached the org is not.
     pub fn calls_used(&self) -> u64 {
-        self.inner.calls.load(Ordering::Relaxed)
+        self.apart.as_deref().unwrap_or(&self.inner.calls).load(Ordering::Relaxed)
+    }
+
+    /// A request is on its way.
+    pub(crate) fn call_begins(&self) {
+        for calls in self.counters() {
+            calls.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It did not reach the org.
+    pub(crate) fn call_never_arrived(&self) {
+        for calls in self.counters() {
+            calls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counters(&self) -> impl Iterator<Item = &AtomicU64> {
+        [&self.inner.calls].into_iter().chain(self.apart.as_deref())
     }
 
     /// Requests that had to be sent again.

@@ -196,7 +196,7 @@ struct Sent<'a> {
 
 impl<'a> Sent<'a> {
     fn now(client: &'a Client, throttle: &'a Throttle) -> Self {
-        client.inner.calls.fetch_add(1, Ordering::Relaxed);
+        client.call_begins();
         Self { client, throttle, is_counted: false }
     }
 
@@ -208,7 +208,7 @@ impl<'a> Sent<'a> {
     }
 
     fn never_arrived(mut self) {
-        self.client.inner.calls.fetch_sub(1, Ordering::Relaxed);
+        self.client.call_never_arrived();
         self.throttle.not_sent();
         self.is_counted = true;
     }

@@ -164,6 +164,9 @@ pub struct BackfillArgs {
     /// Fields to fill in, separated by commas [default: those that not all runs have read]
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub fields: Vec<String>,
+    /// Of a pipeline of several feeds, only this one, by its object [default: every feed that lacks fields]
+    #[arg(long, value_name = "OBJECT")]
+    pub feed: Option<String>,
     /// variables
     #[command(flatten)]
     pub set: SetArgs,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use forcepump_pipeline::{Cancel, Error, Observer, Pipeline, Plan, Session};
+use forcepump_pipeline::{CallEstimate, Cancel, Error, Observer, Pipeline, Plan, Session};
 use serde_json::{Value, json};
 
 use super::{Context, Outcome};
@@ -65,8 +65,12 @@ pub async fn plan(context: &Context, args: &PipelineArgs) -> Outcome {
         let name = &opened.session.pipeline().file.name;
         let plans = good_plans(context.output, opened.session.plan_feeds().await)?;
         let at_a_time = opened.session.pipeline().file.source.feeds_at_a_time().min(plans.len());
-        context.output.document(&json!({ "pipeline": name, "feeds_at_a_time": at_a_time, "feeds": plans }));
-        context.output.words(&words::feeds(name, at_a_time, &plans));
+        let each: Vec<CallEstimate> = plans.iter().map(|plan| plan.calls.clone()).collect();
+        let calls = CallEstimate::sum(&each);
+        context
+            .output
+            .document(&json!({ "pipeline": name, "feeds_at_a_time": at_a_time, "calls": calls, "feeds": plans }));
+        context.output.words(&words::feeds(name, at_a_time, &calls, &plans));
         return Ok(Code::Ok);
     }
     let plan = opened.session.plan().await?;

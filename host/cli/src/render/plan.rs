@@ -10,12 +10,19 @@ use super::table;
 use crate::output::clean;
 
 /// The plans of several feeds, each whole.
-pub fn feeds(name: &str, at_a_time: usize, plans: &[Plan]) -> String {
+pub fn feeds(name: &str, at_a_time: usize, calls: &CallEstimate, plans: &[Plan]) -> String {
     let objects: Vec<&str> = plans.iter().map(|plan| plan.object.as_str()).collect();
     let count = several(plans.len() as u64, "feed");
     let heading = format!("{}: {count}, {at_a_time} at a time: {}", clean(name), clean(&objects.join(", ")));
+    let mut text = Text::default();
+    text.heading(&heading);
+    text.line("estimate", &estimate(calls));
+    // What one feed can have and all together cannot.
+    if plans.iter().all(|plan| plan.calls.warning().is_none()) {
+        calls.warning().iter().for_each(|note| text.line("note", note));
+    }
     let plans = plans.iter().map(plan);
-    [style(heading).bold().to_string()].into_iter().chain(plans).collect::<Vec<_>>().join("\n\n")
+    [text.0.join("\n")].into_iter().chain(plans).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The whole plan.

@@ -57,7 +57,7 @@ pub fn summary(report: &RunReport) -> String {
         line("skipped", skipped(report));
     }
     if !report.field_changes.is_empty() {
-        line("fields", field_changes(&report.field_changes));
+        line("fields", field_changes(&report.field_changes, is_of_several(report)));
     }
     if report.resumable {
         line(
@@ -195,25 +195,30 @@ fn skipped(report: &RunReport) -> String {
     format!("{fields} that cannot be read in bulk: {listed}{more}")
 }
 
-/// What changed in the org, in the order gone, retyped, new.
-fn field_changes(changes: &[FieldChange]) -> String {
+/// What changed in the org, in the order gone, retyped, new; of several feeds each field with its object.
+fn field_changes(changes: &[FieldChange], is_of_several: bool) -> String {
+    let field = |change: &FieldChange| match is_of_several {
+        true => format!("{}.{}", change.object, change.field),
+        false => change.field.clone(),
+    };
     let of = |wanted: Change, word: &str| {
         let found: Vec<&FieldChange> = changes.iter().filter(|change| change.change == wanted).collect();
         let name = |change: &&FieldChange| match wanted {
             Change::Type => format!(
                 "{} {} → {}",
-                change.field,
+                field(change),
                 change.was.as_deref().unwrap_or_default(),
                 change.is.as_deref().unwrap_or_default()
             ),
-            Change::Gone | Change::New => change.field.clone(),
+            Change::Gone | Change::New => field(change),
         };
         let names: Vec<String> = found.iter().take(LISTED_FIELDS).map(name).collect();
         let more = if found.len() > LISTED_FIELDS { ", …" } else { "" };
         (!found.is_empty()).then(|| format!("{word} {}{more}", names.join(", ")))
     };
     let parts = [of(Change::Gone, "gone:"), of(Change::Type, "of another type:"), of(Change::New, "new:")];
-    let since = changes.first().map(|change| change.since.as_str()).unwrap_or_default();
+    // Feeds may have been whole on different days: the oldest holds for all.
+    let since = changes.iter().map(|change| change.since.as_str()).min().unwrap_or_default();
     format!("since {since} {}", parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 

@@ -18,8 +18,15 @@ pub struct Things {
 
 /// An org whose things are this CSV; without a column `Id` or `SystemModstamp` these are made up.
 pub fn things(csv: &str) -> Org {
+    objects(&[("Thing__c", csv)])
+}
+
+/// An org of these objects with their rows.
+pub fn objects(rows: &[(&str, &str)]) -> Org {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("Thing__c.csv"), csv).expect("a file");
+    for (object, csv) in rows {
+        std::fs::write(folder.path().join(format!("{object}.csv")), csv).expect("a file");
+    }
     Org::with(Options { data: Some(folder.path().to_owned()), ..Options::default() })
 }
 

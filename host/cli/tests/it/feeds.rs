@@ -250,6 +250,32 @@ fn feeds_take_turns_in_one_database() {
 }
 
 #[test]
+fn the_calls_of_all_feeds_are_estimated_and_counted_each_for_itself() {
+    let org = Org::demo();
+    let source = "[source]\nobjects = [\"Account\", \"Contact\", \"Lead\"]\nfields = [\"Id\"]\napi = \"bulk2\"";
+    let bench = bench(&org, source, SQLITE);
+    let plan = bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
+    let feeds = plan["feeds"].as_array().expect("feeds");
+    for part in ["planning", "job", "polls", "pages", "total", "rows"] {
+        let sum: u64 = feeds.iter().filter_map(|feed| feed["calls"][part].as_u64()).sum();
+        assert_eq!(plan["calls"][part].as_u64(), Some(sum), "{part}");
+    }
+    let words = bench.run(&["plan", "p.toml"]).ends(0).stdout;
+    let total = plan["calls"]["total"].as_u64().expect("a number");
+    assert!(words.lines().nth(1).is_some_and(|line| line.contains(&format!("about {total} calls"))), "{words}");
+    let before = org.emulator().requests().len() as u64;
+    let ran = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+    let of =
+        |key: &str| ran["feeds"].as_array().expect("feeds").iter().filter_map(|feed| feed[key].as_u64()).sum::<u64>();
+    assert_eq!(ran["calls_estimated"].as_u64(), Some(of("calls_estimated")), "{ran:#}");
+    assert_eq!(ran["calls_used"].as_u64(), Some(of("calls_used")), "{ran:#}");
+    // One of them is the login, which Salesforce does not count.
+    assert_eq!(org.emulator().requests().len() as u64 - before, of("calls_used") + 1);
+    let shown = bench.run(&["show"]).ends(0).stdout;
+    assert!(shown.contains(&format!("of about {} expected", of("calls_estimated"))), "{shown}");
+}
+
+#[test]
 fn plan_and_preview_show_each_feed() {
     let org = Org::demo();
     let source = "[source]\nobjects = [\"Account\", \"Lead\"]\nfields = [\"Id\", \"Name\"]";

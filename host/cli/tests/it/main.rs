@@ -24,6 +24,7 @@ mod examples;
 mod explained;
 mod fault_cases;
 mod faults;
+mod feed_changes;
 mod feeds;
 mod fields;
 mod files;

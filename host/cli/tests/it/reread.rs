@@ -27,6 +27,7 @@ fn unsure(bench: &Bench) {
     let db = Connection::open(bench.path(".forcepump/state.db")).expect("the state");
     db.execute_batch(
         "UPDATE unit SET standing = 1; UPDATE job SET done = 0; UPDATE feed SET concluded = 0; DELETE FROM feed_end;
+         DELETE FROM unit_place;
          UPDATE run SET state = 'running', ended_at = NULL, report = NULL",
     )
     .expect("the state as it was");

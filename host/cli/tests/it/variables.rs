@@ -80,6 +80,60 @@ fn set_stands_in_the_place_of_the_expression() {
 }
 
 #[test]
+fn every_predefined_variable_is_in_the_plan_with_its_value() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    bench.write("p.toml", PIPELINE);
+    let plan = || bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
+    let value = |plan: &serde_json::Value, name: &str| {
+        let found = plan["variables"].as_array().unwrap().iter().find(|shown| shown["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {plan:#}"))["value"].as_str().map(str::to_owned)
+    };
+    let first = plan();
+    assert_eq!(value(&first, "_PACKAGE_NAME").as_deref(), Some("accounts"));
+    assert!(value(&first, "_JOB_ID").is_some() && value(&first, "_JOB_SUBMISSION_TIMESTAMP").is_some());
+    let last =
+        ["ID", "SUBMISSION_TIMESTAMP", "COMPLETION_TIMESTAMP"].map(|end| format!("_PACKAGE_LAST_SUCCESSFUL_JOB_{end}"));
+    assert!(last.iter().all(|name| value(&first, name).is_none()), "{first:#}");
+    let run = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
+    let second = plan();
+    assert_eq!(value(&second, &last[0]).as_deref(), run["run_id"].as_str());
+    assert!(value(&second, &last[1]) < value(&second, &last[2]), "{second:#}");
+    let unknown = bench.run(&["plan", "p.toml", "--set", "other=1"]).ends(2).stderr;
+    assert!(unknown.contains("there are $lastsysmod"), "{unknown}");
+    bench.write("q.toml", &PIPELINE.replace("$lastsysmod\"", "$_CLUSTER_ID\""));
+    let unknown = bench.run(&["plan", "q.toml"]).ends(2).stderr;
+    assert!(unknown.contains("$lastsysmod, $_JOB_ID, $_JOB_SUBMISSION_TIMESTAMP, $_PACKAGE_LAST"), "{unknown}");
+}
+
+#[test]
+fn values_are_written_by_their_type_and_salesforce_takes_them() {
+    let org = Org::demo();
+    let bench = Bench::on(&org);
+    let soql = |expression: &str, condition: &str| {
+        let head = &PIPELINE[..PIPELINE.find("lastsysmod =").unwrap()];
+        let tail = PIPELINE[PIPELINE.find("[source]").unwrap()..].replace("SystemModstamp > $lastsysmod", condition);
+        bench.write("p.toml", &format!("{head}value = \"{expression}\"\n{tail}"));
+        let plan = bench.run(&["plan", "p.toml", "--json"]).ends(0).json();
+        plan["soql"].as_str().unwrap().split_once(" WHERE ").unwrap().1.to_owned()
+    };
+    for (expression, condition, expected) in [
+        ("'O''Brien ' || char(10) || '\\\\'", "Name = $value", r"Name = 'O\'Brien \n\\'"),
+        ("date('2024-02-28', '+2 days')", "LastActivityDate > $value", "LastActivityDate > 2024-03-01"),
+        ("datetime('2024-02-28', '+2 days')", "CreatedDate > $value", "CreatedDate > 2024-03-01T00:00:00Z"),
+        ("'2024-06-10T08:13:20.000+0200'", "CreatedDate > $value", "CreatedDate > 2024-06-10T06:13:20.000Z"),
+        ("1e3 * 2.5", "AnnualRevenue > $value", "AnnualRevenue > 2500"),
+        ("json_array('Energy', 'A''B')", "Industry IN $value", r"Industry IN ('Energy', 'A\'B')"),
+        ("'LAST_N_DAYS:30'", "CreatedDate = $value", "CreatedDate = LAST_N_DAYS:30"),
+    ] {
+        assert_eq!(soql(expression, condition), expected, "{expression}");
+    }
+    bench.write("p.toml", &PIPELINE.replace("\"CASE WHEN", "\"Ago(1) + CASE WHEN"));
+    let unknown = bench.run(&["plan", "p.toml"]).ends(2).stderr;
+    assert!(unknown.contains("no such function: Ago") && unknown.contains("datetime('now', '-1 day')"), "{unknown}");
+}
+
+#[test]
 fn former_runs_are_listed_and_shown() {
     let org = Org::demo();
     let bench = Bench::on(&org);

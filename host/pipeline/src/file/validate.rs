@@ -37,20 +37,31 @@ pub fn validate(file: &PipelineFile) -> Vec<Problem> {
     problems
 }
 
-/// The faults of each feed; what several have in common is told once.
+/// The faults of each feed; what all have in common is told once, and of what some have in common it is told which.
 fn validate_feeds(file: &PipelineFile) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    for (number, feed) in file.source.all_feeds().iter().enumerate() {
+    let mut found: Vec<(Problem, Vec<String>)> = Vec::new();
+    let feeds = file.source.all_feeds();
+    for (number, feed) in feeds.iter().enumerate() {
         let own = serde_json::to_value(feed).unwrap_or_default();
         for problem in validate_one(&expand(file, feed)) {
-            let key = own_key(&own, &problem.key).map(|key| format!("{}.{key}", feeds::key_of(&file.source, number)));
-            let problem = Problem { key: key.unwrap_or(problem.key), ..problem };
-            if !problems.contains(&problem) {
-                problems.push(problem);
+            if let Some(key) = own_key(&own, &problem.key) {
+                let key = format!("{}.{key}", feeds::key_of(&file.source, number));
+                found.push((Problem { key, ..problem }, Vec::new()));
+                continue;
+            }
+            match found.iter_mut().find(|(known, _)| *known == problem) {
+                Some((_, of)) => of.push(feed.object.clone()),
+                None => found.push((problem, vec![feed.object.clone()])),
             }
         }
     }
-    problems
+    let told = |(problem, of): (Problem, Vec<String>)| match of.len() {
+        some if some > 0 && some < feeds.len() => {
+            Problem { message: format!("feed `{}`: {}", of.join("`, `"), problem.message), ..problem }
+        }
+        _ => problem,
+    };
+    found.into_iter().map(told).collect()
 }
 
 /// The key below the feed that a fault stands at, when the feed itself says it.

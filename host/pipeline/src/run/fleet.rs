@@ -108,7 +108,8 @@ async fn all(
     let ended: Vec<Ended> = stream::iter(each).buffer_unordered(at_a_time).collect().await;
     // One that stopped for an interruption is asked again by the next run.
     let anew = ended.iter().find_map(|feed| feed.anew.clone());
-    let goes_on = anew.is_some() || goes_on(record, &feeds.complete, &ended);
+    // A backfill is begun anew: those of its feeds that are filled in are left out then.
+    let goes_on = session.filling().is_none() && (anew.is_some() || goes_on(record, &feeds.complete, &ended));
     let report = outcome::report(session, progress(session, record), None, Standing::default(), started);
     let mut reports: Vec<FeedReport> = ended.into_iter().map(|feed| feed.report).collect();
     let place = |report: &FeedReport| feeds.sessions.iter().position(|feed| feed.feed() == report.feed);
@@ -158,7 +159,8 @@ async fn one(
         }
     }
     let committed = journal.units().map_or(true, |units| !units.is_empty());
-    let resumable = anew.is_none() && error.as_ref().is_some_and(|error| !error.is_for_good());
+    let may_go_on = anew.is_none() && session.filling().is_none();
+    let resumable = may_go_on && error.as_ref().is_some_and(|error| !error.is_for_good());
     let is_passing = error.as_ref().is_some_and(Error::is_passing);
     let mut ended = outcome::report(session, progress, error.as_ref(), Standing { resumable, committed }, started);
     // What the client sent again is told of the run as a whole.

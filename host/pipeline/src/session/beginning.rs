@@ -36,19 +36,34 @@ impl Session {
         Self { given, ..self }
     }
 
-    /// The columns that rows of former runs have nothing in, since they were not read by all runs.
+    /// The columns that rows of former runs have nothing in, since they were not read by all runs, by feed: of the one
+    /// that is named, or of all.
     ///
     /// # Errors
-    /// [`Error::Source`] when the login fails, [`Error::Host`] when the state cannot be read.
-    pub async fn columns_to_fill(&self) -> Result<Vec<String>, Error> {
-        backfill::columns(self).await
+    /// [`Error::Input`] for a feed that the pipeline does not have, or that cannot be filled in; [`Error::Source`] when the
+    /// login fails, [`Error::Host`] when the state cannot be read.
+    pub async fn columns_to_fill(&self, only: Option<&str>) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        backfill::columns(self, only).await
     }
 
     /// A session whose run fills fields in, for the rows that former runs have read, in the place of a run of the pipeline.
+    /// `fields`: by feed.
     ///
     /// # Errors
-    /// [`Error::Input`] when the pipeline is not incremental, or its destination cannot change rows.
-    pub fn filling_in(self, fields: Vec<String>) -> Result<Self, Error> {
+    /// [`Error::Input`] when a feed is not incremental, or its destination cannot change rows.
+    pub fn filling_in(self, fields: BTreeMap<String, Vec<String>>) -> Result<Self, Error> {
+        if !self.has_feeds() {
+            return self.filling_in_one(fields.into_values().next().unwrap_or_default());
+        }
+        for feed in self.pipeline.feeds().iter().filter(|feed| fields.contains_key(feed.feed().unwrap_or_default())) {
+            let named = |error| Error::Feeds(vec![(feed.feed().unwrap_or_default().to_owned(), error)]);
+            backfill::pipeline(feed).map_err(named)?;
+        }
+        Ok(Self { filling: Some(Vec::new()), filling_feeds: fields, ..self })
+    }
+
+    /// The same of a session of one feed.
+    pub(crate) fn filling_in_one(self, fields: Vec<String>) -> Result<Self, Error> {
         let pipeline = backfill::pipeline(&self.pipeline)?;
         Ok(Self { pipeline, filling: Some(fields), ..self })
     }
@@ -116,6 +131,7 @@ impl Session {
             now: Arc::default(),
             writer: Writer::default(),
             filling: self.filling.clone(),
+            filling_feeds: self.filling_feeds.clone(),
         }
     }
 }

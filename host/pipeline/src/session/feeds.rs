@@ -1,8 +1,10 @@
 //! A session of several feeds: one client, one run id, one moment; each feed has a session of its own within it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Session;
+use crate::backfill;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::Observer;
@@ -45,13 +47,10 @@ impl Session {
         observer: &Arc<dyn Observer>,
         cancel: &Cancel,
     ) -> Result<Vec<(String, Preview)>, Error> {
-        let names = self.feed_names();
-        let wanted = |name: &str| only.is_none_or(|only| only.eq_ignore_ascii_case(name));
-        if let Some(only) = only.filter(|_| !names.iter().any(|name| wanted(name))) {
-            return Err(unknown(only, &names));
-        }
+        let wanted = self.chosen_feeds(only)?;
         let mut shown = Vec::new();
-        for (name, session) in names.into_iter().zip(self.feeds()).filter(|(name, _)| wanted(name)) {
+        for (name, session) in self.feed_names().into_iter().zip(self.feeds()).filter(|(name, _)| wanted.contains(name))
+        {
             match session.preview(rows, observer, cancel).await {
                 Ok(preview) => shown.push((name, preview)),
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
@@ -62,11 +61,33 @@ impl Session {
         Ok(shown)
     }
 
-    /// A session for each feed. They share the client, the run and every moment; each has its own window.
+    /// The one feed of that name, in any case, or all of them.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a feed that the pipeline does not have.
+    pub fn chosen_feeds(&self, only: Option<&str>) -> Result<Vec<String>, Error> {
+        let names = self.feed_names();
+        let Some(only) = only else { return Ok(names) };
+        let found = names.iter().find(|name| name.eq_ignore_ascii_case(only)).cloned();
+        found.map(|name| vec![name]).ok_or_else(|| unknown(only, &names))
+    }
+
+    /// A session for each feed, of a backfill for those that it fills in. They share the client, the run and every moment;
+    /// each has its own window, and counts its own calls.
     pub(crate) fn feeds(&self) -> Vec<Self> {
         let has_database = !self.pipeline.file.destination.grant.sql.is_empty();
         let writer = if has_database { Writer::one() } else { Writer::default() };
-        self.pipeline.feeds().into_iter().map(|pipeline| self.with_feed(pipeline, &writer)).collect()
+        let feeds = self.pipeline.feeds().into_iter().filter_map(|pipeline| self.as_it_runs(pipeline));
+        feeds.map(|pipeline| self.with_feed(pipeline, &writer)).collect()
+    }
+
+    /// A feed's pipeline as this run does it; none when it does not.
+    fn as_it_runs(&self, feed: Pipeline) -> Option<Pipeline> {
+        if self.filling_feeds.is_empty() {
+            return Some(feed);
+        }
+        self.filling_feeds.get(feed.feed()?)?;
+        backfill::pipeline(&feed).ok()
     }
 
     /// The session of the feed of that name; of a pipeline without a list of them the same as it is.
@@ -91,7 +112,11 @@ impl Session {
     }
 
     fn with_feed(&self, pipeline: Pipeline, writer: &Writer) -> Self {
+        let filling = pipeline.feed().and_then(|feed| self.filling_feeds.get(feed));
         Self {
+            filling: filling.or(self.filling.as_ref()).cloned(),
+            filling_feeds: BTreeMap::new(),
+            client: self.client.counted_apart(),
             run_id: self.run_id.clone(),
             submitted_at: self.submitted_at,
             start: self.start.clone(),

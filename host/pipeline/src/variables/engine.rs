@@ -164,6 +164,11 @@ fn words(error: &rusqlite::Error) -> String {
             rusqlite::ErrorCode::OperationInterrupted => "it takes too many steps".to_owned(),
             _ => message.clone().unwrap_or_else(|| error.to_string()),
         },
+        // Without our own SELECT around the expression.
+        rusqlite::Error::SqlInputError { msg, .. } if msg.starts_with("no such function") => format!(
+            "{msg}\nhint: the functions are those of SQLite, for example datetime('now', '-1 day'), and ExecuteSqlDatetime, …String, …Long, …Double"
+        ),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
         other => other.to_string(),
     }
 }

@@ -20,7 +20,7 @@ use crate::file::{PipelineFile, Problem, nearest};
 use engine::Engine;
 pub(crate) use kept::KeptVariable;
 use scan::{Dialect, Piece, pieces};
-use system::System;
+use system::{PREDEFINED, System};
 
 /// Names that begin so are set by the program.
 const SYSTEM_PREFIX: char = '_';
@@ -72,7 +72,8 @@ impl Variables {
         if problems.is_empty() { Ok(variables) } else { Err(Error::Input(problems)) }
     }
 
-    /// The text with each variable as a SOQL literal: a number, a moment, or text in quotes; inside quotes as text.
+    /// The text with each variable as a SOQL literal: a number, a moment, or text in quotes; inside quotes as text; after
+    /// `IN` as a list.
     ///
     /// # Errors
     /// [`Error::Input`] at `key` for an unknown name, and for NULL outside quotes.
@@ -83,7 +84,11 @@ impl Variables {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Variable { name, quoted } => {
                     let value = self.value(name).map_err(|message| Error::input(key, message))?;
-                    let literal = if quoted { soql::inside(value) } else { soql::literal(value) };
+                    let literal = match quoted {
+                        true => soql::inside(value),
+                        false if soql::wants_list(&out) => soql::list(value),
+                        false => soql::literal(value),
+                    };
                     out.push_str(&literal.map_err(|why| Error::input(key, format!("the variable `${name}` {why}")))?);
                 }
             }
@@ -154,7 +159,11 @@ fn refuse_names(file: &PipelineFile, given: &BTreeMap<String, String>) -> Vec<Pr
     let mut problems: Vec<Problem> = named.map(|name| Problem::new(format!("variables.{name}"), form)).collect();
     for name in given.keys().filter(|name| !file.variables.contains_key(*name)) {
         let known = file.variables.keys().map(String::as_str);
-        problems.push(Problem::new(format!("--set {name}"), unknown(name, known)));
+        let text = match PREDEFINED.iter().any(|(predefined, _)| predefined == name) {
+            true => format!("`${name}` is set by forcepump; give a value to a variable of the file: {}", listed(known)),
+            false => unknown(name, known),
+        };
+        problems.push(Problem::new(format!("--set {name}"), text));
     }
     problems
 }
@@ -164,15 +173,34 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let meant =
         nearest(name, known.iter().copied()).map_or_else(String::new, |near| format!("; did you mean `${near}`?"));
     format!(
-        "no variable is named `${name}`{meant}\nhint: write it under [variables]; a dollar sign itself is written $$"
+        "no variable is named `${name}`{meant}; there are {}\nhint: write it under [variables]; a dollar sign itself is written $$",
+        listed(known.into_iter())
     )
 }
 
-/// What `--set` gave: a number where it is written as SQLite would write it, else text.
+/// Names for people, those of the file first.
+fn listed<'a>(known: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = known.collect();
+    names.sort_unstable_by_key(|name| (name.starts_with(SYSTEM_PREFIX), *name));
+    names.dedup();
+    match names.len() {
+        0 => "none".to_owned(),
+        _ => names.iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// What `--set` gave: a number where it is written as people write one, else text. `007` is a text, and so is a number of
+/// more digits than can be kept.
 fn given_value(text: &str) -> Value {
+    /// Decimal digits that a double keeps.
+    const MOST_DIGITS: usize = 15;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_decimal = all_digits(whole) && all_digits(fraction) && (whole == "0" || !whole.starts_with('0'));
     match (text.parse::<i64>(), text.parse::<f64>()) {
         (Ok(number), _) if number.to_string() == text => Value::Integer(number),
-        (_, Ok(number)) if number.is_finite() && number.to_string() == text => Value::Real(number),
+        (_, Ok(number)) if is_decimal && whole.len() + fraction.len() <= MOST_DIGITS => Value::Real(number),
         _ => Value::Text(text.to_owned()),
     }
 }
@@ -230,7 +258,9 @@ mod tests {
     fn what_cannot_be_is_named() {
         let system = System::new("r", "x", 0);
         type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
-        let table: [Row; 5] = [
+        let table: [Row; 7] = [
+            ("[variables]\na = \"1\"\nb = \"$c\"\n", &[("d", "1")], "no variable is named `$d`; there are $a, $b\n"),
+            ("[variables]\na = \"1\"\n", &[("_JOB_ID", "1")], "`$_JOB_ID` is set by forcepump"),
             ("[variables]\na = \"$nothing\"\n", &[], "variables.a: no variable is named `$nothing`"),
             ("[variables]\nlast = \"1 +\"\n", &[], "variables.last"),
             ("[variables]\n_mine = \"1\"\n", &[], "set by forcepump"),
@@ -252,5 +282,43 @@ mod tests {
         assert_eq!(set.in_soql("k", "N = $a").unwrap(), r"N = 'x\' OR Name != \'\\'");
         assert_eq!(set.in_soql("k", "N = '$a'").unwrap(), r"N = 'x\' OR Name != \'\\'");
         assert_eq!(set.in_soql("k", "N = 'US$$'").unwrap(), "N = 'US$'");
+    }
+
+    #[test]
+    fn what_is_given_is_a_number_where_it_is_written_as_one() {
+        for (given, expected) in [
+            ("7", "7"),
+            ("-7", "-7"),
+            ("-0.50", "-0.5"),
+            ("12.5", "12.5"),
+            ("007", "'007'"),
+            ("1e3", "'1e3'"),
+            ("1.", "'1.'"),
+            ("+1", "'+1'"),
+            ("inf", "'inf'"),
+            ("0.1234567890123456789", "'0.1234567890123456789'"),
+        ] {
+            assert_eq!(soql::literal(&given_value(given)).unwrap(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_written_after_in() {
+        let system = System::new("r", "x", 0);
+        let text = "[variables]\nlist = \"json_array('Banking', 'O''Neil', 3)\"\none = \"'Energy'\"\nnone = \"json_array()\"\n";
+        let variables = variables(text, &[], &system).unwrap();
+        let soql =
+            variables.in_soql("k", "Industry NOT  in\n$list AND Name IN ${one} AND P__c INCLUDES $one AND X = $one");
+        assert_eq!(
+            soql.unwrap(),
+            "Industry NOT  in\n('Banking', 'O\\'Neil', 3) AND Name IN ('Energy') AND P__c INCLUDES ('Energy') AND X = 'Energy'"
+        );
+        // In brackets of their own each is one value; a name that ends so is no word.
+        assert_eq!(
+            variables.in_soql("k", "A IN ($one, $one) AND Origin = $one").unwrap(),
+            "A IN ('Energy', 'Energy') AND Origin = 'Energy'"
+        );
+        let empty = variables.in_soql("source.where", "A IN $none").unwrap_err().to_string();
+        assert!(empty.contains("an empty list"), "{empty}");
     }
 }

@@ -36,6 +36,19 @@ pub(crate) fn elements<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item =
     })
 }
 
+/// As [`elements`], with the start tag of each, without its brackets.
+pub(crate) fn tagged<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let place = place(rest, name)?;
+        let before = rest.get(..place.start)?;
+        let tag = before.rsplit('<').next().unwrap_or_default();
+        let inner = rest.get(place.clone())?;
+        rest = rest.get(place.end..)?;
+        Some((tag.trim_end_matches('>'), inner))
+    })
+}
+
 /// The elements directly inside: local name, inner text, and whether they are marked as nil.
 pub(crate) fn children(text: &str) -> Vec<(&str, &str, bool)> {
     let (mut out, mut rest) = (Vec::new(), text);

@@ -10,7 +10,7 @@ mod writes;
 use crate::auth::Fault;
 use crate::auth::soap_xml::{element, elements, unescape};
 use crate::data::{Moments, QUERY_TIMEOUT, QueryMode, SoqlError};
-use crate::rest::{Piece, batch_of, first_piece, next_piece};
+use crate::rest::{Piece, batch_of, first_piece, name_pages, next_piece};
 use crate::server::{ApiVersion, State};
 
 /// Objects that one call may describe (SOAP API Developer Guide, "describeSObjects()").
@@ -96,7 +96,9 @@ fn described(state: &State, asked: &Asked<'_>, object: &str) -> Result<String, F
     let found = state.org.describe(object, asked.version.number());
     let missing =
         || Fault::of("InvalidSObjectFault", "INVALID_TYPE", format!("sObject type '{object}' is not supported."));
-    Ok(describe::result(&found.ok_or_else(|| missing().at(-1, -1))?))
+    let mut found = found.ok_or_else(|| missing().at(-1, -1))?;
+    name_pages(&mut found, &state.base_url);
+    Ok(describe::result(&found))
 }
 
 fn query(state: &State, asked: &Asked<'_>, name: &str, mode: QueryMode) -> Result<String, Fault> {

@@ -5,6 +5,20 @@ use serde_json::{Map, Value};
 use super::describe::escape;
 use crate::rest::Piece;
 
+/// The parts of an address in the order of the WSDL; a location has the first two.
+const PARTS: [&str; 10] = [
+    "latitude",
+    "longitude",
+    "city",
+    "country",
+    "countryCode",
+    "geocodeAccuracy",
+    "postalCode",
+    "state",
+    "stateCode",
+    "street",
+];
+
 /// The inside of a `QueryResult`.
 pub(super) fn result(piece: &Piece, enterprise: bool) -> String {
     let records: String = piece.records.iter().map(|one| record("records", one, enterprise)).collect();
@@ -59,14 +73,16 @@ fn number(value: &Value) -> String {
     }
 }
 
+/// An address or a place; the WSDL has the place first, and every part whether or not it is known.
 fn compound(name: &str, fields: &Map<String, Value>) -> String {
-    let kind = if fields.contains_key("city") { "address" } else { "location" };
-    let parts: String = fields
+    let address = fields.contains_key("city");
+    let (kind, parts) = if address { ("address", &PARTS[..]) } else { ("location", &PARTS[..2]) };
+    let parts: String = parts
         .iter()
-        .map(|(key, value)| match value {
-            Value::Null => format!("<{key} xsi:nil=\"true\"/>"),
-            Value::String(text) => format!("<{key}>{}</{key}>", escape(text)),
-            other => format!("<{key}>{}</{key}>", number(other)),
+        .map(|key| match fields.get(*key) {
+            None | Some(Value::Null) => format!("<{key} xsi:nil=\"true\"/>"),
+            Some(Value::String(text)) => format!("<{key}>{}</{key}>", escape(text)),
+            Some(other) => format!("<{key}>{}</{key}>", number(other)),
         })
         .collect();
     format!("<sf:{name} xsi:type=\"{kind}\">{parts}</sf:{name}>")
@@ -89,7 +105,7 @@ mod tests {
     #[test]
     fn records_of_both_kinds() {
         let found = json!({"attributes": {"type": "Account"}, "Id": "001", "Name": "A & B\u{2}", "Phone": null, "Size": 1.0e7,
-            "Owner": {"attributes": {"type": "User"}, "Name": "X"}, "BillingAddress": {"city": "Bonn", "street": null},
+            "Owner": {"attributes": {"type": "User"}, "Name": "X"}, "BillingAddress": {"city": "Bonn", "latitude": 50.5, "street": null},
             "Contacts": {"totalSize": 3, "done": false, "nextRecordsUrl": "/services/data/v62.0/query/01g-1",
                 "records": [{"attributes": {"type": "Contact"}, "Id": "003"}]}});
         assert_eq!(
@@ -97,7 +113,10 @@ mod tests {
             "<records xsi:type=\"sf:sObject\"><sf:type>Account</sf:type><sf:Id>001</sf:Id><sf:Id>001</sf:Id>\
              <sf:Name>A &amp; B</sf:Name><sf:Phone xsi:nil=\"true\"/><sf:Size>1.0E7</sf:Size>\
              <sf:Owner xsi:type=\"sf:sObject\"><sf:type>User</sf:type><sf:Id xsi:nil=\"true\"/><sf:Name>X</sf:Name></sf:Owner>\
-             <sf:BillingAddress xsi:type=\"address\"><city>Bonn</city><street xsi:nil=\"true\"/></sf:BillingAddress>\
+             <sf:BillingAddress xsi:type=\"address\"><latitude>50.5</latitude><longitude xsi:nil=\"true\"/><city>Bonn</city>\
+             <country xsi:nil=\"true\"/><countryCode xsi:nil=\"true\"/><geocodeAccuracy xsi:nil=\"true\"/>\
+             <postalCode xsi:nil=\"true\"/><state xsi:nil=\"true\"/><stateCode xsi:nil=\"true\"/><street xsi:nil=\"true\"/>\
+             </sf:BillingAddress>\
              <sf:Contacts xsi:type=\"QueryResult\"><done>false</done><queryLocator>01g-1</queryLocator>\
              <records xsi:type=\"sf:sObject\"><sf:type>Contact</sf:type><sf:Id>003</sf:Id><sf:Id>003</sf:Id></records>\
              <size>3</size></sf:Contacts></records>"

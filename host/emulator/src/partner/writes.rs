@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Asked;
 use super::describe::escape;
 use crate::auth::Fault;
-use crate::auth::soap_xml::{children, element, elements, unescape};
+use crate::auth::soap_xml::{children, element, local_name, tagged, unescape};
 use crate::data::edit::{Author, Edit, EditError};
 use crate::rest::{Key, NotUpserted};
 use crate::server::State;
@@ -22,7 +22,7 @@ type Outcome = Result<(String, Option<bool>), EditError>;
 /// The fault where there is nothing to do, or too much.
 pub(super) fn write(state: &State, name: &str, asked: &Asked<'_>) -> Result<String, Fault> {
     let listed = if name == "delete" { "ids" } else { "sObjects" };
-    let records: Vec<&str> = elements(asked.body, listed).collect();
+    let records: Vec<(&str, &str)> = tagged(asked.body, listed).collect();
     if records.len() > MOST_RECORDS {
         let text = format!("record limit reached. cannot submit more than {MOST_RECORDS} records into this call");
         return Err(Fault::unexpected("EXCEEDED_ID_LIMIT", text));
@@ -32,7 +32,7 @@ pub(super) fn write(state: &State, name: &str, asked: &Asked<'_>) -> Result<Stri
     let mut outcomes: Vec<Outcome> = records
         .iter()
         .map(|record| match name {
-            "delete" => delete(state, unescape(record.trim())),
+            "delete" => delete(state, unescape(record.1.trim())),
             "update" => update(state, record),
             "upsert" => upsert(state, record, key.trim(), asked),
             _ => create(state, record),
@@ -58,9 +58,9 @@ struct Sent {
     fields: Map<String, Value>,
 }
 
-/// The type is an element of partner clients and an attribute of enterprise ones, which is not read here.
-fn sent(record: &str) -> Sent {
-    let mut sent = Sent { object: String::new(), id: None, fields: Map::new() };
+/// The type is an element of partner clients and an attribute of enterprise ones.
+fn sent((tag, record): &(&str, &str)) -> Sent {
+    let mut sent = Sent { object: type_of(tag).unwrap_or_default().to_owned(), id: None, fields: Map::new() };
     for (name, inner, nil) in children(record) {
         let text = unescape(inner);
         match name {
@@ -78,11 +78,19 @@ fn sent(record: &str) -> Sent {
     sent
 }
 
+/// `Account` of `sObjects xsi:type="ns:Account"`; a partner's type is always `sObject`.
+fn type_of(tag: &str) -> Option<&str> {
+    let (_, value) = tag.split_once(":type=")?;
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let name = local_name(value.get(1..)?.split(quote).next()?);
+    (name != "sObject").then_some(name)
+}
+
 fn edit(state: &State, edit: &Edit) -> Result<String, EditError> {
     state.org.edit(edit, Author { user: &state.user.id, at: state.now() })
 }
 
-fn create(state: &State, record: &str) -> Outcome {
+fn create(state: &State, record: &(&str, &str)) -> Outcome {
     let Sent { object, id, fields } = sent(record);
     if id.is_some() {
         return Err(EditError::new("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call"));
@@ -90,13 +98,13 @@ fn create(state: &State, record: &str) -> Outcome {
     edit(state, &Edit::Create { object, fields }).map(|id| (id, None))
 }
 
-fn update(state: &State, record: &str) -> Outcome {
+fn update(state: &State, record: &(&str, &str)) -> Outcome {
     let Sent { object, id, fields } = sent(record);
     let id = id.ok_or_else(|| EditError::new("MISSING_ARGUMENT", "Id not specified in an update call"))?;
     edit(state, &Edit::Update { object, id, fields }).map(|id| (id, None))
 }
 
-fn upsert(state: &State, record: &str, key: &str, asked: &Asked<'_>) -> Outcome {
+fn upsert(state: &State, record: &(&str, &str), key: &str, asked: &Asked<'_>) -> Outcome {
     let Sent { object, id, mut fields } = sent(record);
     let named = fields.keys().find(|name| name.eq_ignore_ascii_case(key)).cloned();
     let value = match named.and_then(|name| fields.remove(&name)) {

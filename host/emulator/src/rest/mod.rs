@@ -20,7 +20,7 @@ pub(crate) use composite::composite;
 pub(crate) use limits::{limits, record_count};
 pub(crate) use query::{Cursors, Piece, batch_of, first_piece, next_piece, query, query_more};
 pub(crate) use records::{changes, create, delete, update};
-pub(crate) use sobjects::{describe, record, record_by_key, sobject, sobjects};
+pub(crate) use sobjects::{describe, name_pages, record, record_by_key, sobject, sobjects};
 pub(crate) use tooling::tooling_query;
 pub(crate) use tree::tree;
 pub(crate) use upsert::{Key, NotUpserted, delete_by_key, upsert};

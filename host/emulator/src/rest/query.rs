@@ -197,9 +197,11 @@ fn link_children(state: &State, cursor: &Cursor, place: u64, record: &mut Value,
 
 /// `Sforce-Query-Options: batchSize=N`.
 fn batch_size(call: &Call) -> u64 {
-    batch_of(call.header(QUERY_OPTIONS).and_then(|value| {
-        value.split([';', ',']).find_map(|part| part.trim().strip_prefix("batchSize=")?.parse().ok())
-    }))
+    let size = |part: &str| {
+        let (name, size) = part.split_once('=')?;
+        if name.trim().eq_ignore_ascii_case("batchSize") { size.trim().parse().ok() } else { None }
+    };
+    batch_of(call.header(QUERY_OPTIONS).and_then(|value| value.split([';', ',']).find_map(size)))
 }
 
 /// The rows of a page for what was asked for, held between 200 and 2000.

@@ -34,7 +34,7 @@ pub(crate) fn sobject(state: &State, object: &str, version: ApiVersion) -> Reply
 pub(crate) fn describe(state: &State, call: &Call, object: &str, version: ApiVersion) -> Reply {
     match state.org.describe(object, version.number()) {
         Some(mut found) => {
-            pages_of(&mut found, &state.base_url);
+            name_pages(&mut found, &state.base_url);
             unless_unchanged(state, call, || Reply::ok(&found))
         }
         None => Reply::not_found(),
@@ -42,7 +42,7 @@ pub(crate) fn describe(state: &State, call: &Call, object: &str, version: ApiVer
 }
 
 /// Adds the pages of the user interface, which alone are named with their host.
-fn pages_of(described: &mut Value, base_url: &str) {
+pub(crate) fn name_pages(described: &mut Value, base_url: &str) {
     let Some(prefix) = described.get("keyPrefix").and_then(Value::as_str).map(str::to_owned) else { return };
     if let Some(Value::Object(urls)) = described.get_mut("urls") {
         urls.insert("uiEditTemplate".to_owned(), format!("{base_url}/{{ID}}/e").into());

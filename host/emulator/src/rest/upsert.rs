@@ -82,7 +82,13 @@ impl Key<'_> {
         let found = self.find(state, "Id", version).map_err(NotUpserted::Reply)?;
         let object = self.object.to_owned();
         match found.as_slice() {
-            [] if only_update => Err(NotUpserted::Reply(Reply::not_found())),
+            // An id is never made up: what has none of this value is gone, or never was.
+            [] if self.is("Id") && state.org.is_deleted(self.object, self.value) => {
+                Err(NotUpserted::Record(EditError::new("ENTITY_IS_DELETED", "entity is deleted")))
+            }
+            [] if only_update || (self.is("Id") && !self.value.is_empty()) => {
+                Err(NotUpserted::Reply(Reply::not_found()))
+            }
             [] => {
                 let mut fields = fields;
                 if !self.is("Id") {

@@ -245,6 +245,11 @@ async fn what_is_deleted_and_what_is_no_json_is_refused() {
         assert_eq!(refused(org.get(&path).await, 404, "ENTITY_IS_DELETED").await, "entity is deleted");
     }
     refused(org.get(&format!("/sobjects/Contact/{id}")).await, 404, "NOT_FOUND").await;
+    let gone = [(id.as_str(), "ENTITY_IS_DELETED"), ("001000000000000AAA", "NOT_FOUND")];
+    for (id, code) in gone {
+        let request = org.call(Method::PATCH, &format!("/sobjects/Account/Id/{id}")).json(&json!({"Name": "x"}));
+        refused(request.send().await.unwrap(), 404, code).await;
+    }
     for path in ["/sobjects/Account", "/composite", "/jobs/query"] {
         for kind in ["text/plain", "application/xml", "application/x-www-form-urlencoded"] {
             let request = org.call(Method::POST, path).header("content-type", kind).body("{}");

@@ -176,6 +176,9 @@ async fn partners_write_too() {
     let row = org.json(&format!("/sobjects/Account/{id}?fields=Name,Phone,NumberOfEmployees")).await;
     assert_eq!((&row["Name"], &row["Phone"]), (&json!("A & B"), &json!("1")));
     assert!(row["NumberOfEmployees"].is_null());
+    let typed = "<create><sObjects xsi:type=\"u:Account\"><Name>Typed</Name></sObjects></create>";
+    let typed = text(&call(&org, typed).await.1, "id").to_owned();
+    assert_eq!(org.json(&format!("/sobjects/Account/{typed}?fields=Name")).await["Name"], "Typed");
     let upsert = "<upsert><externalIDFieldName>Email</externalIDFieldName><sObjects><type>Contact</type><LastName>L</LastName>\
                   <Email>s@x.example</Email></sObjects></upsert>";
     assert!(call(&org, upsert).await.1.contains("<created>true</created>"));
@@ -184,5 +187,5 @@ async fn partners_write_too() {
     assert!(
         gone.contains(&format!("<id>{id}</id><success>true</success>")) && gone.contains("INVALID_CROSS_REFERENCE_KEY")
     );
-    assert_eq!(org.rows("Account"), before);
+    assert_eq!(org.rows("Account"), before + 1);
 }

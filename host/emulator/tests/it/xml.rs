@@ -123,3 +123,13 @@ async fn the_tooling_api_has_what_the_data_apis_have_too() {
     assert_eq!((&found["size"], &found["entityTypeName"]), (&json!(2), &json!("EntityDefinition")));
     refused(org.get("/tooling/query?q=SELECT+Id+FROM+Account").await, 400, "INVALID_TYPE").await;
 }
+
+#[tokio::test]
+async fn the_options_of_a_query_are_read_in_any_spelling() {
+    let org = Org::demo().await;
+    for option in ["batchSize=200", "BATCHSIZE = 200", "client=x; batchsize=200"] {
+        let page = org.call(Method::GET, "/query?q=SELECT+Id+FROM+Account").header("sforce-query-options", option);
+        let page: Value = page.send().await.unwrap().json().await.unwrap();
+        assert_eq!(page["records"].as_array().unwrap().len(), 200, "{option}");
+    }
+}

@@ -47,7 +47,8 @@ impl Window {
     /// The window of a run that begins now. `now`: Salesforce's clock.
     ///
     /// # Errors
-    /// [`Error::Input`] when the object has no field that can be a cursor, or the named one cannot.
+    /// [`Error::Input`] when the object has no field that can be a cursor, or the named one cannot; when the first window
+    /// would begin after its end.
     pub(crate) fn new(
         incremental: &Incremental,
         describe: &SObjectDescribe,
@@ -61,6 +62,15 @@ impl Window {
         let to = to - to.rem_euclid(1_000_000);
         let to = to.max(cursor.unwrap_or(to));
         let since = incremental.since.as_deref().and_then(|text| parse_moment(text).ok());
+        if let (None, Some(since)) = (cursor, since.filter(|since| *since > to)) {
+            // The cursor would move past rows that no run has read.
+            let text = format!(
+                "{} lies after the end of the window, {}, which is Salesforce's clock less the horizon: nothing would be read; write an earlier moment, or run after it",
+                moment(since),
+                moment(to)
+            );
+            return Err(Error::input("source.incremental.since", text));
+        }
         let from = cursor.map(|cursor| cursor - overlap).or(since);
         Ok(Self { field, from, cursor, to, remember_from: to - overlap })
     }

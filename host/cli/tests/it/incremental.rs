@@ -83,6 +83,7 @@ fn what_cannot_be_cut_is_refused_with_the_way_out() {
         ("cursor = 'Name'", "`Name` is no datetime field of Account"),
         ("cursor = 'SystemModstmp'", "did you mean `SystemModstamp`?"),
         ("since = 'yesterday'", "source.incremental.since"),
+        ("since = '2999-01-01T00:00:00Z'", "2999-01-01T00:00:00.000Z lies after the end of the window"),
         ("overlap = 3", "overlap_minutes"),
     ] {
         bench.write("p.toml", &pipeline(incremental, ""));

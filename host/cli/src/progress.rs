@@ -174,6 +174,10 @@ impl State {
             Event::Phase(phase) => {
                 let changed = self.phase != *phase || self.last_line.is_none();
                 self.phase = *phase;
+                if *phase == Phase::Planning {
+                    // It begins, or begins anew.
+                    (self.rows, self.bytes, self.units, self.announced) = (0, 0, 0, None);
+                }
                 if *phase == Phase::Moving && self.moving_since.is_none() {
                     (self.moving_since, self.rows_before) = (Some(Instant::now()), self.rows);
                 }
@@ -287,6 +291,17 @@ mod tests {
         assert_eq!(figures(&state), "moving, 5,000 rows, 2.0 KiB, 3 units");
         state.take(&Event::Read { rows: 1_000, bytes: 0 });
         assert_eq!(figures(&state), "moving, 6,000 rows, 2.0 KiB, 3 units, 500 rows/s");
+    }
+
+    #[test]
+    fn what_begins_anew_counts_from_nothing() {
+        let mut state = State::new();
+        state.take(&Event::Phase(Phase::Moving));
+        state.take(&Event::Announced { rows: 40 });
+        state.take(&Event::Read { rows: 15, bytes: 2048 });
+        state.take(&Event::UnitCommitted { unit: "0".to_owned(), rows: 15 });
+        state.take(&Event::Phase(Phase::Planning));
+        assert_eq!((state.rows, state.bytes, state.units, state.announced), (0, 0, 0, None));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::part::Part;
 pub(crate) struct Opening {
     pub feed: String,
     pub run_id: String,
+    /// the run as the destination knows it; another one when the feed was begun anew
+    pub known_as: String,
     /// the run id that transforms see; the same in every repeatable run
     pub shown_run_id: String,
     pub as_of_micros: i64,

@@ -34,6 +34,9 @@ pub struct PastRun {
     /// `complete`, `complete-with-rejects`, `partial`, `failed`, `cancelled`, `running`, `killed`: it never said its end,
     /// or `given-up`: it was unfinished, and another run took its place
     pub state: String,
+    /// of a run that was given up: why
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
     /// it is unfinished, and the pipeline's next run goes on with it
     pub resumable: bool,
     /// units that the destination has committed
@@ -229,6 +232,7 @@ fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error>
         file: row.file,
         started_at: moment(row.started_at),
         ended_at: row.ended_at.map(moment),
+        given_up: row.given_up,
         state: if is_gone { "killed".to_owned() } else { row.state },
         // A report of an older program may lack what ours has: the rest of the run's row still stands.
         report: row.report.and_then(|text| serde_json::from_str(&text).ok()),

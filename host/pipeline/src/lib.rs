@@ -64,7 +64,8 @@ pub use org::{ChildTable, ObjectFilter, Org, OrgDescribe, OrgField, OrgLimit, Or
 pub use plan::{Expanded, Plan, PlanColumn, PlanFinds, PlanStep};
 pub use preview::{Preview, PreviewReject, PreviewStage};
 pub use report::{
-    PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField, WentOn,
+    GivenUp, PluginMetric, PluginReport, ReportedError, ResultPlace, RowCounts, RunReport, RunState, SkippedField,
+    WentOn,
 };
 #[doc(hidden)]
 pub use run::bare::without_records;

@@ -169,6 +169,9 @@ pub struct RunReport {
     /// what earlier processes had committed of this run; it is among the figures above
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub went_on: Option<WentOn>,
+    /// what was unfinished and could not go on, and was given up for this run
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<GivenUp>,
     /// the run is unfinished, and the next one goes on with it
     #[serde(default)]
     pub resumable: bool,
@@ -221,6 +224,33 @@ pub struct WentOn {
     pub read: u64,
     /// rows written by them
     pub written: u64,
+}
+
+impl WentOn {
+    /// What is left of it when some is begun anew.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self {
+            units: self.units.saturating_sub(other.units),
+            read: self.read.saturating_sub(other.read),
+            written: self.written.saturating_sub(other.written),
+        }
+    }
+}
+
+/// An unfinished run, or a feed of one, that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// the run
+    pub run_id: String,
+    /// the feed that was begun anew within its run; none: the whole run was given up for another
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
+    /// why it could not go on
+    pub why: String,
+    /// units that it had committed
+    pub units: u64,
+    /// rows that they wrote
+    pub rows: u64,
 }
 
 /// A field left out of the query.

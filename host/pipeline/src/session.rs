@@ -286,6 +286,7 @@ impl Session {
         Opening {
             feed: object.to_owned(),
             run_id: run_id.to_owned(),
+            known_as: run_id.to_owned(),
             shown_run_id: if self.is_repeatable() { REPEATABLE_RUN.to_owned() } else { run_id.to_owned() },
             as_of_micros: self.as_of(),
         }

@@ -53,6 +53,9 @@ pub fn one(run: &PastRun) -> String {
     match &run.report {
         Some(report) => {
             lines.push(summary::summary(report));
+            if run.state == "given-up" {
+                lines.push(format!("  {:<9} {}", "state", state(run)));
+            }
             lines.extend(
                 report.error.as_ref().map(|error| format!("  {:<9} {}", "error", several_lines(&error.message))),
             );
@@ -108,7 +111,10 @@ fn job_words(job: &PastJob) -> String {
 fn state(run: &PastRun) -> String {
     match run.state.as_str() {
         "killed" => "killed: it left no report; the units that it committed are in the destination".to_owned(),
-        "given-up" => "given up: it was unfinished, and another run took its place".to_owned(),
+        "given-up" => {
+            let why = run.given_up.as_deref().map_or_else(String::new, |why| format!(", as {}", clean(why)));
+            format!("given up: it was unfinished, and another run took its place{why}")
+        }
         "running" => "running now".to_owned(),
         other => clean(other),
     }

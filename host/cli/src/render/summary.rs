@@ -2,7 +2,7 @@
 
 use console::style;
 use forcepump_pipeline::{
-    Change, FeedReport, FieldChange, PluginMetric, PluginReport, ResultPlace, RunReport, RunState, WentOn,
+    Change, FeedReport, FieldChange, GivenUp, PluginMetric, PluginReport, ResultPlace, RunReport, RunState, WentOn,
 };
 
 use super::numbers::{bytes, count, rate, rows, seconds, several};
@@ -31,6 +31,9 @@ pub fn summary(report: &RunReport) -> String {
     }
     if let Some(before) = &report.went_on {
         line("before", went_on(before));
+    }
+    for gone in &report.given_up {
+        line("given up", given_up(gone));
     }
     if let Some(deleted) = report.deleted {
         line("deleted", format!("{} of those written, in the destination", count(deleted)));
@@ -75,6 +78,14 @@ pub fn summary(report: &RunReport) -> String {
 fn went_on(before: &WentOn) -> String {
     let units = several(before.units, "unit");
     format!("{units} of these, {} written, were committed before it went on", rows(before.written))
+}
+
+/// What was given up for the run, or for a feed of it that began anew.
+fn given_up(gone: &GivenUp) -> String {
+    let what =
+        gone.feed.as_ref().map_or_else(|| format!("run {}", gone.run_id), |feed| format!("what there was of {feed}"));
+    let units = several(gone.units, "unit");
+    format!("{what}, with {units} and {}, as {}", rows(gone.rows), gone.why)
 }
 
 /// Whether the pipeline names its objects in a list: then the run itself has no API, its feeds have.
@@ -277,6 +288,7 @@ mod tests {
             units: 1,
             receipt: None,
             went_on: None,
+            given_up: Vec::new(),
             retry_of: None,
             resumable: false,
             retries: 2,
@@ -315,6 +327,16 @@ mod tests {
         console::set_colors_enabled(false);
         let unfinished = summary(&RunReport { state: RunState::Partial, resumable: true, ..report() });
         assert!(unfinished.contains("forcepump resume r") && unfinished.contains("--fresh"), "{unfinished}");
+        let gone = |feed: Option<&str>| GivenUp {
+            run_id: "q".to_owned(),
+            feed: feed.map(str::to_owned),
+            why: "its job is gone".to_owned(),
+            units: 3,
+            rows: 1_500,
+        };
+        let anew = summary(&RunReport { given_up: vec![gone(None), gone(Some("Lead"))], ..report() });
+        assert!(anew.contains("given up  run q, with 3 units and 1,500 rows, as its job is gone"), "{anew}");
+        assert!(anew.contains("given up  what there was of Lead, with"), "{anew}");
         let before = Some(WentOn { units: 12, read: 2_400, written: 2_300 });
         let resumed = summary(&RunReport { went_on: before, ..report() });
         assert!(resumed.contains("12 units of these, 2,300 rows written, were committed before"), "{resumed}");

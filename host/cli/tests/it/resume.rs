@@ -10,22 +10,23 @@ use crate::harness::{Bench, Org, Ran};
 use crate::orgs::{self, SMALL_ROWS, script_of, wait_until};
 use crate::tables;
 
-const SOURCE: &str = "name = \"resumed\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
+/// What most of the tests read.
+pub const SOURCE: &str = "name = \"resumed\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
 
-fn sqlite(mode: &str) -> String {
+pub fn sqlite(mode: &str) -> String {
     format!(
         "[destination]\nplugin = \"sqlite\"\n{mode}\n[destination.config]\ntable = \"account\"\n[destination.grant]\nsql = {{ db = \"sqlite:out.db\" }}\n"
     )
 }
 
-fn files(plugin: &str, mode: &str) -> String {
+pub fn files(plugin: &str, mode: &str) -> String {
     format!(
         "[destination]\nplugin = \"{plugin}\"\nmode = \"{mode}\"\n[destination.grant]\nfiles = {{ out = \"out\" }}\n"
     )
 }
 
 /// Every second request for a page says nothing more after some bytes, so often.
-fn stalls(times: usize) -> String {
+pub fn stalls(times: usize) -> String {
     let fault = |nth| {
         format!(
             "[[fault]]\non = {{ route = \"bulk2-results\", nth = {nth} }}\ndo = {{ kind = \"stall\", after_bytes = 300 }}\n"
@@ -34,11 +35,11 @@ fn stalls(times: usize) -> String {
     (1..=times).map(|time| fault(2 * time)).collect()
 }
 
-fn org(faults: &str) -> Org {
+pub fn org(faults: &str) -> Org {
     orgs::small(Options { faults: script_of(faults), ..Options::default() })
 }
 
-fn bench(org: &Org, pipeline: &str) -> Bench {
+pub fn bench(org: &Org, pipeline: &str) -> Bench {
     let bench = Bench::on(org);
     bench.write("p.toml", pipeline);
     bench
@@ -46,14 +47,14 @@ fn bench(org: &Org, pipeline: &str) -> Bench {
 
 /// Runs with words, and gives these with the report.
 #[track_caller]
-fn run(bench: &Bench) -> (Ran, Value) {
+pub fn run(bench: &Bench) -> (Ran, Value) {
     let ran = bench.run(&["run", "p.toml"]).ends(0);
     let report = bench.run(&["show", "--json"]).ends(0).json()["report"].clone();
     (ran, report)
 }
 
 /// Units that the state knows to be committed.
-fn committed(bench: &Bench) -> u32 {
+pub fn committed(bench: &Bench) -> u32 {
     let path = bench.path(".forcepump/state.db");
     let count = || {
         let db = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
@@ -69,7 +70,7 @@ fn start(bench: &Bench, args: &[&str]) -> Child {
 }
 
 /// Runs until so many units are committed and another page is asked for, and stops there.
-fn stopped(org: &Org, bench: &Bench, units: u32, asked: usize, signal: &str) -> Ran {
+pub fn stopped(org: &Org, bench: &Bench, units: u32, asked: usize, signal: &str) -> Ran {
     let child = start(bench, &["run", "p.toml", "--json"]);
     wait_until("the units are committed", || committed(bench) == units && org.asked("/results") >= asked);
     let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
@@ -78,24 +79,9 @@ fn stopped(org: &Org, bench: &Bench, units: u32, asked: usize, signal: &str) -> 
 }
 
 /// Killed in the middle of the second page.
-fn killed(faults: &str, destination: &str) -> (Org, Bench) {
+pub fn killed(faults: &str, destination: &str) -> (Org, Bench) {
     let org = org(faults);
     let bench = bench(&org, &format!("{SOURCE}{destination}"));
-    assert_eq!(stopped(&org, &bench, 1, 2, "-KILL").code, -1);
-    (org, bench)
-}
-
-/// The same rows in an order that no id tells.
-fn unordered() -> String {
-    SOURCE.replace(
-        "object = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]",
-        "query = \"SELECT Id, Name, AnnualRevenue FROM Account ORDER BY Name DESC\"",
-    )
-}
-
-fn killed_in(source: &str, destination: &str) -> (Org, Bench) {
-    let org = org(&stalls(1));
-    let bench = bench(&org, &format!("{source}{destination}"));
     assert_eq!(stopped(&org, &bench, 1, 2, "-KILL").code, -1);
     (org, bench)
 }
@@ -110,14 +96,14 @@ fn whole(report: &Value) {
 }
 
 #[track_caller]
-fn each_once(mut names: Vec<Option<String>>) {
+pub fn each_once(mut names: Vec<Option<String>>) {
     assert_eq!(names.len(), SMALL_ROWS);
     names.sort();
     names.dedup();
     assert_eq!(names.len(), SMALL_ROWS, "a row is there twice");
 }
 
-fn sqlite_names(bench: &Bench) -> Vec<Option<String>> {
+pub fn sqlite_names(bench: &Bench) -> Vec<Option<String>> {
     tables::sqlite(&bench.path("out.db"), "account").column("Name")
 }
 
@@ -240,91 +226,6 @@ fn a_fresh_run_takes_the_place_of_one_that_overwrites() {
     assert!(report["went_on"].is_null());
     each_once(sqlite_names(&bench));
     org.is_tidy();
-}
-
-#[test]
-fn without_its_job_a_run_that_merges_begins_anew_and_one_that_appends_says_so() {
-    let (org, bench) = killed_in(&unordered(), &sqlite("mode = \"merge\"\nkeys = [\"Id\"]"));
-    assert!(org.emulator().lose_job(&org.job().id));
-    let (ran, _) = run(&bench);
-    assert!(ran.stderr.contains("its Salesforce job is gone"), "{}", ran.stderr);
-    each_once(sqlite_names(&bench));
-
-    let (org, bench) = killed_in(&unordered(), &sqlite("mode = \"append\""));
-    assert!(org.emulator().lose_job(&org.job().id));
-    for _ in 0..2 {
-        let refused = bench.run(&["run", "p.toml"]).ends(2);
-        assert!(refused.stderr.contains("job is gone") && refused.stderr.contains("15 rows"), "{}", refused.stderr);
-    }
-    bench.run(&["run", "p.toml", "--fresh"]).ends(0);
-    assert_eq!(sqlite_names(&bench).len(), SMALL_ROWS + 15);
-}
-
-#[test]
-fn without_its_job_the_ids_that_are_committed_are_left_out() {
-    for destination in [sqlite("mode = \"append\""), files("csv", "overwrite")] {
-        let (org, bench) = killed(&stalls(2), &destination);
-        assert!(org.emulator().lose_job(&org.job().id));
-        // and once more while the job that took its place is read
-        assert_eq!(stopped(&org, &bench, 2, 4, "-KILL").code, -1, "{destination}");
-        let ran = bench.run(&["run", "p.toml", "--json"]).ends(0);
-        let report = ran.json();
-        assert_eq!((&report["state"], &report["rows"]["read"]), (&"complete".into(), &SMALL_ROWS.into()), "{report:#}");
-        assert_eq!((&report["rows"]["announced"], &report["went_on"]["units"]), (&SMALL_ROWS.into(), &2.into()));
-        if destination.contains("sqlite") {
-            each_once(sqlite_names(&bench));
-        }
-        assert_eq!(org.emulator().jobs().len(), 2);
-        org.is_tidy();
-    }
-}
-
-/// The org makes no job, the nth time that it is asked for one.
-fn refuses_a_job(nth: usize) -> String {
-    format!(
-        "[[fault]]\non = {{ route = \"bulk2-create\", nth = {nth} }}\ndo = {{ kind = \"limit\", which = \"jobs\" }}\n"
-    )
-}
-
-#[track_caller]
-fn ends_whole(bench: &Bench) {
-    let report = bench.run(&["run", "p.toml", "--json"]).ends(0).json();
-    assert_eq!((&report["state"], &report["rows"]["written"]), (&"complete".into(), &SMALL_ROWS.into()), "{report:#}");
-    each_once(sqlite_names(bench));
-}
-
-#[test]
-fn what_a_lost_job_left_is_not_forgotten_when_no_other_can_be_made() {
-    let (org, bench) = killed(&(stalls(1) + &refuses_a_job(2)), &sqlite("mode = \"append\""));
-    assert!(org.emulator().lose_job(&org.job().id));
-    assert_ne!(bench.run(&["run", "p.toml"]).code, 0, "no job can be made");
-    ends_whole(&bench);
-}
-
-#[test]
-fn nor_when_the_job_in_its_place_is_lost_too() {
-    let stall = stalls(1);
-    let faults = format!("{stall}{}{}", stall.replace("nth = 2", "nth = 3"), refuses_a_job(3));
-    let (org, bench) = killed(&faults, &sqlite("mode = \"append\""));
-    assert!(org.emulator().lose_job(&org.job().id));
-    assert_eq!(stopped(&org, &bench, 1, 3, "-KILL").code, -1);
-    let second = org.emulator().jobs().last().expect("a job").id.clone();
-    assert!(org.emulator().lose_job(&second));
-    assert_ne!(bench.run(&["run", "p.toml"]).code, 0, "no job can be made");
-    ends_whole(&bench);
-}
-
-#[test]
-fn before_the_first_unit_a_lost_job_is_made_again() {
-    let stuck =
-        "[[fault]]\non = { route = \"bulk2-results\", nth = 1 }\ndo = { kind = \"stall\", after_bytes = 300 }\n";
-    let org = org(stuck);
-    let bench = bench(&org, &format!("{SOURCE}{}", sqlite("mode = \"append\"")));
-    assert_eq!(stopped(&org, &bench, 0, 1, "-KILL").code, -1);
-    assert!(org.emulator().lose_job(&org.job().id));
-    let (ran, _) = run(&bench);
-    assert!(ran.stderr.contains("another one is made"), "{}", ran.stderr);
-    each_once(sqlite_names(&bench));
 }
 
 /// Its units have the names of its batches: those of another job would be other ones, with the same rows.

@@ -15,7 +15,7 @@ pub(super) const SHORTEST_MICROS: i64 = 1_000_000;
 /// What a slice holds. The first bound belongs to it, the second does not; none: open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// by a datetime field; microseconds since the epoch
     Time { field: String, from: Option<i64>, to: i64 },
     /// by the id, 15 characters

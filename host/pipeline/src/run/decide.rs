@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event::Observer;
 use crate::feed_report::FeedReport;
 use crate::file::{Mode, Pipeline, PipelineFile};
+use crate::report::GivenUp;
 use crate::session::{Adopted, QUERY, Session, Start};
 use crate::state::{BACKFILL, Committed, FeedKey, RunPlan, RunRow, State, UnitRow};
 
@@ -26,6 +27,15 @@ impl WhyNot {
     }
 }
 
+/// What a run begins with.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// the run to go on with; none: a new one begins
+    pub go_on: Option<RunRow>,
+    /// the unfinished run that was given up
+    pub given_up: Option<GivenUp>,
+}
+
 /// The run to go on with; none: a new one begins, and what was unfinished is given up.
 ///
 /// # Errors
@@ -34,10 +44,16 @@ pub(super) async fn decide(
     session: &Session,
     state: &Arc<State>,
     observer: &Arc<dyn Observer>,
-) -> Result<Option<RunRow>, Error> {
-    if session.filling().is_some() || session.retry().is_some() {
+) -> Result<Decided, Error> {
+    if session.retry().is_some() {
         // It is no run of the pipeline: an unfinished one waits for the next that is.
-        return Ok(None);
+        return Ok(Decided::default());
+    }
+    if session.filling().is_some() {
+        // Nor is this; but of its own kind there is one at a time.
+        let Some(row) = state.killed_backfill(&session.pipeline().file.name)? else { return Ok(Decided::default()) };
+        let given_up = give_up::give_up(session, state, &row, "a backfill is not gone on with", observer).await?;
+        return Ok(Decided { go_on: None, given_up: Some(given_up) });
     }
     let unfinished = state.unfinished(&session.pipeline().file.name)?;
     if let Start::GoOnWith(id) = session.start() {
@@ -45,13 +61,15 @@ pub(super) async fn decide(
     }
     let Some(row) = unfinished else {
         left::about_another_name(session, state, observer)?;
-        return Ok(None);
+        return Ok(Decided::default());
     };
     if *session.start() == Start::Fresh {
-        give_up::give_up(session, state, &row, "a new run was asked for", observer).await?;
-        return Ok(None);
+        let given_up = give_up::give_up(session, state, &row, "a new run was asked for", observer).await?;
+        return Ok(Decided { go_on: None, given_up: Some(given_up) });
     }
-    let Some(WhyNot { why, is_gone }) = why_not(session, state, &row).await? else { return Ok(Some(row)) };
+    let Some(WhyNot { why, is_gone }) = why_not(session, state, &row).await? else {
+        return Ok(Decided { go_on: Some(row), given_up: None });
+    };
     if let Start::GoOnWith(id) = session.start() {
         let text = format!(
             "run {id} cannot go on: {why}\nhint: undo the change, or begin anew with `forcepump run --fresh {}`",
@@ -60,10 +78,10 @@ pub(super) async fn decide(
         return Err(Error::CannotGoOn(text));
     }
     if !is_gone {
-        refuse_doubling(session, state, &row, &why, "undo the change and run again, or ")?;
+        refuse_doubling(session, state, (&row, None), &why, "undo the change and run again, or ")?;
     }
-    give_up::give_up(session, state, &row, &why, observer).await?;
-    Ok(None)
+    let given_up = give_up::give_up(session, state, &row, &why, observer).await?;
+    Ok(Decided { go_on: None, given_up: Some(given_up) })
 }
 
 /// A run that was named has to be the unfinished one.
@@ -99,10 +117,14 @@ async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Optio
     if row.fingerprint.as_deref() != Some(fingerprint::fingerprint(session, &parts)?.as_str()) {
         return Ok(Some(WhyNot::new(fingerprint::difference(session, &plan))));
     }
+    let feeds = state.feeds(&row.id)?;
+    // An earlier process was giving it up. Of several feeds one begins anew within the run.
+    if let Some(why) = feeds.iter().find_map(|feed| feed.anew.clone()).filter(|_| !session.has_feeds()) {
+        return Ok(Some(WhyNot::new(why)));
+    }
     if let Some(Loss { what, is_all }) = left::loss(session, state, &row.id)? {
         return Ok(Some(WhyNot { why: what, is_gone: is_all }));
     }
-    let feeds = state.feeds(&row.id)?;
     if feeds.is_empty() {
         return Ok(None);
     }
@@ -117,14 +139,14 @@ pub(super) fn plan_of(row: &RunRow) -> Option<RunPlan> {
 }
 
 /// A new run in the place of one that has committed rows where nobody can take them back, or replace them, would write
-/// them a second time. `way_out`: what else can be done, up to the `or`.
+/// them a second time; so would one feed of it that is begun anew. `way_out`: what else can be done, up to the `or`.
 ///
 /// # Errors
 /// [`Error::CannotGoOn`] with the counts and the way out.
 pub(super) fn refuse_doubling(
     session: &Session,
     state: &State,
-    row: &RunRow,
+    (row, feed): (&RunRow, Option<&str>),
     why: &str,
     way_out: &str,
 ) -> Result<(), Error> {
@@ -132,37 +154,54 @@ pub(super) fn refuse_doubling(
         return Ok(());
     };
     let name = file.name.clone();
-    let Committed { units, rows } = appended(state, row, Pipeline { file, path: session.pipeline().path.clone() })?;
-    if rows == 0 {
+    let then = Pipeline { file, path: session.pipeline().path.clone() };
+    let (Committed { units, rows }, begun) = appended(state, (row, feed), then)?;
+    if rows == 0 && begun == 0 {
         return Ok(());
     }
+    let begun = match begun {
+        0 => String::new(),
+        1 => " or of 1 unit that was begun".to_owned(),
+        more => format!(" or of {more} units that were begun"),
+    };
     let path = session.pipeline().path.display();
+    let others = if feed.is_some() { "; the other feeds are read anew then, too" } else { "" };
     Err(Error::CannotGoOn(format!(
-        "run {} of `{name}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice",
+        "run {} of `{name}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows{begun} are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice{others}",
         row.id
     )))
 }
 
-/// What feeds that append have in the destination, or may have, and that a new run would read again.
-fn appended(state: &State, row: &RunRow, pipeline: Pipeline) -> Result<Committed, Error> {
+/// What feeds that append have in the destination, or may have, and that a new run would read again; or one of them.
+/// Beside it how many units were begun where rows stay as they come.
+fn appended(
+    state: &State,
+    (row, only): (&RunRow, Option<&str>),
+    pipeline: Pipeline,
+) -> Result<(Committed, u64), Error> {
     let ended: BTreeMap<String, FeedReport> = state
         .feed_ends(&row.id)?
         .into_iter()
         .filter_map(|(feed, text)| Some((feed, serde_json::from_str(&text).ok()?)))
         .collect();
-    let mut sum = Committed::default();
+    let (mut sum, mut begun) = (Committed::default(), 0);
     for feed in pipeline.feeds() {
         let source = &feed.file.source;
         let name = source.object.as_deref().unwrap_or(QUERY);
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
         let is_complete = ended.get(name).is_some_and(FeedReport::is_complete);
         // The cursor of an incremental one stands behind what it has read.
         if !keeps_appended_rows(&feed.file, is_complete) || is_complete && source.incremental.is_some() {
             continue;
         }
-        let of_feed = state.perhaps_committed(FeedKey { run: &row.id, feed: name })?;
-        sum = Committed { units: sum.units + of_feed.units, rows: sum.rows + of_feed.rows };
+        let key = FeedKey { run: &row.id, feed: name };
+        let (of_feed, only_begun) = (state.perhaps_committed(key)?, state.begun_units(key)?);
+        sum = Committed { units: sum.units + of_feed.units - only_begun, rows: sum.rows + of_feed.rows };
+        begun += only_begun;
     }
-    Ok(sum)
+    Ok((sum, begun))
 }
 
 /// Whether rows that were appended stay for good; files can be taken back as long as they are not told of.

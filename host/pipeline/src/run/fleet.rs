@@ -7,47 +7,53 @@ use std::time::Instant;
 use futures_util::StreamExt;
 use futures_util::stream;
 
-use super::record::{Record, Standing};
-use super::{Ended as Finished, Progress, attempt, fingerprint, outcome};
+use super::give_up::give_up_feed;
+use super::journal::Journal;
+use super::record::{Record, Standing, went_on};
+use super::{Progress, attempt, fingerprint, outcome};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{Event, ForFeed, Observer};
 use crate::feed_report::FeedReport;
 use crate::incremental::Window;
-use crate::report::{RunReport, RunState};
+use crate::report::{GivenUp, RunReport, RunState, WentOn};
 use crate::session::{Adopted, Session};
+use crate::state::FeedKey;
 
 /// A feed at its end.
 struct Ended {
     report: FeedReport,
-    /// why it cannot go on, when a new run has to take the place of this one
-    anew: Option<String>,
+    /// it began anew, and what was given up for that
+    anew: Option<Anew>,
+    /// the destination has units of it, or may have
+    has_units: bool,
     /// the same may succeed later, of itself
     is_passing: bool,
 }
 
-/// Runs every feed that is not complete yet; whatever happens to one is in its report. Where one cannot go on, and nothing
-/// speaks against a new run, that takes the place of this one: the feeds of a run belong to one moment.
+/// A feed that began anew within the run.
+struct Anew {
+    given_up: GivenUp,
+    /// of what was committed when the run went on
+    dropped: WentOn,
+}
+
+/// Runs every feed that is not complete yet; whatever happens to one is in its report.
 pub(super) async fn run(
     session: &Session,
     record: Record,
     (observer, cancel): (&Arc<dyn Observer>, &Cancel),
     started: Instant,
-) -> Finished {
+) -> RunReport {
     let mut report = match begin(session, &record, cancel).await {
-        Ok(feeds) => {
-            let (report, anew) = all(session, &record, &feeds, (observer, cancel), started).await;
-            match anew.filter(|_| !cancel.is_cancelled()) {
-                Some(why) => return Finished::Anew(why, record),
-                None => report,
-            }
-        }
+        Ok(feeds) => all(session, &record, &feeds, (observer, cancel), started).await,
         Err(error) => {
             let standing = record.standing(&error).unwrap_or_default();
             outcome::report(session, progress(session, &record), Some(&error), standing, started)
         }
     };
     report.receipt = record.receipt();
+    report.given_up.splice(0..0, record.given_up().iter().cloned());
     if let Err(error) = record.end(&report) {
         // Without its end in the state the next run would not know where to begin.
         if report.error.is_none() {
@@ -55,7 +61,7 @@ pub(super) async fn run(
             report.error = Some(outcome::told(&error));
         }
     }
-    Finished::Told(Box::new(report))
+    report
 }
 
 fn progress(session: &Session, record: &Record) -> Progress {
@@ -95,27 +101,31 @@ async fn begin(session: &Session, record: &Record, cancel: &Cancel) -> Result<Fe
     Ok(Feeds { sessions, complete: complete.collect() })
 }
 
-/// The report of all feeds; beside it why one cannot go on, if so.
 async fn all(
     session: &Session,
     record: &Record,
     feeds: &Feeds,
     (observer, cancel): (&Arc<dyn Observer>, &Cancel),
     started: Instant,
-) -> (RunReport, Option<String>) {
+) -> RunReport {
     let at_a_time = session.pipeline().file.source.feeds_at_a_time();
     let each = feeds.sessions.iter().map(|feed| one(feed, record, &feeds.complete, observer, cancel));
     let ended: Vec<Ended> = stream::iter(each).buffer_unordered(at_a_time).collect().await;
-    // One that stopped for an interruption is asked again by the next run.
-    let anew = ended.iter().find_map(|feed| feed.anew.clone());
     // A backfill is begun anew: those of its feeds that are filled in are left out then.
-    let goes_on = session.filling().is_none() && (anew.is_some() || goes_on(record, &feeds.complete, &ended));
-    let report = outcome::report(session, progress(session, record), None, Standing::default(), started);
+    let goes_on = session.filling().is_none() && goes_on(record, &feeds.complete, &ended);
+    let mut progress = progress(session, record);
+    let mut given_up = Vec::new();
+    for anew in ended.iter().filter_map(|feed| feed.anew.as_ref()) {
+        progress.went_on = progress.went_on.map(|before| before.without(anew.dropped));
+        given_up.push(anew.given_up.clone());
+    }
+    let report = outcome::report(session, progress, None, Standing::default(), started);
+    let report = RunReport { given_up, ..report };
     let mut reports: Vec<FeedReport> = ended.into_iter().map(|feed| feed.report).collect();
     let place = |report: &FeedReport| feeds.sessions.iter().position(|feed| feed.feed() == report.feed);
     reports.sort_by_key(place);
     let report = report.with_feeds(reports);
-    (RunReport { resumable: goes_on, seconds: started.elapsed().as_secs_f64(), ..report }, anew)
+    RunReport { resumable: goes_on, seconds: started.elapsed().as_secs_f64(), ..report }
 }
 
 /// Whether the next run goes on with this one. A run that went on and came no further is over, unless what is unfinished
@@ -126,7 +136,7 @@ fn goes_on(record: &Record, complete: &BTreeMap<String, FeedReport>, ended: &[En
     if unfinished().count() == 0 {
         return false;
     }
-    let committed = unfinished().any(|feed| feed.report.units > 0);
+    let committed = unfinished().any(|feed| feed.has_units);
     let may_pass = unfinished().any(|feed| feed.is_passing);
     let came_further = record.went_on().is_none() || done > complete.len();
     let has_something = done > 0 || committed || record.has_job().unwrap_or(true);
@@ -144,25 +154,20 @@ async fn one(
     let name = session.feed();
     if let Some(before) = complete.get(name) {
         let report = FeedReport { complete_before: true, ..before.clone() };
-        return Ended { report, anew: None, is_passing: false };
+        return Ended { report, anew: None, has_units: true, is_passing: false };
     }
     let observer = ForFeed::observer(name, observer);
     let started = Instant::now();
-    let mut progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
-    let journal = record.feed(name);
-    let mut error = attempt(session, &observer, cancel, &journal, &mut progress).await.err();
-    let mut anew = None;
-    if let Some(Error::StartAnew(why)) = &error {
-        match record.may_start_anew(session, why) {
-            Ok(()) => anew = Some(why.clone()),
-            Err(refused) => error = Some(refused),
-        }
-    }
-    let committed = journal.units().map_or(true, |units| !units.is_empty());
-    let may_go_on = anew.is_none() && session.filling().is_none();
+    let mut moving = Moving::new(session, record);
+    let error = moving.on(session, record, &observer, cancel).await.err();
+    let Moving { journal, progress, anew } = moving;
+    let key = FeedKey { run: session.run_id(), feed: name };
+    let has_units = record.state().perhaps_committed(key).map_or(true, |units| units.units > 0);
+    let may_go_on = session.filling().is_none();
     let resumable = may_go_on && error.as_ref().is_some_and(|error| !error.is_for_good());
     let is_passing = error.as_ref().is_some_and(Error::is_passing);
-    let mut ended = outcome::report(session, progress, error.as_ref(), Standing { resumable, committed }, started);
+    let mut ended =
+        outcome::report(session, progress, error.as_ref(), Standing { resumable, committed: has_units }, started);
     // What the client sent again is told of the run as a whole.
     ended.retries = ended.retries.saturating_sub(session.client().retries());
     let noted = journal.ends(session.window(), &ended).and_then(|()| note(record, session, &ended));
@@ -173,7 +178,48 @@ async fn one(
     let (state, written) = (ended.state, ended.rows.written);
     let told = ended.error.as_ref().map(|error| error.message.clone());
     observer.event(Event::FeedEnded { state, written, error: told });
-    Ended { report: FeedReport::of(name, &ended), anew, is_passing }
+    Ended { report: FeedReport::of(name, &ended), anew, has_units, is_passing }
+}
+
+/// A feed under way.
+struct Moving {
+    journal: Arc<Journal>,
+    progress: Progress,
+    anew: Option<Anew>,
+}
+
+impl Moving {
+    fn new(session: &Session, record: &Record) -> Self {
+        let progress = Progress { run_id: session.run_id().to_owned(), ..Progress::default() };
+        Self { journal: record.feed(session.feed()), progress, anew: None }
+    }
+
+    /// Moves it. One that cannot go on begins anew, once, where nothing speaks against that.
+    async fn on(
+        &mut self,
+        session: &Session,
+        record: &Record,
+        observer: &Arc<dyn Observer>,
+        cancel: &Cancel,
+    ) -> Result<(), Error> {
+        let dropped = went_on(&self.journal.units()?);
+        let why = match self.journal.begun()?.and_then(|row| row.anew) {
+            // An earlier process was giving it up.
+            Some(why) => why,
+            None => match attempt(session, observer, cancel, &self.journal, &mut self.progress).await {
+                // One that was stopped is asked again by the next run.
+                Err(Error::StartAnew(_)) if cancel.is_cancelled() => return Err(Error::Interrupted),
+                Err(Error::StartAnew(why)) => {
+                    record.may_start_anew(session, Some(session.feed()), &why)?;
+                    why
+                }
+                moved => return moved,
+            },
+        };
+        let given_up = give_up_feed(session, record.state(), &why, observer).await?;
+        *self = Self { anew: Some(Anew { given_up, dropped }), ..Self::new(session, record) };
+        attempt(session, observer, cancel, &self.journal, &mut self.progress).await
+    }
 }
 
 /// After the cursor: a feed that is noted as complete is not looked at again.

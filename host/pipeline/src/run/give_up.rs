@@ -1,4 +1,4 @@
-//! An unfinished run that will not go on: what it left in the org, in the destination and on the disk is tidied.
+//! An unfinished run, or a feed of one, that will not go on: what it left in the org, in the destination and on the disk is tidied.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use forcepump_salesforce::{Extract, JobMemory, ResolvedQuery, Select};
 use forcepump_sandbox::Ending;
 
 use super::decide::plan_of;
-use super::{opening, start};
+use super::{opening, rejects, start};
 use crate::capability;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::file::{Pipeline, PipelineFile};
+use crate::report::GivenUp;
 use crate::session::{Adopted, Session};
-use crate::state::{FeedRow, JobRow, RunRow, State, UnitRow};
+use crate::state::{FeedKey, FeedRow, JobRow, RunRow, State, UnitRow};
 
 /// Gives a run up: its jobs are ended, its destination is told, the files of its units are removed.
 ///
@@ -26,25 +27,71 @@ pub(super) async fn give_up(
     row: &RunRow,
     why: &str,
     observer: &Arc<dyn Observer>,
-) -> Result<(), Error> {
-    let (units, jobs, feeds) = (state.units(&row.id)?, state.jobs(&row.id)?, state.feeds(&row.id)?);
-    let rows: u64 = units.iter().map(|unit| unit.tally.written).sum();
-    let committed = format!("{} units with {rows} rows were committed", units.len());
-    observer.event(Event::Warning(format!("run {} is given up, as {why}; {committed}", row.id)));
+) -> Result<GivenUp, Error> {
+    let (units, jobs, feeds) = (state.units_in_destination(&row.id)?, state.jobs(&row.id)?, state.feeds(&row.id)?);
+    let given_up = given_up(&row.id, None, why, &units);
+    observer.event(Event::Warning(format!("run {} is given up, as {why}; {}", row.id, committed(&given_up))));
     if let Some(then) = session_of(session, row) {
         end_jobs(&then, &jobs, &feeds, observer).await;
         for feed in feeds.iter().filter(|feed| !feed.concluded) {
             let of_feed: Vec<&UnitRow> = units.iter().filter(|unit| unit.feed == feed.feed).collect();
-            let tokens: Vec<String> = of_feed.iter().map(|unit| unit.token.clone()).collect();
             let Some(then) = then.of_feed(&feed.feed) else { continue };
-            if let Err(error) = start::conclude(&then, &tokens, Ending::Failed, observer).await {
-                let text = format!("the destination could not be told that run {} is given up: {error}", row.id);
-                observer.event(Event::Warning(text));
-            }
-            remove_files(&then, &of_feed, observer);
+            tidy(&then, feed, &of_feed, observer).await;
         }
     }
-    state.run_given_up(&row.id, chrono::Utc::now().timestamp_micros())
+    state.run_given_up(&row.id, why, chrono::Utc::now().timestamp_micros())?;
+    Ok(given_up)
+}
+
+/// Gives a feed of a run up, so that it begins anew within the run: the same as of a run, and the state forgets what it
+/// kept of the feed. `session` is that of the feed.
+///
+/// # Errors
+/// [`Error::Host`] when the state or the rejects file cannot be written.
+pub(super) async fn give_up_feed(
+    session: &Session,
+    state: &State,
+    why: &str,
+    observer: &Arc<dyn Observer>,
+) -> Result<GivenUp, Error> {
+    let (run, name) = (session.run_id(), session.feed());
+    let key = FeedKey { run, feed: name };
+    // First of all: killed from here on, the feed is given up before anything else.
+    state.feed_leaves(key, why)?;
+    let (mut units, mut jobs, feeds) = (state.units_in_destination(run)?, state.jobs(run)?, state.feeds(run)?);
+    units.retain(|unit| unit.feed == name);
+    jobs.retain(|job| job.feed == name);
+    let given_up = given_up(run, Some(name), why, &units);
+    let text = format!("what there is of it is given up, as {why}; {}; it begins anew", committed(&given_up));
+    observer.event(Event::Warning(text));
+    end_jobs(session, &jobs, &feeds, observer).await;
+    if let Some(feed) = feeds.iter().find(|feed| feed.feed == name) {
+        tidy(session, feed, &units.iter().collect::<Vec<_>>(), observer).await;
+        rejects::forget_feed(session.pipeline().folder(), run, &feed.object)?;
+    }
+    state.feed_anew(key)?;
+    Ok(given_up)
+}
+
+fn given_up(run: &str, feed: Option<&str>, why: &str, units: &[UnitRow]) -> GivenUp {
+    let rows = units.iter().map(|unit| unit.tally.written).sum();
+    let (run_id, feed) = (run.to_owned(), feed.map(str::to_owned));
+    GivenUp { run_id, feed, why: why.to_owned(), units: units.len() as u64, rows }
+}
+
+fn committed(given_up: &GivenUp) -> String {
+    format!("{} units with {} rows were committed", given_up.units, given_up.rows)
+}
+
+/// Tells the destination of a feed that the run ended, and removes the files.
+async fn tidy(session: &Session, feed: &FeedRow, units: &[&UnitRow], observer: &Arc<dyn Observer>) {
+    let tokens: Vec<String> = units.iter().map(|unit| unit.token.clone()).collect();
+    let run = session.run_id();
+    if let Err(error) = start::conclude(session, feed.known_as(run), &tokens, Ending::Failed, observer).await {
+        let text = format!("the destination could not be told that run {run} is given up: {error}");
+        observer.event(Event::Warning(text));
+    }
+    remove_files(session, units, observer);
 }
 
 /// A session with the pipeline file as it was then.

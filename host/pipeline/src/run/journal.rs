@@ -13,6 +13,8 @@
 //!    the same unit cannot be had, does it count that it may be committed.
 //! 4. The destination does its last step, then the jobs are disposed of, then the run ends and its cursor moves. Killed in
 //!    between: every unit is known, the last step is done again, which has the effect of once.
+//! 5. A feed that cannot go on is noted as one that is being given up, is given up, and has nothing any more. Killed in
+//!    between: the next run gives it up first. From then on the destination knows the run of this feed by another name.
 //!
 //! A power cut takes back what was not on the disk, and destinations put their units there. So every note is made durable
 //! before what follows it (`synchronous = FULL`): a run or a job that were forgotten would be begun anew under other names,
@@ -94,7 +96,8 @@ impl Journal {
         let window =
             window.map_err(|error| Error::Host { what: "keeping the window".to_owned(), error: error.into() })?;
         let (feed, object) = (self.feed.clone(), object.to_owned());
-        let row = FeedRow { feed, object: object.clone(), org: org.clone(), window, concluded: false };
+        let (concluded, attempt, anew) = (false, 0, None);
+        let row = FeedRow { feed, object: object.clone(), org: org.clone(), window, concluded, attempt, anew };
         self.state.feed_begins(&self.run_id, &row)?;
         let Some(window) = session.window() else { return Ok(None) };
         let key = CursorKey { pipeline: session.pipeline().file.name.clone(), org, object };
@@ -120,6 +123,11 @@ impl Journal {
     /// The feed as an earlier process began it.
     pub(crate) fn begun(&self) -> Result<Option<FeedRow>, Error> {
         Ok(self.state.feeds(&self.run_id)?.into_iter().find(|row| row.feed == self.feed))
+    }
+
+    /// The run as the destination knows it.
+    pub(super) fn known_as(&self) -> Result<String, Error> {
+        Ok(self.begun()?.map_or_else(|| self.run_id.clone(), |row| row.known_as(&self.run_id)))
     }
 
     /// The jobs of the feed's passes.
@@ -182,6 +190,14 @@ impl Journal {
     /// [`Error::Host`] when the state cannot be read.
     pub(crate) fn noted(&self, row: &UnitRow) -> Result<Option<Noted>, Error> {
         if is_bare() { Ok(None) } else { self.state.noted(&self.run_id, row) }
+    }
+
+    /// A unit is begun in a destination that keeps rows as they come.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the state cannot be written.
+    pub(super) fn unit_begins(&self, pass: &str, unit: &str) -> Result<(), Error> {
+        if is_bare() { Ok(()) } else { self.state.unit_begun(self.key(), pass, unit) }
     }
 
     /// A unit's commit is about to be asked of the destination.

@@ -32,7 +32,9 @@ pub(super) struct Loss {
 /// # Errors
 /// [`Error::Host`] when the state cannot be read.
 pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option<Loss>, Error> {
-    let (units, mut places, feeds) = (state.units(run)?, state.places(run)?, state.feeds(run)?);
+    let (mut units, mut places, feeds) = (state.units(run)?, state.places(run)?, state.feeds(run)?);
+    // What there is of a feed that is being given up may be tidied away already.
+    units.retain(|unit| !feeds.iter().any(|feed| feed.feed == unit.feed && feed.anew.is_some()));
     // What is not known to be committed may be missing.
     let known: BTreeSet<(&str, &str)> = units.iter().map(|unit| (unit.feed.as_str(), unit.unit.as_str())).collect();
     places.retain(|row| known.contains(&(row.feed.as_str(), row.unit.as_str())));
@@ -42,22 +44,23 @@ pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option
     if let Some(what) = missing(session, &units, is_open).or_else(cut) {
         return Ok(Some(Loss { what, is_all: true }));
     }
-    let object = |row: &PlaceRow| {
-        let feed = feeds.iter().find(|feed| feed.feed == row.feed);
-        feed.map_or_else(|| row.feed.clone(), |feed| feed.object.clone())
-    };
+    let feed_of = |row: &PlaceRow| feeds.iter().find(|feed| feed.feed == row.feed);
+    let object = |row: &PlaceRow| feed_of(row).map_or_else(|| row.feed.clone(), |feed| feed.object.clone());
+    let known_as = |row: &PlaceRow| feed_of(row).map_or_else(|| run.to_owned(), |feed| feed.known_as(run));
     let notes = session.pipeline().file.destination.plugin == NOTES_UNITS;
-    let mut tables: BTreeMap<(&str, &str), Vec<(String, &str)>> = BTreeMap::new();
+    let mut tables: BTreeMap<(&str, &str, String), Vec<(String, &str)>> = BTreeMap::new();
     for row in places.iter().filter(|row| row.rows > 0) {
         if let PlaceKind::Table { database, table, mode } = &row.place
             && mode != STAGED
         {
-            tables.entry((database, table)).or_default().push((object(row), &row.unit));
+            tables.entry((database, table, known_as(row))).or_default().push((object(row), &row.unit));
         }
     }
     let lacks: Vec<Option<Lack>> = tables
         .into_iter()
-        .map(|((database, table), units)| lack(&folder.join(database), table, run, if notes { &units } else { &[] }))
+        .map(|((database, table, run), units)| {
+            lack(&folder.join(database), table, &run, if notes { &units } else { &[] })
+        })
         .collect();
     let is_all = lacks.iter().all(|found| found.as_ref().is_some_and(|lack| lack.is_all));
     Ok(lacks.into_iter().flatten().next().map(|Lack { what, .. }| Loss { what, is_all }))

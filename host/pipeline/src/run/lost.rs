@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::lane::FINAL_UNIT;
 use super::pass::Pass;
+use super::slices;
 use super::start::Ready;
 use crate::error::Error;
 use crate::event::Event;
@@ -54,18 +55,23 @@ pub(super) fn replace(ready: &Ready, pass: &Pass, error: &Error) -> Result<Repla
     Ok(Replaced::By(Arc::new(rest)))
 }
 
-/// The pass that an earlier process put in the place of the rest of this one, whether it came to have a job or not.
-pub(super) fn successor(ready: &Ready, pass: &Pass) -> Result<Option<Arc<Pass>>, Error> {
+/// The pass that an earlier process put in the place of the rest of this one, whether it came to have a job or not; or the
+/// slices that it was cut into.
+///
+/// # Errors
+/// [`Error::StartAnew`] when the committed units do not tell any more which rows are left.
+pub(super) fn successors(ready: &Ready, pass: &Pass) -> Result<Vec<Arc<Pass>>, Error> {
     let next = next_prefix(&pass.prefix);
     let is_told = |job: &JobRow| job.pass == next || job.pass == pass.prefix && job.succeeded;
     if !ready.shared.journal.jobs()?.iter().any(is_told) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let units = units_of(ready, pass)?;
-    match ranges(&units).and_then(|ranges| rest_of(pass, &ranges)) {
-        Some(rest) => Ok(Some(Arc::new(rest))),
-        None => Err(Error::StartAnew("its units do not tell any more which rows are left".to_owned())),
-    }
+    let Some(rest) = ranges(&units).and_then(|ranges| rest_of(pass, &ranges)).map(Arc::new) else {
+        return Err(Error::StartAnew("its units do not tell any more which rows are left".to_owned()));
+    };
+    let slices = slices::known(ready, &rest)?;
+    Ok(if slices.is_empty() { vec![rest] } else { slices })
 }
 
 fn units_of(ready: &Ready, pass: &Pass) -> Result<Vec<UnitRow>, Error> {
@@ -76,15 +82,14 @@ fn rest_of(pass: &Pass, ranges: &[Range]) -> Option<Pass> {
     let query = pass.query.without_ids(ranges).ok()?;
     let (target, prepared) = (pass.target.clone(), pass.prepared.clone());
     let (action, through) = (pass.action, Arc::clone(&pass.through));
-    Some(Pass { prefix: next_prefix(&pass.prefix), query, target, prepared, action, through })
+    let (prefix, cut) = (next_prefix(&pass.prefix), pass.cut.clone());
+    Some(Pass { prefix, query, target, prepared, action, through, cut, root: None })
 }
 
-/// `x1` after the main pass, `s0x1` after a slice, `x2` after `x1`.
+/// `x1` after the main pass, `s0x1` after a slice, `x2` after `x1`, `x1.0x1` after a half of `x1`.
 fn next_prefix(prefix: &str) -> String {
-    let (base, number) = match prefix.rsplit_once('x') {
-        Some((base, number)) => (base, number.parse().unwrap_or(0)),
-        None => (prefix, 0_u32),
-    };
+    let numbered = prefix.rsplit_once('x').and_then(|(base, number)| Some((base, number.parse().ok()?)));
+    let (base, number) = numbered.unwrap_or((prefix, 0_u32));
     format!("{base}x{}", number.saturating_add(1))
 }
 
@@ -143,5 +148,6 @@ mod tests {
     #[test]
     fn passes_that_follow_are_numbered() {
         assert_eq!(["", "x1", "s0", "s0.1x9", "d"].map(next_prefix), ["x1", "x2", "s0x1", "s0.1x10", "dx1"]);
+        assert_eq!(["x1.0", "x1.0x1", "dx1.1"].map(next_prefix), ["x1.0x1", "x1.0x2", "dx1.1x1"]);
     }
 }

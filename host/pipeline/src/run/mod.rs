@@ -107,7 +107,7 @@ async fn whole(
     started: Instant,
 ) -> Ended {
     match session.has_feeds() {
-        true => fleet::run(session, record, (observer, cancel), started).await,
+        true => Ended::Told(Box::new(fleet::run(session, record, (observer, cancel), started).await)),
         false => once(session, record, observer, cancel, started).await,
     }
 }
@@ -136,7 +136,7 @@ async fn once(
     let journal = record.feed(session.feed());
     let mut error = attempt(session, observer, cancel, &journal, &mut progress).await.err();
     if let Some(Error::StartAnew(why)) = &error {
-        match record.may_start_anew(session, why) {
+        match record.may_start_anew(session, None, why) {
             Ok(()) => return Ended::Anew(why.clone(), record),
             Err(refused) => error = Some(refused),
         }
@@ -152,6 +152,7 @@ async fn once(
     };
     let mut report = outcome::report(session, progress, error.as_ref(), standing, started);
     report.receipt = record.receipt();
+    report.given_up = record.given_up().to_vec();
     report.feeds = vec![FeedReport::of(session.feed(), &report)];
     let ended = journal.ends(session.window(), &report).and_then(|()| record.end(&report));
     if let Some(error) = told.or(ended.err()) {
@@ -232,54 +233,48 @@ async fn move_passes(
     let mut waiting = VecDeque::from(cut);
     while let Some(pass) = waiting.pop_front() {
         let announced = progress.announced;
-        if let Err(error) = move_pass(session, ready, &pass, cancel, progress).await {
-            let halves =
-                cancel.race(slices::halves(session, ready, &pass, error)).await.ok_or(Error::Interrupted)??;
-            progress.announced = announced;
-            halves.into_iter().rev().for_each(|half| waiting.push_front(half));
-        }
+        let next = match move_pass(session, ready, &pass, cancel, progress).await {
+            Ok(next) => next,
+            Err(error) => {
+                let halves = cancel.race(slices::halves(session, ready, &pass, error)).await;
+                let halves = halves.ok_or(Error::Interrupted)??;
+                progress.announced = announced;
+                halves
+            }
+        };
+        next.into_iter().rev().for_each(|pass| waiting.push_front(pass));
     }
     ready.shared.check_rejects(&UnitTally::default(), &UnitRejects::new(""), When::End)?;
     empty::write_columns(ready).await
 }
 
-/// Moves what is left of a pass, and what was put in its place when Salesforce had lost its job.
+/// Moves what is left of a pass; gives those that follow it, because Salesforce had lost its job.
 async fn move_pass(
     session: &Session,
     ready: &start::Ready,
-    first: &Arc<Pass>,
+    pass: &Arc<Pass>,
     cancel: &Cancel,
     progress: &mut Progress,
-) -> Result<(), Error> {
-    let mut pass = Arc::clone(first);
-    loop {
-        let before = Before { announced: progress.announced, read: ready.shared.ledger().rows.read };
-        seed(ready, &pass, &before);
-        // A job of this process that somebody ends is not made again behind their back.
-        let is_attached = ready.shared.journal.jobs()?.iter().any(|job| job.pass == pass.prefix);
-        let mut moved = rest_of_pass(session, ready, &pass, &before, cancel, progress).await;
-        let mut next = None;
-        if let Err(error) = &moved
-            && is_attached
-            && error.is_lost_job()
-        {
-            match lost::replace(ready, &pass, error)? {
-                lost::Replaced::Anew => {
-                    moved = rest_of_pass(session, ready, &pass, &before, cancel, progress).await;
-                }
-                lost::Replaced::By(other) => {
-                    progress.announced = before.announced + ready.shared.ledger().rows.read - before.read;
-                    (moved, next) = (Ok(()), Some(other));
-                }
+) -> Result<Vec<Arc<Pass>>, Error> {
+    let before = Before { announced: progress.announced, read: ready.shared.ledger().rows.read };
+    seed(ready, pass, &before);
+    // A job of this process that somebody ends is not made again behind their back.
+    let is_attached = ready.shared.journal.jobs()?.iter().any(|job| job.pass == pass.prefix);
+    let mut moved = rest_of_pass(session, ready, pass, &before, cancel, progress).await;
+    if let Err(error) = &moved
+        && is_attached
+        && error.is_lost_job()
+    {
+        match lost::replace(ready, pass, error)? {
+            lost::Replaced::Anew => moved = rest_of_pass(session, ready, pass, &before, cancel, progress).await,
+            lost::Replaced::By(other) => {
+                progress.announced = before.announced + ready.shared.ledger().rows.read - before.read;
+                return Ok(vec![other]);
             }
         }
-        moved?;
-        let next = next.map_or_else(|| lost::successor(ready, &pass), |next| Ok(Some(next)))?;
-        match next {
-            Some(next) => pass = next,
-            None => return Ok(()),
-        }
     }
+    moved?;
+    lost::successors(ready, pass)
 }
 
 /// Counts what earlier processes committed of the pass.

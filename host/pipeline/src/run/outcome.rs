@@ -35,6 +35,7 @@ pub(super) fn report(
         units: 0,
         receipt: None,
         went_on: progress.went_on,
+        given_up: Vec::new(),
         resumable: standing.resumable,
         retries: client.retries(),
         seconds: started.elapsed().as_secs_f64(),

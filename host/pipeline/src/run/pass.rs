@@ -10,6 +10,7 @@ use arrow_schema::SchemaRef;
 use forcepump_salesforce::{PartRef, ResolvedQuery};
 use forcepump_sandbox::{Prepared, Target};
 
+use super::cut::Cut;
 use crate::file::Action;
 use crate::firewall::Gate;
 
@@ -29,6 +30,10 @@ pub(crate) struct Pass {
     pub action: Action,
     /// the columns it fetches, and what its rows go through
     pub through: Arc<Through>,
+    /// what it holds of the rows, where that is not all
+    pub cut: Option<Cut>,
+    /// of a slice: the pass that was cut
+    pub root: Option<Arc<Pass>>,
 }
 
 /// The columns that a pass fetches, and what its rows go through.

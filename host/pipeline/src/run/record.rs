@@ -7,15 +7,17 @@ use super::{decide, give_up, receipt};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{Event, Observer};
-use crate::report::{RunReport, RunState, WentOn};
+use crate::report::{GivenUp, RunReport, RunState, WentOn};
 use crate::session::Session;
-use crate::state::{RunEnd, RunRow, State, Turn};
+use crate::state::{FeedKey, RunEnd, RunRow, State, Turn, UnitRow};
 
 /// A run under way; holds the pipeline's turn.
 pub(crate) struct Record {
     state: Arc<State>,
     run_id: String,
     went_on: Option<WentOn>,
+    /// runs that were given up for this one
+    given_up: Vec<GivenUp>,
     /// of a run that reads rejected rows again: the run at the beginning of the retries
     first: Option<String>,
     _turn: Turn,
@@ -29,7 +31,7 @@ impl Record {
         let turn = Turn::take(pipeline.folder(), &pipeline.file.name)?;
         let state = Arc::new(State::open(pipeline.folder())?);
         let decided = cancel.race(decide::decide(session, &state, observer)).await.ok_or(Error::Interrupted)??;
-        let went_on = match decided {
+        let went_on = match decided.go_on {
             Some(row) => Some(go_on(session, &state, &row, observer)?),
             None => {
                 let id = session.run_id();
@@ -39,7 +41,8 @@ impl Record {
             }
         };
         let first = first_of(session, &state)?;
-        Ok(Self { state, run_id: session.run_id().to_owned(), went_on, first, _turn: turn })
+        let (run_id, given_up) = (session.run_id().to_owned(), Vec::from_iter(decided.given_up));
+        Ok(Self { state, run_id, went_on, given_up, first, _turn: turn })
     }
 
     /// The run is given up, and a new one takes its place.
@@ -50,15 +53,19 @@ impl Record {
         why: &str,
         observer: &Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let Self { state, run_id, _turn, .. } = self;
+        let Self { state, run_id, mut given_up, _turn, .. } = self;
+        // Killed from here on, the run is given up by the next one: its destination may know that it ended.
+        for feed in state.feeds(&run_id)? {
+            state.feed_leaves(FeedKey { run: &run_id, feed: &feed.feed }, why)?;
+        }
         if let Some(row) = state.run(&run_id)? {
-            give_up::give_up(old, &state, &row, why, observer).await?;
+            given_up.push(give_up::give_up(old, &state, &row, why, observer).await?);
         }
         let pipeline = new.pipeline();
         state.run_begins(new.run_id(), &pipeline.file.name, &pipeline.path, new.submitted_at())?;
         note_kind(&state, new)?;
         let first = first_of(new, &state)?;
-        Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, first, _turn })
+        Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, given_up, first, _turn })
     }
 
     /// What was committed when the run went on; none of a new one.
@@ -66,10 +73,15 @@ impl Record {
         self.went_on
     }
 
-    /// Whether a new run may take the place of this one, which cannot go on for the reason given.
-    pub(super) fn may_start_anew(&self, session: &Session, why: &str) -> Result<(), Error> {
+    /// The runs that were given up for this one.
+    pub(super) fn given_up(&self) -> &[GivenUp] {
+        &self.given_up
+    }
+
+    /// Whether a new run may take the place of this one, or the feed begin anew, which cannot go on for the reason given.
+    pub(super) fn may_start_anew(&self, session: &Session, feed: Option<&str>, why: &str) -> Result<(), Error> {
         match self.state.run(&self.run_id)? {
-            Some(row) => decide::refuse_doubling(session, &self.state, &row, why, ""),
+            Some(row) => decide::refuse_doubling(session, &self.state, (&row, feed), why, ""),
             None => Ok(()),
         }
     }
@@ -151,17 +163,23 @@ impl Standing {
 fn go_on(session: &Session, state: &State, row: &RunRow, observer: &Arc<dyn Observer>) -> Result<WentOn, Error> {
     decide::adopt(session, state, row)?;
     decide::drop_unsure(session, state, row)?;
-    let units = state.units(&row.id)?;
-    let read = units.iter().map(|unit| unit.tally.read).sum();
-    let written = units.iter().map(|unit| unit.tally.written).sum();
+    let went_on = went_on(&state.units(&row.id)?);
+    let written = went_on.written;
     state.run_goes_on(&row.id)?;
-    let committed = match units.len() {
+    let committed = match went_on.units {
         0 => "none of its units is committed yet".to_owned(),
         1 => format!("1 unit with {written} rows is committed"),
         more => format!("{more} units with {written} rows are committed"),
     };
     observer.event(Event::Note(format!("goes on with run {}: {committed}", row.id)));
-    Ok(WentOn { units: units.len() as u64, read, written })
+    Ok(went_on)
+}
+
+/// What is committed when a run goes on.
+pub(super) fn went_on(units: &[UnitRow]) -> WentOn {
+    let read = units.iter().map(|unit| unit.tally.read).sum();
+    let written = units.iter().map(|unit| unit.tally.written).sum();
+    WentOn { units: units.len() as u64, read, written }
 }
 
 /// Notes of a run that reads rejected rows again whose they are; gives the run at the beginning of the retries.

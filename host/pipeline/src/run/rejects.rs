@@ -199,6 +199,17 @@ impl RejectsFile {
     }
 }
 
+/// Takes the lines of a feed, by its object, out of the rejects file of a run: the feed is begun anew, while others go on.
+///
+/// # Errors
+/// [`Error::Host`] with the path.
+pub(super) fn forget_feed(folder: &Path, run_id: &str, object: &str) -> Result<(), Error> {
+    let path = path_of(folder, run_id);
+    let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = reject_lines::sift(&path, |seen| seen.feed != object, &mut std::io::empty());
+    kept.map_err(|error| Error::Host { what: format!("tidying {}", path.display()), error })
+}
+
 /// The refused rows of a unit that is not committed yet: in memory while they are few, in a nameless file beyond.
 pub struct UnitRejects {
     id: String,

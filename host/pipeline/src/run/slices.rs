@@ -23,22 +23,27 @@ const MAX_SLICES: usize = 1_000;
 /// # Errors
 /// [`Error::Input`] for slices that cannot be; what Salesforce says when it is asked for the oldest row.
 pub(super) async fn passes(session: &Session, ready: &Ready) -> Result<Vec<Arc<Pass>>, Error> {
-    let mut known = ready.shared.journal.slices()?;
-    known.sort_by_key(|row| place_of(&row.name));
-    let mut passes = Vec::with_capacity(ready.passes.len() + known.len());
+    let mut passes = Vec::with_capacity(ready.passes.len());
     for root in &ready.passes {
-        let slices: Vec<&SliceRow> = known.iter().filter(|row| row.root == root.prefix).collect();
-        match (slices.is_empty(), root.prefix.is_empty()) {
-            (false, _) => {
-                for row in slices {
-                    passes.push(slice(root, &row.name, &read(row)?)?);
-                }
-            }
+        let known = known(ready, root)?;
+        match (known.is_empty(), root.prefix.is_empty()) {
+            (false, _) => passes.extend(known),
             (true, true) => passes.extend(wanted(session, ready, root).await?),
             (true, false) => passes.push(Arc::clone(root)),
         }
     }
     Ok(passes)
+}
+
+/// The slices that an earlier process cut a pass into, in their order; none when it did not.
+///
+/// # Errors
+/// Those of the state.
+pub(super) fn known(ready: &Ready, root: &Arc<Pass>) -> Result<Vec<Arc<Pass>>, Error> {
+    let mut rows = ready.shared.journal.slices()?;
+    rows.retain(|row| row.root == root.prefix);
+    rows.sort_by_key(|row| place_of(&row.name));
+    rows.iter().map(|row| slice(root, &row.name, &read(row)?)).collect()
 }
 
 /// The main pass as the file wants it.
@@ -92,12 +97,9 @@ pub(super) async fn halves(
             &format!("it is not read in halves, because `{name}` keeps a state over all rows of a run"),
         ));
     }
-    let known = ready.shared.journal.slices()?;
-    let row = known.iter().find(|row| row.name == pass.prefix);
-    let root = row.map_or(pass.prefix.as_str(), |row| row.root.as_str());
-    let Some(root) = ready.passes.iter().find(|known| known.prefix == root) else { return Err(error) };
-    let cut = match (row, session.window()) {
-        (Some(row), _) => read(row)?,
+    let root = pass.root.as_ref().unwrap_or(pass);
+    let cut = match (&pass.cut, session.window()) {
+        (Some(cut), _) => cut.clone(),
         (None, Some(window)) => Cut::Time { field: window.field.clone(), from: window.from, to: window.to },
         (None, None) => Cut::Ids { from: None, to: None },
     };
@@ -172,14 +174,15 @@ fn made(ready: &Ready, root: &Arc<Pass>, of: Option<&Pass>, cuts: &[Cut]) -> Res
     Ok(passes)
 }
 
-fn slice(root: &Pass, name: &str, cut: &Cut) -> Result<Arc<Pass>, Error> {
+fn slice(root: &Arc<Pass>, name: &str, cut: &Cut) -> Result<Arc<Pass>, Error> {
     let query = match cut.condition(&root.query.select) {
         Some(condition) => root.query.and_where(&condition)?,
         None => root.query.clone(),
     };
     let (target, prepared) = (root.target.clone(), root.prepared.clone());
     let (action, through) = (root.action, Arc::clone(&root.through));
-    Ok(Arc::new(Pass { prefix: name.to_owned(), query, target, prepared, action, through }))
+    let (prefix, cut, root) = (name.to_owned(), Some(cut.clone()), Some(Arc::clone(root)));
+    Ok(Arc::new(Pass { prefix, query, target, prepared, action, through, cut, root }))
 }
 
 fn read(row: &SliceRow) -> Result<Cut, Error> {

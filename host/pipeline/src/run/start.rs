@@ -110,7 +110,7 @@ pub(crate) async fn prepare(
         observer.event(Event::Warning(text));
     }
     let parts = Arc::new(session.parts()?);
-    let opening = session.opening(run_id, &query.object);
+    let opening = Opening { known_as: journal.known_as()?, ..session.opening(run_id, &query.object) };
     let full = Arc::clone(&query.schema);
     let settled = settle(session, &parts, &full, &opening).await?;
     let settings = open_settings(session, &parts.destination, observer)?;
@@ -167,23 +167,25 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Tells the destination of the end of a run of which no instance is left.
+/// Tells the destination of the end of a run of which no instance is left; `known_as`: as it knows the run.
 ///
 /// # Errors
 /// What [`prepare`] would fail on; what the destination says.
 pub(crate) async fn conclude(
     session: &Session,
+    known_as: String,
     tokens: &[String],
     how: Ending,
     observer: &Arc<dyn Observer>,
 ) -> Result<(), Error> {
     let query = session.resolve().await?;
     let parts = session.parts()?;
-    let opening = session.opening(session.run_id(), &query.object);
+    let opening = Opening { known_as, ..session.opening(session.run_id(), &query.object) };
     let settled = settle(session, &parts, &query.schema, &opening).await?;
     let part = &parts.destination;
     let settings = open_settings(session, part, observer)?;
     let failed = |error| part.destination_error(&error);
+    let _turn = session.writer().turn().await;
     let mut instance = part.plugin.destination(&settings).await.map_err(failed)?;
     instance.conclude(&settled.target, how, tokens).await.map_err(failed)
 }
@@ -212,7 +214,8 @@ async fn prepare_pass(
         }
     };
     query.keep_columns(&through.kept);
-    Ok(Pass { prefix: prefix.to_owned(), query, target, prepared, action, through: Arc::new(through) })
+    let (prefix, through) = (prefix.to_owned(), Arc::new(through));
+    Ok(Pass { prefix, query, target, prepared, action, through, cut: None, root: None })
 }
 
 /// In a run that reads rejected rows again: as many passes in the place of the main one as it takes to ask for their ids.
@@ -226,7 +229,8 @@ fn retried(session: &Session, passes: Vec<Arc<Pass>>) -> Vec<Arc<Pass>> {
         query.soql = query.select.to_soql();
         let prefix = if number == 0 { "r".to_owned() } else { format!("r{number}") };
         let (target, prepared) = (main.target.clone(), main.prepared.clone());
-        Arc::new(Pass { prefix, query, target, prepared, action: main.action, through: Arc::clone(&main.through) })
+        let (action, through) = (main.action, Arc::clone(&main.through));
+        Arc::new(Pass { prefix, query, target, prepared, action, through, cut: None, root: None })
     };
     conditions.into_iter().enumerate().map(pass).collect()
 }
@@ -270,7 +274,7 @@ fn target(session: &Session, part: &Part, gate: &Gate, opening: &Opening) -> Res
         config_json: part.config_json.clone(),
         input: Arc::clone(&gate.input),
         feed: opening.feed.clone(),
-        run_id: opening.run_id.clone(),
+        run_id: opening.known_as.clone(),
         as_of_micros: opening.as_of_micros,
         mode: match step.mode {
             Mode::Append => WriteMode::Append,

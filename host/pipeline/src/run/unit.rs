@@ -374,6 +374,10 @@ pub(crate) async fn begin(lane: &mut Lane, shared: &Shared, id: &str) -> Result<
         lane.turn = shared.cancel.race(shared.place.writer.turn()).await.ok_or(Error::Interrupted)?;
     }
     let pass = &lane.pass;
+    if !shared.parts.destination.grant.http.is_empty() {
+        // What is sent is there before any commit: other units must not bring the same rows under other names.
+        shared.journal.unit_begins(&pass.prefix, id)?;
+    }
     let begun = patiently!(shared, lane.destination.begin(&pass.target, &pass.prepared, id));
     begun.map_err(|error| shared.interrupted_or(shared.parts.destination.destination_error(&error)).into())
 }

@@ -8,7 +8,7 @@ use crate::backfill;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::Observer;
-use crate::file::{Pipeline, nearest};
+use crate::file::{Mode, Pipeline, nearest};
 use crate::plan::Plan;
 use crate::preview::Preview;
 use crate::run::writer::Writer;
@@ -95,6 +95,11 @@ impl Session {
         let feeds = self.pipeline.feeds().into_iter();
         let mut named = feeds.filter(|feed| !self.has_feeds() || feed.file.source.object.as_deref() == Some(name));
         named.next().map(|pipeline| self.with_feed(pipeline, &Writer::default()))
+    }
+
+    /// How the rows of the feed of that name meet those that are there: a feed may have a mode of its own.
+    pub(crate) fn mode_of(&self, name: &str) -> Mode {
+        self.of_feed(name).as_ref().unwrap_or(self).pipeline.file.destination.mode
     }
 
     /// A session in which every step of the pipeline counts, for what is asked of all feeds together.

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(state.cursor("p", "00D", "Account").unwrap(), Some(100));
         assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[1; 16], [2; 16]]));
         state.forget("1/Account").unwrap();
-        state.run_given_up("1", 9).unwrap();
+        state.run_given_up("1", "no", 9).unwrap();
         assert_eq!(state.overlap(&key).unwrap().len(), 2, "what a cursor stands on stays");
         remember(&state, "2/Account", &[[3; 16]]);
         state.forget("2/Account").unwrap();

@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 
-use super::{State, stored};
+use super::{State, count, stored};
 use crate::error::Error;
 
 /// One feed of one run.
@@ -24,6 +24,18 @@ pub(crate) struct FeedRow {
     pub window: Option<String>,
     /// the destination has done its last step
     pub concluded: bool,
+    /// how often it was begun anew within the run
+    pub attempt: u64,
+    /// why it is being given up, to be begun anew; none: it is not
+    pub anew: Option<String>,
+}
+
+impl FeedRow {
+    /// The run as the destination knows it: by another name each time that the feed is begun anew, since what it has of
+    /// a unit it takes as done.
+    pub(crate) fn known_as(&self, run: &str) -> String {
+        if self.attempt == 0 { run.to_owned() } else { format!("{run}-{}", self.attempt + 1) }
+    }
 }
 
 /// The job of a pass. Moments are microseconds since the epoch.
@@ -83,7 +95,8 @@ impl State {
     /// As [`State::read`].
     pub(crate) fn feeds(&self, run: &str) -> Result<Vec<FeedRow>, Error> {
         self.read(|c| {
-            let sql = "SELECT feed, object, org, \"window\", concluded FROM feed WHERE run = ?1 ORDER BY feed";
+            let sql =
+                "SELECT feed, object, org, \"window\", concluded, attempt, anew FROM feed WHERE run = ?1 ORDER BY feed";
             let mut statement = c.prepare(sql)?;
             let row = |row: &Row<'_>| {
                 Ok(FeedRow {
@@ -92,6 +105,8 @@ impl State {
                     org: row.get(2)?,
                     window: row.get(3)?,
                     concluded: row.get(4)?,
+                    attempt: count(row, 5)?,
+                    anew: row.get(6)?,
                 })
             };
             statement.query_map([run], row)?.collect()
@@ -250,6 +265,8 @@ mod tests {
             org: "00D".into(),
             window: Some("{}".into()),
             concluded: false,
+            attempt: 0,
+            anew: None,
         };
         state.feed_begins("r", &row).unwrap();
         state.feed_begins("r", &row).unwrap();

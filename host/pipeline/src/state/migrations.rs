@@ -96,7 +96,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
         files TEXT,                     -- what the host wrote for it, as JSON
         read_hash BLOB,
         written_hash BLOB,
-        standing INTEGER NOT NULL,      -- 0: committed, 1: committed, and to be read again, 2: perhaps committed, 3: denied
+        standing INTEGER NOT NULL,      -- 0: committed, 1: committed, and to be read again, 2: perhaps committed, 3: denied, 4: begun
         committed_at INTEGER NOT NULL,
         PRIMARY KEY (run, feed, pass, unit)
     ) STRICT, WITHOUT ROWID;",
@@ -168,4 +168,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;",
     // 10: who refused the rows of a unit.
     "ALTER TABLE unit ADD COLUMN refused INTEGER NOT NULL DEFAULT 0; -- of the rejected rows: by the destination",
+    // 11: what takes the place of what cannot go on.
+    "ALTER TABLE feed ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0; -- how often it was begun anew within the run
+    ALTER TABLE feed ADD COLUMN anew TEXT;           -- why it is being given up; none: it is not
+    ALTER TABLE run ADD COLUMN given_up TEXT;        -- why it was given up",
 ];

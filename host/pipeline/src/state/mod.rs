@@ -3,6 +3,7 @@
 //! It holds no secret and no row of data. Each topic has its own file here and its own tables; tables are made by the
 //! numbered steps of [`MIGRATIONS`], of which none is ever changed once it was released.
 
+mod anew;
 mod cursors;
 mod feed_ends;
 mod fields;

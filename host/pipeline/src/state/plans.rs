@@ -55,11 +55,12 @@ impl State {
     ///
     /// # Errors
     /// As [`State::transaction`].
-    pub(crate) fn run_given_up(&self, run: &str, now: i64) -> Result<(), Error> {
+    pub(crate) fn run_given_up(&self, run: &str, why: &str, now: i64) -> Result<(), Error> {
         self.transaction(|t| {
             forget_rows(t, &overlap_key(run, "*"))?;
-            let sql = "UPDATE run SET state = ?2, ended_at = COALESCE(ended_at, ?3), resumable = 0 WHERE id = ?1";
-            t.execute(sql, (run, GIVEN_UP, now))
+            let sql = "UPDATE run SET state = ?2, ended_at = COALESCE(ended_at, ?3), resumable = 0, given_up = ?4
+                       WHERE id = ?1";
+            t.execute(sql, (run, GIVEN_UP, now, why))
         })?;
         Ok(())
     }
@@ -93,8 +94,9 @@ mod tests {
         state.run_goes_on("r").unwrap();
         let row = state.run("r").unwrap().unwrap();
         assert_eq!((row.state.as_str(), row.ended_at, row.resumed), (RUNNING, None, 1));
-        state.run_given_up("r", 20).unwrap();
+        state.run_given_up("r", "its file has changed", 20).unwrap();
         let row = state.run("r").unwrap().unwrap();
         assert_eq!((row.state.as_str(), row.ended_at, row.resumable), (GIVEN_UP, Some(20), false));
+        assert_eq!(row.given_up.as_deref(), Some("its file has changed"));
     }
 }

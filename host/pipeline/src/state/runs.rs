@@ -38,6 +38,8 @@ pub(crate) struct RunRow {
     pub resumable: bool,
     /// how often it went on
     pub resumed: u64,
+    /// why it was given up
+    pub given_up: Option<String>,
 }
 
 impl RunRow {
@@ -48,7 +50,7 @@ impl RunRow {
 }
 
 const COLUMNS: &str =
-    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed, kind";
+    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed, kind, given_up";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +126,14 @@ impl State {
         Ok(newest.into_iter().filter(RunRow::is_unfinished).collect())
     }
 
+    /// The newest backfill of the pipeline that said no end. To be asked under the pipeline's turn: it was killed then.
+    pub(crate) fn killed_backfill(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM run WHERE pipeline = ?1 AND kind = ?2 AND state = ?3 ORDER BY rowid DESC LIMIT 1"
+        );
+        self.read(|c| c.query_row(&sql, (pipeline, BACKFILL, RUNNING), run_row).optional())
+    }
+
     /// The run of that id.
     pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
         self.read(|c| c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional())
@@ -169,6 +179,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         resumable: row.get(9)?,
         resumed: super::count(row, 10)?,
         kind: row.get(11)?,
+        given_up: row.get(12)?,
     })
 }
 
@@ -223,8 +234,10 @@ mod tests {
         state.run_ends("c", 12, &ended("failed")).unwrap();
         state.run_begins("e", "p", Path::new("p.toml"), 5).unwrap();
         state.run_is_backfill("e").unwrap();
+        assert_eq!(state.killed_backfill("p").unwrap().map(|run| run.id).as_deref(), Some("e"));
         state.run_ends("e", 13, &RunEnd { state: "complete", report: "{}", resumable: false }).unwrap();
         assert_eq!(state.run("e").unwrap().unwrap().kind, BACKFILL);
+        assert_eq!(state.killed_backfill("p").unwrap(), None);
         let last = state.last_successful("p").unwrap().unwrap();
         assert_eq!((last.id.as_str(), last.submitted_at, last.ended_at), ("b", 2, 11));
         let ids = |runs: Vec<RunRow>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
@@ -251,7 +264,7 @@ mod tests {
             assert_eq!(state.unfinished("p").unwrap(), None, "nothing is planned yet");
             state.run_planned(id, "f", &plan).unwrap();
             assert_eq!(state.unfinished("p").unwrap().map(|run| run.id).as_deref(), Some(id));
-            state.run_given_up(id, 10).unwrap();
+            state.run_given_up(id, "no", 10).unwrap();
         }
         state.run_begins("c", "p", Path::new("p.toml"), 1).unwrap();
         state.run_planned("c", "f", &plan).unwrap();

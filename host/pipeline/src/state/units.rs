@@ -66,6 +66,8 @@ pub(crate) enum Standing {
     Unsure = 2,
     /// its commit was answered, and the host knows that it is not there as the destination says
     Denied = 3,
+    /// it was begun in a destination that keeps rows as they come, before any commit
+    Begun = 4,
 }
 
 /// A unit as it was noted before.
@@ -103,6 +105,18 @@ impl State {
     /// As [`State::transaction`].
     pub(crate) fn unit_denied(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
         self.note_unit(run, row, Standing::Denied, &[])
+    }
+
+    /// A unit is begun in a destination that keeps rows as they come: should it end here, some may be there. What is noted
+    /// of it already stays.
+    ///
+    /// # Errors
+    /// As [`State::transaction`].
+    pub(crate) fn unit_begun(&self, key: FeedKey<'_>, pass: &str, unit: &str) -> Result<(), Error> {
+        let sql = "INSERT OR IGNORE INTO unit (run, feed, pass, unit, number, read, filtered, added, rejected, written, bytes, token, rejects_bytes, ascending, standing, committed_at)
+                   VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, ?5, 0)";
+        self.transaction(|t| t.execute(sql, (key.run, key.feed, pass, unit, Standing::Begun as i64)))?;
+        Ok(())
     }
 
     /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again.
@@ -153,7 +167,7 @@ impl State {
         };
         // Without the note that a unit is committed it is one that may be: it is read again, to no effect.
         match standing {
-            Standing::Unsure | Standing::Denied => self.transaction(note)?,
+            Standing::Unsure | Standing::Denied | Standing::Begun => self.transaction(note)?,
             Standing::Committed | Standing::Again => self.lazily(note)?,
         };
         Ok(())
@@ -164,8 +178,20 @@ impl State {
     /// # Errors
     /// As [`State::read`].
     pub(crate) fn units(&self, run: &str) -> Result<Vec<UnitRow>, Error> {
+        self.units_standing("standing = 0", run)
+    }
+
+    /// As [`State::units`], with those that are read again for the sake of a transform's memory.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn units_in_destination(&self, run: &str) -> Result<Vec<UnitRow>, Error> {
+        self.units_standing("standing < 2", run)
+    }
+
+    fn units_standing(&self, how: &str, run: &str) -> Result<Vec<UnitRow>, Error> {
         self.read(|c| {
-            let sql = format!("SELECT {COLUMNS} FROM unit WHERE run = ?1 AND standing = 0 ORDER BY feed, number");
+            let sql = format!("SELECT {COLUMNS} FROM unit WHERE run = ?1 AND {how} ORDER BY feed, number");
             let mut statement = c.prepare(&sql)?;
             statement.query_map([run], unit_row)?.collect()
         })
@@ -177,12 +203,12 @@ impl State {
     /// As [`State::read`].
     pub(crate) fn noted_units(&self, run: &str) -> Result<Vec<(String, String)>, Error> {
         self.read(|c| {
-            let mut statement = c.prepare("SELECT feed, unit FROM unit WHERE run = ?1")?;
+            let mut statement = c.prepare("SELECT feed, unit FROM unit WHERE run = ?1 AND standing <> 4")?;
             statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
     }
 
-    /// What was noted of a unit before; nothing of one whose commit was denied.
+    /// What was noted of a unit before; nothing of one whose commit was denied, or never asked for.
     ///
     /// # Errors
     /// As [`State::read`].
@@ -213,6 +239,15 @@ impl State {
     pub(crate) fn perhaps_committed(&self, key: FeedKey<'_>) -> Result<Committed, Error> {
         let sql = "SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit WHERE run = ?1 AND feed = ?2";
         self.read(|c| c.query_row(sql, (key.run, key.feed), committed))
+    }
+
+    /// Units of a feed that were begun, and of which no commit was asked for.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn begun_units(&self, key: FeedKey<'_>) -> Result<u64, Error> {
+        let sql = "SELECT COUNT(*) FROM unit WHERE run = ?1 AND feed = ?2 AND standing = 4";
+        self.read(|c| c.query_row(sql, (key.run, key.feed), |row| count(row, 0)))
     }
 
     /// Units of a pass that the destination has, or may have, and that [`State::units`] does not give.
@@ -314,6 +349,7 @@ mod tests {
         assert_eq!(state.committed("r").unwrap(), Committed { units: 3, rows: 10 }, "a unit counts once");
         state.units_again(FeedKey { run: "r", feed: "Account" }, "").unwrap();
         assert_eq!(state.units("r").unwrap(), rows[2..]);
+        assert_eq!(state.units_in_destination("r").unwrap().len(), 3);
         assert_eq!(state.committed("r").unwrap().units, 3);
         state.unit_unsure("r", &unit("", "p00002", 9, 4)).unwrap();
         assert_eq!(state.committed("r").unwrap().units, 3);
@@ -321,6 +357,12 @@ mod tests {
         assert_eq!(state.perhaps_committed(key("Contact")).unwrap(), Committed::default());
         assert_eq!(state.perhaps_committed(key("Account")).unwrap(), Committed { units: 4, rows: 14 });
         assert_eq!(state.unsure_units(FeedKey { run: "r", feed: "Account" }, "").unwrap(), 3);
+        for (begun, name) in [(0, "p00002"), (1, "p00003")] {
+            state.unit_begun(key("Account"), "", name).unwrap();
+            assert_eq!(state.begun_units(key("Account")).unwrap(), begun, "what is noted of {name} stays");
+        }
+        assert_eq!(state.unsure_units(key("Account"), "").unwrap(), 4);
+        assert_eq!(state.noted("r", &unit("", "p00003", 9, 4)).unwrap(), None);
         let names = ["p00000", "p00001", "p00002", "d-p00000"].map(|unit| ("Account".to_owned(), unit.to_owned()));
         let noted: std::collections::BTreeSet<_> = state.noted_units("r").unwrap().into_iter().collect();
         assert_eq!(noted, names.into());
@@ -332,7 +374,7 @@ mod tests {
         assert_eq!(state.noted("r", &unit("", "p00002", 9, 4)).unwrap(), None, "it is not believed a second time");
         assert_eq!(
             state.perhaps_committed(FeedKey { run: "r", feed: "Account" }).unwrap().units,
-            4,
+            5,
             "and something of it may be there"
         );
         let hashes: u32 = state.read(|c| c.query_row("SELECT COUNT(*) FROM overlap", [], |row| row.get(0))).unwrap();

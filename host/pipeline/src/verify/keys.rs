@@ -69,7 +69,7 @@ pub(super) async fn checks(
     cancel: &Cancel,
 ) -> Result<Vec<VerifyCheck>, Error> {
     let what = "ids of the source and of the destination";
-    let mode = session.pipeline().file.destination.mode;
+    let mode = session.mode_of(feed);
     if mode == Mode::Delete {
         return Ok(vec![VerifyCheck::unknown(feed, what, "the run deletes rows: its ids are not to be there")]);
     }
@@ -156,7 +156,7 @@ fn destination_ids(facts: &Facts, feed: &str) -> Result<Option<Ids>, String> {
                     continue;
                 }
                 tables_read.push((database, table));
-                table_ids(&facts.folder.join(database), &facts.run.id, table, &mut ids)?;
+                table_ids(&facts.folder.join(database), &facts.known_as(feed), table, &mut ids)?;
                 any = true;
             }
         }

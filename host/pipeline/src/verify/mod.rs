@@ -127,6 +127,12 @@ impl Facts {
         self.places.iter().filter(move |place| place.feed == feed)
     }
 
+    /// The run as the destination knows it, which writes a feed.
+    fn known_as(&self, feed: &str) -> String {
+        let row = self.feeds.iter().find(|row| row.feed == feed);
+        row.map_or_else(|| self.run.id.clone(), |row| row.known_as(&self.run.id))
+    }
+
     fn written(&self, feed: &str) -> u64 {
         self.units_of(feed).map(|unit| unit.tally.written).sum()
     }

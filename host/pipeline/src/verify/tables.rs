@@ -45,13 +45,13 @@ pub(super) fn checks(
         }
     };
     let read = |error: rusqlite::Error| Error::Place { key: path.display().to_string(), message: error.to_string() };
-    let mode = if facts.run.kind == BACKFILL { Mode::Update } else { session.pipeline().file.destination.mode };
+    let mode = if facts.run.kind == BACKFILL { Mode::Update } else { session.mode_of(feed) };
     let mut checks = Vec::new();
     if has_table(&db, NOTES).map_err(read)? {
         checks.push(notes(&db, facts, (feed, path), mode).map_err(read)?);
     }
     for carried in tables {
-        let Some(table) = table_now(&db, &facts.run.id, carried).map_err(read)? else {
+        let Some(table) = table_now(&db, &facts.known_as(feed), carried).map_err(read)? else {
             let what = format!("rows of table {carried}");
             checks.push(VerifyCheck::differs(feed, what, rows(carried), "the table is gone"));
             continue;
@@ -97,7 +97,7 @@ fn notes(db: &Connection, facts: &Facts, (feed, path): (&str, &Path), mode: Mode
     let sql = format!("SELECT unit, sum(rows) FROM {NOTES} WHERE run = ?1 AND feed = ?2 AND {NO_UNITS} GROUP BY unit");
     let mut statement = db.prepare(&sql)?;
     let unit = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
-    let noted = statement.query_map([&facts.run.id, object], unit)?;
+    let noted = statement.query_map([facts.known_as(feed).as_str(), object], unit)?;
     let noted: BTreeMap<String, u64> =
         noted.map(|row| row.map(|(unit, rows)| (unit, rows.max(0).unsigned_abs()))).collect::<rusqlite::Result<_>>()?;
     let counts_rows = !matches!(mode, Mode::Update | Mode::Delete);
@@ -139,7 +139,7 @@ fn table_rows(
     let sql = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
     let found = db.query_row(&sql, [], |row| row.get::<_, i64>(0))?.max(0).unsigned_abs();
     match mode {
-        Mode::Overwrite => Ok(match later_run(db, &facts.run.id, table)? {
+        Mode::Overwrite => Ok(match later_run(db, &facts.known_as(feed), table)? {
             Some(run) => VerifyCheck::unknown(feed, what, format!("run {run} wrote the table since")),
             None => VerifyCheck::counts(feed, what, carried, found)
                 .noting_difference("rows were added to the table or deleted from it since"),

@@ -151,7 +151,7 @@ fn deletions_survive_kills_at_any_request() {
         let things = org("");
         let bench = read_once(&things, deletes);
         let mut kills = 0;
-        for (round, request) in (2..26_u64).step_by(3).enumerate() {
+        for (round, request) in (2..12_u64).step_by(2).enumerate() {
             change(&things, &bench, round);
             let when = When::Answered(request, Duration::from_millis(request % 4 * 5));
             let fate = Running::start(&bench, &["run", "p.toml", "--json"]).killed(&things.org, when);
@@ -159,7 +159,7 @@ fn deletions_survive_kills_at_any_request() {
             bench.run(&["run", "p.toml"]).ends(0);
             table_is_source(&things, &bench, deletes);
         }
-        assert!(kills >= 4, "{deletes}: {kills} kills");
+        assert!(kills >= 2, "{deletes}: {kills} kills");
     }
 }
 

@@ -10,6 +10,7 @@ mod org;
 mod output;
 mod progress;
 mod render;
+mod terminal;
 
 fn main() -> std::process::ExitCode {
     memory::share_arenas();

@@ -193,7 +193,10 @@ pub(crate) async fn remember(session: &Session, object: &str, api: Api, reason: 
 /// An error of an API that the file fixes, with the way out that another API may be.
 pub(crate) fn with_hint(error: forcepump_salesforce::Error, source: &Source) -> Error {
     if error.refused() == Some(Refused::Always) && source.api != ApiChoice::Auto && error.kind() != ErrorKind::Auth {
-        let text = format!("{error}\nhint: leave source.api out, so that another API is tried, or set api = \"rest\"");
+        const HINT: &str = "leave source.api out, so that another API is tried, or set api = \"rest\"";
+        let told = error.to_string();
+        // the words for this refusal may say so already
+        let text = if told.contains("api = \"rest\"") { told } else { format!("{told}\nhint: {HINT}") };
         return Error::Refused { error: Box::new(error), text };
     }
     error.into()

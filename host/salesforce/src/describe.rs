@@ -206,7 +206,8 @@ impl Client {
             Err(Error::Api { status: 404, .. }) => return self.no_such_version().await,
             known => known.unwrap_or_default(),
         };
-        let near = similar(object, known.iter().map(|o| o.name.as_str()));
+        let others = known.iter().map(|o| o.name.as_str()).filter(|name| !name.eq_ignore_ascii_case(object));
+        let near = similar(object, others);
         let hint = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         Error::query(format!(
             "object {object} does not exist in the org or the user may not see it{hint}\n  \

@@ -147,14 +147,18 @@ pub enum Error {
         found: u64,
     },
     /// No answer: name not found, connection refused, reset, TLS.
-    #[error("{what}: {detail}{}", if *executed_for_sure_not { "" } else { "; the request may have been executed" })]
+    #[error("{what}: {detail}{}{hint}", if *executed_for_sure_not { "" } else { "; the request may have been executed" })]
     Transport {
         /// What was asked for.
         what: String,
         /// The reason, without secrets or query strings.
         detail: String,
+        /// What that means and the way out, on lines of their own.
+        hint: String,
         /// The connection failed before the request was sent.
         executed_for_sure_not: bool,
+        /// It will be the same the next time: no TLS there, a certificate that nobody trusts.
+        lasts: bool,
     },
     /// The answer breaks the rules that reading it safely depends on.
     #[error("{what}: {detail}")]
@@ -234,7 +238,8 @@ impl Error {
     /// The same request (or, for a body, the same page) may succeed when asked again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Truncated { .. } | Self::Stalled { .. } | Self::Transport { .. } => true,
+            Self::Truncated { .. } | Self::Stalled { .. } => true,
+            Self::Transport { lasts, .. } => !lasts,
             Self::Api { status, code, .. } => is_retryable_answer(*status, code),
             Self::Auth { retryable, .. } => *retryable,
             Self::Limit { status, .. } => *status == 429 || self.is_too_many_at_once(),
@@ -283,7 +288,7 @@ impl Error {
     /// The server surely did not execute the request: even a non-idempotent one may be sent again.
     pub(crate) fn surely_not_executed(&self) -> bool {
         match self {
-            Self::Transport { executed_for_sure_not, .. } => *executed_for_sure_not,
+            Self::Transport { executed_for_sure_not, lasts, .. } => *executed_for_sure_not && !lasts,
             // refused at the door: too many, starting up, not available (RFC 9110 section 15.6.4)
             Self::Api { status: 420 | 429 | 503, .. } => true,
             Self::Auth { retryable, .. } => *retryable,

@@ -19,6 +19,7 @@ use crate::credentials::{App, Credentials};
 use crate::error::{Error, Result};
 use crate::jwt;
 use crate::soap_login::soap_login;
+use crate::words::network::NoAnswer;
 use crate::words::oauth::explain;
 use crate::words::status::{self, Body};
 
@@ -209,8 +210,8 @@ pub(crate) struct TokenHttp {
 /// Why a token request got no OAuth answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum TokenHttpError {
-    #[error("{detail}")]
-    Transport { detail: String, connected: bool },
+    #[error("no answer")]
+    Transport(NoAnswer),
     #[error("http status {0}")]
     Status(u16, Body),
     #[error("answer larger than {MAX_TOKEN_ANSWER_BYTES} bytes")]
@@ -223,9 +224,7 @@ impl TokenHttpError {
     fn into_error(self, host: &str) -> Error {
         let what = format!("login at {host}");
         match self {
-            Self::Transport { detail, connected } => {
-                Error::Transport { what, detail, executed_for_sure_not: !connected }
-            }
+            Self::Transport(no_answer) => no_answer.into_error(what),
             Self::Timeout(waited) => Error::Stalled { what, waited },
             Self::Status(status, body) => status::explain(host, status, body),
             Self::TooLarge => Error::protocol(what, "the token answer is too large to be one"),
@@ -297,6 +296,5 @@ fn json_headers(received: &http::HeaderMap) -> http::HeaderMap {
 }
 
 fn transport(error: reqwest::Error) -> TokenHttpError {
-    let connected = !error.is_connect();
-    TokenHttpError::Transport { detail: crate::http::describe_error(error), connected }
+    TokenHttpError::Transport(NoAnswer::of(error))
 }

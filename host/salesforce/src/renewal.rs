@@ -15,6 +15,12 @@ use crate::store::{Kept, Vault};
 pub(crate) const NOT_RENEWABLE: &str = "the login gave no refresh token: when the session ends, somebody has to log in \
     again; the app needs the scope \"Perform requests at any time (refresh_token)\"";
 
+/// As the words for OAuth errors have it, which know no connection.
+const RECONNECT: &str = "`forcepump connection reconnect NAME`";
+/// Of a process that was killed between a token request and its answer; nothing can bring that back.
+const AFTER_A_CRASH: &str = "\n  a forcepump that was renewing this token was killed before it could keep the answer: where the app \
+    rotates refresh tokens, the org has replaced the one that is kept, and nobody has the new one\n";
+
 /// A grant, and what the user should hear of it.
 pub(crate) struct Renewed {
     pub(crate) granted: Granted,
@@ -51,7 +57,9 @@ pub(crate) async fn from_store(
     let token = unsaved.clone().or_else(|| kept.refresh_token.clone());
     let token = token.ok_or_else(|| no_refresh_token(&vault.name, kept.has_tokens()))?;
     locked.prepare()?;
-    let granted = desk.refresh(app, &token).await.map_err(|error| log_in_again(error, &vault.name))?;
+    let way = format!("`forcepump connection reconnect {}`", vault.name);
+    let after_a_crash = locked.is_after_a_crash();
+    let granted = desk.refresh(app, &token).await.map_err(|error| log_in_again(error, &way, after_a_crash))?;
     kept.grant(granted.access_token.clone(), granted.instance_url.clone(), granted.rotated.clone());
     let notice = match locked.save(&kept) {
         Ok(()) => {
@@ -79,7 +87,8 @@ fn at_hand(kept: Kept, stale: Option<&SecretString>) -> Option<Granted> {
 pub(crate) async fn from_home(desk: &Desk, app: &App, token: &mut SecretString, home: &Home) -> Result<Renewed> {
     match home {
         Home::Environment => {
-            let granted = desk.refresh(app, token).await?;
+            let way = "put its new refresh token in that environment variable";
+            let granted = desk.refresh(app, token).await.map_err(|error| log_in_again(error, way, false))?;
             let place = "an environment variable; use refresh_token = \"file:PATH\" or \"store:refresh_token\" with such an app";
             let notice = rotated(&granted, token).then(|| lost(place));
             Ok(Renewed { granted, notice })
@@ -93,7 +102,9 @@ pub(crate) async fn from_home(desk: &Desk, app: &App, token: &mut SecretString, 
                 *token = SecretString::from(text.trim());
             }
             let aside = Aside::open(path);
-            let granted = desk.refresh(app, token).await?;
+            let after_a_crash = aside.as_ref().is_ok_and(|aside| aside.after_a_crash);
+            let way = format!("put its new refresh token in {}", path.display());
+            let granted = desk.refresh(app, token).await.map_err(|error| log_in_again(error, &way, after_a_crash))?;
             let failed = rotated(&granted, token)
                 .then(|| aside.and_then(|aside| aside.replace(token.expose_secret().as_bytes())).err());
             Ok(Renewed {
@@ -108,7 +119,9 @@ pub(crate) async fn from_home(desk: &Desk, app: &App, token: &mut SecretString, 
                 *token = newest.clone();
             }
             locked.prepare()?;
-            let granted = desk.refresh(app, token).await.map_err(|error| log_in_again(error, &vault.name))?;
+            let way = format!("`forcepump connection reconnect {}`", vault.name);
+            let after_a_crash = locked.is_after_a_crash();
+            let granted = desk.refresh(app, token).await.map_err(|error| log_in_again(error, &way, after_a_crash))?;
             let failed = rotated(&granted, token).then(|| {
                 kept.secrets.insert(key.clone(), token.clone());
                 locked.save(&kept).err()
@@ -151,11 +164,17 @@ fn no_refresh_token(name: &str, had_access: bool) -> Error {
     Error::config(format!("connection {name}: {what}\nhint: `forcepump connection reconnect {name}`"))
 }
 
-/// What Salesforce refused needs a person; what the network did is tried again in the next run.
-fn log_in_again(error: Error, name: &str) -> Error {
+/// What Salesforce refused needs a person, who is told the `way`; what the network did is tried again in the next run.
+fn log_in_again(error: Error, way: &str, after_a_crash: bool) -> Error {
     match error {
         Error::Auth { code, message, retryable: false } => {
-            let message = format!("{message}\nhint: log in again with `forcepump connection reconnect {name}`");
+            let mut message = match message.contains(RECONNECT) {
+                true => message.replace(RECONNECT, way),
+                false => format!("{message}\nhint: or log in again: {way}"),
+            };
+            if after_a_crash {
+                message = message.replacen("\n", AFTER_A_CRASH, 1);
+            }
             Error::Auth { code, message, retryable: false }
         }
         other => other,
@@ -187,6 +206,19 @@ mod tests {
         assert!(at_hand(kept.clone(), None).is_some());
         assert!(at_hand(kept.clone(), Some(&SecretString::from("a"))).is_none());
         assert!(at_hand(kept, Some(&SecretString::from("b"))).is_some());
+    }
+
+    #[test]
+    fn a_refusal_names_the_way_to_a_new_login_once_and_a_crash_before_it() {
+        let refused = |text: &str| crate::words::oauth::explain("acme.my.salesforce.com", "invalid_grant", text);
+        for text in ["expired access/refresh token", "inactive user"] {
+            let told = log_in_again(refused(text), "`forcepump connection reconnect prod`", false).to_string();
+            assert!(told.matches("connection reconnect prod").count() == 1 && !told.contains("NAME"), "{told}");
+            assert!(!told.contains("killed"), "{told}");
+            let told = log_in_again(refused(text), "put its new refresh token in /x", true).to_string();
+            assert!(told.contains("in /x") && told.contains("was killed before") && !told.contains("NAME"), "{told}");
+            assert!(told.lines().nth(2).is_some_and(|line| line.starts_with("  the ")), "{told}");
+        }
     }
 
     #[test]

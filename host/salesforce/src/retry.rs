@@ -11,6 +11,9 @@ use crate::client::{Call, Client};
 use crate::error::{Error, Result};
 use crate::notices::Notices;
 
+/// Who waits that long should know for what.
+const TOLD_FROM: Duration = Duration::from_secs(5);
+
 /// Why an attempt failed, by where.
 pub(crate) enum Failed {
     /// At the login, which has its own retries.
@@ -86,13 +89,19 @@ impl Patience {
             };
             let left = self.budget.saturating_sub(started.elapsed());
             let Some(delay) = delays.next().filter(|delay| *delay < left) else { return Err(error) };
-            self.notices.tell(&format!("{error}; trying again in {:.1} s", delay.as_secs_f64()));
+            self.notices.tell(&again(&error, delay));
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = ending() => return Err(error),
             }
         }
     }
+}
+
+/// What went wrong, in a line: cause and way out come when it is given up.
+fn again(error: &Error, delay: Duration) -> String {
+    let text = error.to_string();
+    format!("{}; trying again in {:.1} s", text.lines().next().unwrap_or_default(), delay.as_secs_f64())
 }
 
 /// The program ends: nobody waits for another attempt.
@@ -134,7 +143,13 @@ impl Client {
             };
             // a wait that the server asks for adds no attempt
             match delay.filter(|_| worth_it && self.inner.budget.take()) {
-                Some(delay) => tokio::time::sleep(retry_after.unwrap_or(delay)).await,
+                Some(delay) => {
+                    let delay = retry_after.unwrap_or(delay);
+                    if delay >= TOLD_FROM {
+                        self.inner.notices.tell(&again(&error, delay));
+                    }
+                    tokio::time::sleep(delay).await;
+                }
                 None => return Err(error),
             }
         }

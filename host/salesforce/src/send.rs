@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::retry::Failed;
 use crate::session::Session;
 use crate::throttle::{Asking, DailyShare, Permit, Throttle};
+use crate::words::network::NoAnswer;
 
 /// Bulk API 1.0, which wants the session in a header of its own (Bulk API guide, "Set a Session Header").
 const ASYNC_ROOT: &str = "/services/async/";
@@ -97,7 +98,7 @@ impl Client {
         let mut response = match tokio::time::timeout(limit, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                let error = transport_error(&call.what, error);
+                let error = NoAnswer::of(error).into_error(&call.what);
                 if error.surely_not_executed() {
                     sent.never_arrived();
                 }
@@ -221,12 +222,4 @@ impl Drop for Sent<'_> {
             self.throttle.answered(None);
         }
     }
-}
-
-fn transport_error(what: &str, error: reqwest::Error) -> Error {
-    let executed_for_sure_not = error.is_connect() || error.is_builder();
-    // The query of the URL may hold data; the host says which machine to look for.
-    let host = error.url().and_then(|url| url.host_str()).map_or_else(String::new, |host| format!("{host}: "));
-    let detail = format!("{host}{}", crate::http::describe_error(error));
-    Error::Transport { what: what.to_owned(), detail, executed_for_sure_not }
 }

@@ -202,7 +202,7 @@ pub async fn logins_settled() {
 }
 
 fn connect_failed(error: &Error) -> bool {
-    matches!(error, Error::Transport { executed_for_sure_not: true, .. })
+    matches!(error, Error::Transport { executed_for_sure_not: true, lasts: false, .. })
 }
 
 fn expired_access_token(url: &Url) -> Error {

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::error::{Error, Result};
 use crate::oauth::{Granted, TokenHttp};
 use crate::place::parse_url;
+use crate::words::network::NoAnswer;
 use crate::words::soap::{Login, explain};
 use crate::words::status::{self, Body};
 
@@ -52,9 +53,7 @@ pub(crate) async fn soap_login(
 }
 
 fn transport(host: &str, error: reqwest::Error) -> Error {
-    let executed_for_sure_not = error.is_connect() || error.is_builder();
-    let detail = crate::http::describe_error(error);
-    Error::Transport { what: format!("login at {host}"), detail, executed_for_sure_not }
+    NoAnswer::of(error).into_error(format!("login at {host}"))
 }
 
 fn envelope(username: &str, password: &SecretString, security_token: Option<&SecretString>) -> String {

@@ -87,14 +87,14 @@ pub fn limits(limits: &[OrgLimit], calls: Option<&CallQuota>) -> String {
 /// The rows of a query, how many there are in all, and up to `most` of their children.
 pub fn rows(found: &OrgRows, most: usize, width: usize) -> String {
     if found.columns.is_empty() {
-        return format!("{} rows", count(found.total));
+        return super::numbers::rows(found.total);
     }
     let cells = |row: usize| found.columns.iter().map(|column| found.cell(row, column)).collect();
     let rows: Vec<Vec<String>> = (0..found.records.len()).map(cells).collect();
     let shown = rows.len() as u64;
     let total = match found.total > shown {
         true => format!("{} of {} rows; -n shows more", count(shown), count(found.total)),
-        false => format!("{} rows", count(shown)),
+        false => super::numbers::rows(shown),
     };
     let children: String = found.children().iter().map(|table| children(table, most, width)).collect();
     format!("{}\n{total}{children}", table::cut(&found.columns, &rows, width))

@@ -122,10 +122,10 @@ pub fn window_text(window: &ShownWindow) -> String {
 pub fn checked(plan: &Plan) -> String {
     let plugins: Vec<&str> = plan.transforms.iter().chain([&plan.destination]).map(|s| s.plugin.as_str()).collect();
     format!(
-        "{}: {}, {} columns of {} through {}",
+        "{}: {}, {} of {} through {}",
         style(clean(&plan.pipeline)).bold(),
         style("ok").green(),
-        plan.columns.len(),
+        several(plan.columns.len() as u64, "column"),
         clean(&plan.object),
         clean(&plugins.join(", ")),
     )

@@ -103,12 +103,9 @@ fn access_token() {
     desk.typed(&args, &format!("{}\n", who.access_token)).ends(0);
     works(&desk, "token", &[&who.access_token]);
     let reset = desk.run(&["connection", "reset", "token"]).ends(0);
-    assert!(
-        reset.stdout.contains("revoked at the org") && reset.stdout.contains("store:access_token"),
-        "{}",
-        reset.stdout
-    );
-    desk.run(&["connection", "test", "token"]).ends(4);
+    assert!(reset.stdout.contains("revoked at the org, deleted here"), "{}", reset.stdout);
+    let gone = desk.run(&["connection", "test", "token"]).ends(2);
+    assert!(gone.stderr.contains("connection reconnect token"), "{}", gone.stderr);
     ends(&desk, "token");
 }
 

@@ -50,6 +50,7 @@ mod many;
 mod max_rejects;
 mod model;
 mod model_way;
+mod operator;
 mod orgs;
 mod outcome;
 mod outputs;

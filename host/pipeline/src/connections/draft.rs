@@ -68,6 +68,7 @@ impl ConnectionDraft {
     pub async fn change(connections: Option<&Path>, name: &str, settings: &[Setting]) -> Result<Self, Error> {
         let mut edit = ConnectionsEdit::open(&find_connections_file(connections, Path::new("."))?)?;
         let before = edit.config(name)?;
+        edit.check_there(name, settings)?;
         edit.set(name, &without_old_place(settings))?;
         edit.set(name, &useless(&edit.config(name)?, settings))?;
         let config = edit.config(name)?;
@@ -87,7 +88,9 @@ impl ConnectionDraft {
         let path = find_connections_file(connections, Path::new("."))?;
         let known = Connections::load(&path)?;
         let name = known.choose(name)?.to_owned();
-        let edit = ConnectionsEdit::open(&path)?;
+        let mut edit = ConnectionsEdit::open(&path)?;
+        // nothing changes, and nobody else must have changed it
+        edit.set(&name, &[])?;
         let config = edit.config(&name)?;
         let kept = TokenStore::beside(edit.folder());
         let store = fresh(&kept, &name).await;
@@ -202,6 +205,8 @@ impl ConnectionDraft {
     /// # Errors
     /// [`Error::Source`] when the tokens cannot be kept, [`Error::File`] when the file cannot be written.
     pub async fn save(&self, outcome: Result<Option<ConnectionTest>, String>) -> Result<ConnectionSaved, Error> {
+        // first, so that a name that somebody else took meanwhile keeps its tokens
+        let ready = self.edit.ready().await?;
         if self.is_new {
             // of a connection of that name that was taken out by hand
             self.kept.remove(&self.name).await?;
@@ -210,7 +215,7 @@ impl ConnectionDraft {
         if !self.is_new {
             self.kept.retain_secrets(&self.name, &self.config.store_keys()).await?;
         }
-        self.edit.save()?;
+        ready.write()?;
         let (test, problem) = match outcome {
             Ok(test) => (test, None),
             Err(problem) => (None, Some(problem)),

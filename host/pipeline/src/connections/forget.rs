@@ -60,7 +60,9 @@ pub async fn reset_connection(connections: Option<&Path>, name: Option<&str>) ->
         Err(_) => store.remove(name).await?,
     };
     let own = [("refresh_token", &config.refresh_token), ("access_token", &config.access_token)];
-    let left = own.iter().find_map(|(key, secret)| secret.as_ref().map(|secret| format!("{key} = \"{secret}\"")));
+    let elsewhere = own.iter().filter_map(|(key, secret)| Some((key, secret.as_ref()?)));
+    let mut elsewhere = elsewhere.filter(|(_, secret)| secret.store_key().is_none());
+    let left = elsewhere.next().map(|(key, secret)| format!("{key} = \"{secret}\""));
     let left = left.filter(|_| revoked == RevokedTokens::Yes);
     Ok(ConnectionForgotten { name: name.to_owned(), file, revoked, problem, deleted, removed: false, left })
 }
@@ -81,7 +83,7 @@ pub async fn remove_connection(connections: Option<&Path>, name: &str) -> Result
         false => (RevokedTokens::Nothing, None),
     };
     edit.remove(name);
-    edit.save()?;
+    edit.ready().await?.write()?;
     let deleted = store.remove(name).await?;
     Ok(ConnectionForgotten { name: name.to_owned(), file, revoked, problem, deleted, removed: true, left: None })
 }

@@ -92,7 +92,8 @@ pub fn find_connections_file(given: Option<&Path>, pipeline_folder: &Path) -> Re
     }
     let mut looked_for = vec![pipeline_folder.join(FILE_NAME)];
     looked_for.extend(user_file());
-    match looked_for.iter().find(|path| path.is_file()) {
+    // a folder in its place is an error of its own, not a reason to take another file
+    match looked_for.iter().find(|path| path.exists()) {
         Some(found) => Ok(found.clone()),
         None => Err(FileError::NoConnections { looked_for }),
     }
@@ -127,6 +128,11 @@ mod tests {
             assert!(text.contains("connections.toml") && text.contains("--connections"), "{text}");
         }
         let path = folder.path().join(FILE_NAME);
+        std::fs::create_dir(&path).unwrap();
+        let found = find_connections_file(None, folder.path()).unwrap();
+        let refused = Connections::load(&found).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("expected a file"), "{refused}");
+        std::fs::remove_dir(&path).unwrap();
         std::fs::write(&path, "").unwrap();
         assert_eq!(find_connections_file(None, folder.path()).unwrap(), path);
     }

@@ -10,7 +10,7 @@ use super::{PipelineFile, Problem};
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file could not be read.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {error}{}", path.display(), read_hint(error))]
     Read {
         /// the file
         path: PathBuf,
@@ -81,6 +81,14 @@ pub enum FileError {
 
 /// The way to a first connection.
 const ADD: &str = "hint: make one with `forcepump connection add NAME`";
+
+fn read_hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::IsADirectory => "\nhint: expected a file; move the folder away, or name another file",
+        std::io::ErrorKind::InvalidData => "\nhint: expected TOML, which is text in UTF-8",
+        _ => "",
+    }
+}
 
 fn named(known: &str) -> String {
     if known.is_empty() { format!(" none\n{ADD}") } else { format!(": {known}") }

@@ -102,7 +102,9 @@ pub(super) fn nothing_came(host: &str, redirect_uri: &str, waited: Duration) -> 
         code: "no_callback".into(),
         message: format!(
             "login at {host}: nothing came to {redirect_uri} within {} s; the browser shows why:\n\
-             - a page for user name and password, or \"Allow access?\": finish it, sooner\n\
+             - a page for user name and password, a new password, or \"Allow access?\": finish it, sooner\n\
+             - \"Please check your username and password\" though they are right: it is the login page of another place; \
+             users of a sandbox log in at test.salesforce.com, or at the org's My Domain\n\
              - \"OAUTH_APPROVAL_ERROR_GENERIC\" or \"app must be installed into org\": the app is not installed there; an \
              admin installs it in Setup > Connected Apps OAuth Usage > Install, or gives the user the permission \"Approve \
              Uninstalled Connected Apps\" (\"Use Any API Client\" where API Access Control is on); also when the app lacks a \

@@ -8,11 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::connection::ConnectionConfig;
-use crate::credentials::{AuthMethod, Credentials};
+use crate::credentials::AuthMethod;
 use crate::error::{Error, Result};
 use crate::oauth::TokenHttp;
 use crate::place::{is_loopback, parse_url};
+use crate::secret::SecretRef;
 use crate::store::TokenStore;
+use crate::words::network::NoAnswer;
 use crate::words::oauth::explain;
 
 /// An answer is a line.
@@ -45,13 +47,8 @@ pub async fn revoke(config: &ConnectionConfig, name: &str, folder: &Path, store:
             let kept = store.read(name)?;
             kept.refresh_token.or(kept.access_token)
         }
-        AuthMethod::RefreshToken | AuthMethod::AccessToken => {
-            match config.resolve_with(name, folder, store)?.credentials {
-                Credentials::RefreshToken { refresh_token, .. } => Some(refresh_token),
-                Credentials::AccessToken { token } => Some(token),
-                _ => None,
-            }
-        }
+        AuthMethod::RefreshToken => own("refresh_token", config.refresh_token.as_ref(), (name, folder), store)?,
+        AuthMethod::AccessToken => own("access_token", config.access_token.as_ref(), (name, folder), store)?,
         AuthMethod::ClientCredentials | AuthMethod::JwtBearer | AuthMethod::Soap => None,
     };
     let Some(token) = token else { return Ok(Revoked::Nothing) };
@@ -60,6 +57,20 @@ pub async fn revoke(config: &ConnectionConfig, name: &str, folder: &Path, store:
     let asked = tokio::time::timeout(http.timeout, post(&http, login_url.clone(), &token)).await;
     let what = format!("revoking the tokens at {}", login_url.host_str().unwrap_or_default());
     asked.map_err(|_| Error::Stalled { what, waited: http.timeout })?
+}
+
+/// The token that the connection refers to; none when it was typed, and forgotten since.
+fn own(
+    key: &str,
+    token: Option<&SecretRef>,
+    (name, folder): (&str, &Path),
+    store: &TokenStore,
+) -> Result<Option<SecretString>> {
+    let Some(token) = token else { return Ok(None) };
+    match token.store_key() {
+        Some(kept) => store.secret(name, kept),
+        None => token.resolve(key, folder).map(Some),
+    }
 }
 
 async fn post(http: &TokenHttp, login_url: Url, token: &SecretString) -> Result<Revoked> {
@@ -134,9 +145,7 @@ fn next(from: &Url, to: Option<&str>) -> Result<Url> {
 }
 
 fn transport(host: &str, error: reqwest::Error) -> Error {
-    let executed_for_sure_not = error.is_connect() || error.is_builder();
-    let detail = crate::http::describe_error(error);
-    Error::Transport { what: format!("revoking the tokens at {host}"), detail, executed_for_sure_not }
+    NoAnswer::of(error).into_error(format!("revoking the tokens at {host}"))
 }
 
 #[cfg(test)]

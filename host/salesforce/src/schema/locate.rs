@@ -140,6 +140,23 @@ fn no_field(owners: &[Arc<SObjectDescribe>], path: &FieldPath) -> Error {
     }
 }
 
+/// The first field that is missing, told with the others: so that one look mends all.
+pub(super) fn none_missing(missing: Vec<Error>) -> Result<()> {
+    let told: Vec<String> = missing.iter().map(Error::to_string).collect();
+    match missing.into_iter().next() {
+        Some(Error::NoField { objects, field, path, .. }) => {
+            let object = objects.first().map_or("OBJECT", String::as_str);
+            let hint = format!(
+                "`forcepump org describe {object}` lists what the user sees, `forcepump doctor --object {object}` what is hidden"
+            );
+            let message = format!("{}\n  hint: {hint}", told.join("\n  "));
+            Err(Error::NoField { objects, field, path, message })
+        }
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
 fn owner_names(owners: &[Arc<SObjectDescribe>]) -> String {
     let names: Vec<&str> = owners.iter().map(|owner| owner.name.as_str()).collect();
     names.join(" or ")

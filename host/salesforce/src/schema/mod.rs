@@ -83,12 +83,18 @@ pub async fn resolve(client: &Client, select: &Select) -> Result<ResolvedQuery> 
     let mut select = select.clone();
     select.object = describe.name.clone();
     let mut expansion = Expansion::new(describe.clone());
+    let mut missing = Vec::new();
     for item in &select.fields {
         match item {
-            Selected::Field(path) => expansion.named(locate::locate(client, &describe, path).await?)?,
+            Selected::Field(path) => match locate::locate(client, &describe, path).await {
+                Ok(found) => expansion.named(found)?,
+                Err(error @ Error::NoField { .. }) => missing.push(error),
+                Err(error) => return Err(error),
+            },
             Selected::Group(group) => expansion.group(*group)?,
         }
     }
+    locate::none_missing(missing)?;
     if select.fields.is_empty() {
         expansion.everything(FieldGroup::All)?;
     }

@@ -39,8 +39,8 @@ impl Select {
         let from = from_position(soql, &tokens)?;
         let fields = select_list(soql, &tokens[1..from])?;
         let (object, alias, rest_start) = object_and_alias(soql, &tokens[from + 1..])?;
+        check_rest(soql, rest_start)?;
         let rest = soql[rest_start..].trim().to_owned();
-        check_rest(&rest)?;
         let fields = match &alias {
             Some(alias) => fields.into_iter().map(|item| item.without_prefix(alias)).collect(),
             None => fields,

@@ -88,20 +88,21 @@ fn why_no_function(word: &str) -> String {
     format!("{word}() {why}")
 }
 
-/// Refuses clauses after the object that no pipeline reads by.
-pub(super) fn check_rest(rest: &str) -> Result<()> {
+/// Refuses clauses after the object, from `start` of the query on, that no pipeline reads by.
+pub(super) fn check_rest(soql: &str, start: usize) -> Result<()> {
+    let rest = soql[start..].trim_end();
     let tokens = top_level(rest)?;
     for (words, why) in REFUSED_CLAUSES {
         if let Some(position) = find(rest, &tokens, words) {
-            return Err(at(rest, tokens[position].at.start, why));
+            return Err(at(soql, start + tokens[position].at.start, why));
         }
     }
     let starts = ["USING", "WHERE", "WITH", "ORDER", "LIMIT"];
     match tokens.first() {
         Some(first) if !starts.iter().any(|word| first.is_word(rest, word)) => {
-            Err(at(rest, first.at.start, "unexpected here; expected WHERE, ORDER BY or LIMIT"))
+            Err(at(soql, start + first.at.start, "unexpected here; expected WHERE, ORDER BY or LIMIT"))
         }
-        _ => check_condition(rest, &tokens),
+        _ => slip(rest, &tokens).map_or(Ok(()), |(place, why)| Err(at(soql, start + place, why))),
     }
 }
 
@@ -123,16 +124,14 @@ pub(super) fn check_where(text: &str) -> Result<()> {
             return Err(at(text, tokens[position].at.start, why));
         }
     }
-    check_condition(text, &tokens)
+    slip(text, &tokens).map_or(Ok(()), |(place, why)| Err(at(text, place, why)))
 }
 
-/// Slips that Salesforce answers with "unexpected token".
-fn check_condition(text: &str, tokens: &[Token]) -> Result<()> {
+/// A slip that Salesforce answers with "unexpected token": where, and what to write.
+fn slip(text: &str, tokens: &[Token]) -> Option<(usize, &'static str)> {
     let is_null = |pair: &&[Token]| pair[0].is_word(text, "IS");
-    match tokens.windows(2).find(is_null) {
-        Some(pair) => Err(at(text, pair[0].at.start, "SOQL has no IS NULL; write Field = null or Field != null")),
-        None => Ok(()),
-    }
+    let pair = tokens.windows(2).find(is_null)?;
+    Some((pair[0].at.start, "SOQL has no IS NULL; write Field = null or Field != null"))
 }
 
 fn top_level(text: &str) -> Result<Vec<Token>> {

@@ -64,6 +64,8 @@ pub(crate) struct Aside {
     file: File,
     aside: PathBuf,
     target: PathBuf,
+    /// Somebody opened one before and never came to its end.
+    pub(crate) after_a_crash: bool,
 }
 
 impl Aside {
@@ -73,9 +75,9 @@ impl Aside {
         name.push(".new");
         let aside = target.with_file_name(name);
         // what an earlier crash left would keep its own permissions
-        remove(&aside)?;
+        let after_a_crash = remove(&aside)?;
         let file = private(OpenOptions::new().write(true).create_new(true)).open(&aside)?;
-        Ok(Self { file, aside, target: target.to_owned() })
+        Ok(Self { file, aside, target: target.to_owned(), after_a_crash })
     }
 
     /// Writes and takes the old file's place; when this returns, the new one survives a power cut.
@@ -130,10 +132,12 @@ mod tests {
         std::fs::write(&path, "old").unwrap();
         std::fs::write(folder.path().join("prod.new"), "of a crash").unwrap();
         let aside = Aside::open(&path).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert!(aside.after_a_crash && std::fs::read(&path).unwrap() == b"old");
         aside.replace(b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        drop(Aside::open(&path).unwrap());
+        let aside = Aside::open(&path).unwrap();
+        assert!(!aside.after_a_crash);
+        drop(aside);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

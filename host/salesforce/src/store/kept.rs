@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Secrets;
 
+/// Keys of a connection whose typed secrets are tokens.
+const TOKEN_KEYS: [&str; 2] = ["refresh_token", "access_token"];
+
 /// Tokens and typed secrets of one connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
@@ -73,8 +76,10 @@ impl Kept {
         !self.has_tokens() && self.secrets.is_empty()
     }
 
-    pub(super) fn without_tokens(self) -> Self {
-        Self { secrets: self.secrets, ..Self::default() }
+    /// What is left without tokens, whether a login gave them or the user typed them; none when there are none.
+    pub(super) fn without_tokens(mut self) -> Option<Self> {
+        let typed = TOKEN_KEYS.iter().filter(|key| self.secrets.remove(**key).is_some()).count();
+        (typed > 0 || self.has_tokens()).then(|| Self { secrets: self.secrets, ..Self::default() })
     }
 
     /// The other's tokens, if it has any, and the secrets of both.

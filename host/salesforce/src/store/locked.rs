@@ -34,6 +34,11 @@ impl Locked {
         Ok(())
     }
 
+    /// A process that was about to replace it was killed: an answer of the org may be lost.
+    pub(crate) fn is_after_a_crash(&self) -> bool {
+        self.aside.as_ref().is_some_and(|aside| aside.after_a_crash)
+    }
+
     /// Replaces what is kept; it is on the disk when this returns.
     pub(crate) fn save(&mut self, kept: &Kept) -> Result<()> {
         let kept = self.without_tried(kept.clone())?;

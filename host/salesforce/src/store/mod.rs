@@ -132,17 +132,13 @@ impl TokenStore {
         locked.save(&old.merged(new))
     }
 
-    /// Forgets the tokens; secrets that were typed stay. Says whether there were any.
+    /// Forgets the tokens, typed ones too; other secrets stay. Says whether there were any.
     ///
     /// # Errors
     /// As [`TokenStore::keep_secret`].
     pub async fn forget_tokens(&self, name: &str) -> Result<bool> {
         let mut locked = self.lock(name).await?;
-        let kept = locked.kept()?;
-        if !kept.has_tokens() {
-            return Ok(false);
-        }
-        let left = kept.without_tokens();
+        let Some(left) = locked.kept()?.without_tokens() else { return Ok(false) };
         if left.is_empty() { locked.remove() } else { locked.save(&left).map(|()| true) }
     }
 

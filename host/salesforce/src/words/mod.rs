@@ -1,7 +1,8 @@
 //! What Salesforce's errors mean to a person: a sentence, the probable cause, and the way out with the admin's clicks.
 //!
 //! One list for each place that errors come from: [`oauth`] (token endpoint, redirects, login pages), [`soap`] (the SOAP
-//! login), [`api`] (REST, Bulk API 2.0 and 1.0) and [`jobs`] (the reason of a job that failed). Codes and texts are those of
+//! login), [`api`] (REST, Bulk API 2.0 and 1.0), [`jobs`] (the reason of a job that failed) and [`network`] (no
+//! answer at all). Codes and texts are those of
 //! the guides and of recorded answers; Salesforce's own code and text are always told beside these words.
 //!
 //! The names of permissions, policies and pages (Login History, API Access Control, "Use Any API Client", "Approve
@@ -13,6 +14,7 @@ pub(crate) mod api;
 mod api_table;
 mod door_table;
 pub(crate) mod jobs;
+pub(crate) mod network;
 pub(crate) mod oauth;
 mod oauth_table;
 pub(crate) mod soap;

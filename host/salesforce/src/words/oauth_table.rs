@@ -25,8 +25,8 @@ pub(super) const OAUTH: &[Words] = &[
     entry(
         "invalid_client",
         "",
-        "the client_secret is wrong",
-        "it was typed wrong, was renewed in the app, or is less than 10 minutes old; a secret that is sent is checked even where the app does not need one",
+        "the client_secret is wrong, or missing",
+        "it was typed wrong, was renewed in the app, or is less than 10 minutes old; a secret that is sent is checked even where the app needs none, and one that is not sent is missed where it does",
         "copy the consumer secret again: Setup > App Manager > the app > View > Manage Consumer Details",
     ),
     entry(

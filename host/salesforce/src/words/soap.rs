@@ -20,8 +20,13 @@ pub(crate) fn explain(login: &Login<'_>, code: &str, text: &str) -> Error {
     Error::Auth {
         code: code.to_owned(),
         message: format!("login at {host} refused ({code}: {text}){}", words.lines(&also)),
-        retryable: RETRYABLE.contains(&code),
+        retryable: RETRYABLE.contains(&code) && !is_about_the_user(text),
     }
+}
+
+/// Of `API_CURRENTLY_DISABLED`: a permission that is missing does not come by waiting.
+fn is_about_the_user(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("for this user")
 }
 
 /// A sandbox's user names are those of production with `.NAME` at the end, and each logs in at its own host.
@@ -61,5 +66,7 @@ mod tests {
             assert!(error.contains(expected) && !error.contains("INVALID_LOGIN: INVALID_LOGIN"), "{error}");
         }
         assert!(explain(&at("x", ""), "SERVER_UNAVAILABLE", "").is_retryable());
+        assert!(explain(&at("x", ""), "API_CURRENTLY_DISABLED", "").is_retryable());
+        assert!(!explain(&at("x", ""), "API_CURRENTLY_DISABLED", "API is disabled for this User").is_retryable());
     }
 }

@@ -106,6 +106,13 @@ pub(super) const SOAP: &[Words] = &[
     ),
     entry(
         "API_CURRENTLY_DISABLED",
+        "for this user",
+        "the user may not use the API",
+        "the user lacks \"API Enabled\"",
+        "Setup > Permission Sets > System Permissions > API Enabled",
+    ),
+    entry(
+        "API_CURRENTLY_DISABLED",
         "",
         "the API is switched off for the user or the org at the moment",
         "",

@@ -14,7 +14,7 @@ use crate::render::connection as words;
 pub async fn add(context: &Context, args: &AddArgs) -> Outcome {
     let (mut settings, mut typed) = secrets::by_reference(args.settings.settings())?;
     if prompts::possible(context.output) {
-        prompts::complete(&mut settings, &mut typed)?;
+        prompts::complete(&mut settings, &mut typed).await?;
     }
     let draft = ConnectionDraft::add(context.global.connections.as_deref(), &args.name, &settings)?;
     take(&draft, typed, context).await?;
@@ -78,24 +78,30 @@ async fn finish(context: &Context, draft: &ConnectionDraft, args: &LoginArgs, fo
     let outcome = match tried {
         Ok(test) => Ok(Some(test)),
         Err(failure) if force => Err(failure.message),
-        Err(failure) => return Err(given_up(output, draft, failure).await),
+        Err(failure) => {
+            let end = "; --force saves it all the same";
+            return Err(given_up(output, draft, failure, end).await);
+        }
     };
     if let Err(problem) = &outcome {
         output.warning(&format!("saved although it does not work: {problem}"));
     }
-    let saved = draft.save(outcome).await?;
+    let saved = match draft.save(outcome).await {
+        Ok(saved) => saved,
+        Err(error) => return Err(given_up(output, draft, error.into(), "").await),
+    };
     output.document(&saved);
     output.words(&words::saved(&saved));
     Ok(Code::Ok)
 }
 
 /// Nothing is left of an attempt: not here, and at the org no tokens that nobody knows of.
-async fn given_up(output: Output, draft: &ConnectionDraft, failure: Failure) -> Failure {
+async fn given_up(output: Output, draft: &ConnectionDraft, failure: Failure, end: &str) -> Failure {
     let (revoked, problem) = draft.give_up().await;
     if let Some(problem) = problem {
-        output.warning(&format!("the tokens of this login may still be valid at the org: {problem}"));
+        output.warning(&super::still_valid("the tokens of this login", &problem));
     }
     let tokens = if revoked == RevokedTokens::Yes { ", and the tokens of this login are revoked" } else { "" };
-    let message = format!("{}\nhint: nothing was saved{tokens}; --force saves it all the same", failure.message);
+    let message = format!("{}\nhint: nothing was saved{tokens}{end}", failure.message);
     Failure { message, ..failure }
 }

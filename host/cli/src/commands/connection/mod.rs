@@ -54,12 +54,21 @@ pub async fn connection(context: &Context, command: &ConnectionCommand) -> Outco
     Ok(Code::Ok)
 }
 
+/// Of tokens that could not be revoked: why, and where an admin can do it.
+fn still_valid(what: &str, problem: &str) -> String {
+    let why = problem.lines().next().unwrap_or_default();
+    format!(
+        "{what} may still be valid at the org: {why}\n\
+         hint: revoke them there: Setup > Connected Apps OAuth Usage > the app > Revoke; the user can too, in Settings > Connections"
+    )
+}
+
 /// Tokens that may still be valid at the org are no success of a reset.
 fn told(context: &Context, forgotten: &ConnectionForgotten) -> Code {
     context.output.document(forgotten);
     context.output.words(&words::forgotten(forgotten));
     if let Some(problem) = &forgotten.problem {
-        context.output.warning(&format!("the tokens may still be valid at the org: {problem}"));
+        context.output.warning(&still_valid("the tokens", problem));
     }
     if forgotten.revoked == RevokedTokens::Failed { Code::Source } else { Code::Ok }
 }

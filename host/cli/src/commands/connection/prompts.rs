@@ -45,7 +45,7 @@ pub fn possible(output: Output) -> bool {
 }
 
 /// Asks for what is missing; nothing is asked when nothing is.
-pub fn complete(settings: &mut Vec<(String, String)>, typed: &mut Vec<Typed>) -> Result<(), Failure> {
+pub async fn complete(settings: &mut Vec<(String, String)>, typed: &mut Vec<Typed>) -> Result<(), Failure> {
     let has = |settings: &[(String, String)], key: &str| settings.iter().any(|(given, _)| given == key);
     let mut asked = false;
     if settings.iter().any(|(key, value)| key == "environment" && value == "demo") {
@@ -67,11 +67,11 @@ pub fn complete(settings: &mut Vec<(String, String)>, typed: &mut Vec<Typed>) ->
     let (needed, possible) = keys(&auth);
     for key in needed.iter().filter(|key| !has(settings, key)).copied().collect::<Vec<_>>() {
         asked = true;
-        let value = ask(key, settings, typed)?;
+        let value = ask(key, settings, typed).await?;
         settings.push((key.to_owned(), value));
     }
     for key in possible.iter().filter(|key| asked && !has(settings, key)).copied().collect::<Vec<_>>() {
-        let text = password(key, true)?;
+        let text = password(key, true).await?;
         if !text.is_empty() {
             typed.push(Typed::given(key, text));
             settings.push((key.to_owned(), format!("store:{key}")));
@@ -81,7 +81,7 @@ pub fn complete(settings: &mut Vec<(String, String)>, typed: &mut Vec<Typed>) ->
 }
 
 /// One key that cannot be left out; a secret is kept in the token store.
-fn ask(key: &'static str, settings: &[(String, String)], typed: &mut Vec<Typed>) -> Result<String, Failure> {
+async fn ask(key: &'static str, settings: &[(String, String)], typed: &mut Vec<Typed>) -> Result<String, Failure> {
     match key {
         "client_id" => text("client_id (the app's consumer key)"),
         "username" => {
@@ -91,7 +91,7 @@ fn ask(key: &'static str, settings: &[(String, String)], typed: &mut Vec<Typed>)
         }
         "private_key" => text("file of the private key (PEM)").map(|path| format!("file:{path}")),
         secret => {
-            typed.push(Typed::given(secret, password(secret, false)?));
+            typed.push(Typed::given(secret, password(secret, false).await?));
             Ok(format!("store:{secret}"))
         }
     }
@@ -145,8 +145,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nothing_is_asked_when_nothing_is_missing() {
+    #[tokio::test]
+    async fn nothing_is_asked_when_nothing_is_missing() {
         let given =
             |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
         for settings in [
@@ -155,7 +155,7 @@ mod tests {
             given(&[("auth", "soap"), ("url", "https://x"), ("username", "u"), ("password", "env:P")]),
         ] {
             let mut asked = settings.clone();
-            complete(&mut asked, &mut Vec::new()).map_err(|f| f.message).unwrap();
+            complete(&mut asked, &mut Vec::new()).await.map_err(|f| f.message).unwrap();
             assert_eq!(asked, settings);
         }
     }

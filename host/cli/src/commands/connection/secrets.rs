@@ -6,6 +6,7 @@ use dialoguer::Password;
 
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::terminal::Kept;
 
 /// Keys of a connection that hold secrets.
 const SECRETS: [&str; 6] =
@@ -32,7 +33,7 @@ impl Typed {
     pub async fn text(self, output: Output) -> Result<(String, String), Failure> {
         let text = match self.text {
             Some(text) => text,
-            None if stdin_is_terminal() => password(&self.key, false)?,
+            None if stdin_is_terminal() => password(&self.key, false).await?,
             None => {
                 output.note(&format!("reading {} from standard input", self.key));
                 line().await.unwrap_or_default()
@@ -48,14 +49,23 @@ impl Typed {
     }
 }
 
-/// Reads a secret without showing it.
-pub fn password(key: &str, may_be_empty: bool) -> Result<String, Failure> {
+/// Reads a secret without showing it. On a thread of its own: whoever interrupts the program must not have to press
+/// Enter first, and finds the terminal as it was.
+pub async fn password(key: &str, may_be_empty: bool) -> Result<String, Failure> {
     let prompt = if may_be_empty { format!("{key} (empty for none)") } else { key.to_owned() };
-    Password::new()
-        .with_prompt(prompt)
-        .allow_empty_password(may_be_empty)
-        .interact()
-        .map_err(|e| super::prompts::failed(&e))
+    let shown = Kept::now();
+    let (told, typed) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let typed = Password::new().with_prompt(prompt).allow_empty_password(may_be_empty).interact();
+        // nobody waits any more: it is of no use
+        let _ = told.send(typed);
+    });
+    let typed = typed.await;
+    drop(shown);
+    match typed {
+        Ok(typed) => typed.map_err(|error| super::prompts::failed(&error)),
+        Err(_) => Err(Failure::host("the prompt broke off; this is a fault of forcepump")),
+    }
 }
 
 /// Keys of a connection with their values.

@@ -147,7 +147,7 @@ fn other_logins_refused() {
     let bench = Bench::on(&org);
     bench.write("r", "5Aep861dead");
     bench.write("connections.toml", &refresh(&org));
-    let words = ["invalid_grant", "expired access/refresh token", "connection reconnect"];
+    let words = ["invalid_grant", "expired access/refresh token", "put its new refresh token in ./r"];
     run_says(&bench, PIPELINE, 4, &words);
 
     let certificate = std::fs::read_to_string(CERTIFICATE).expect("the app's certificate");

@@ -4,13 +4,16 @@
 //! cargo that runs this), with an environment that no flag of the outer build leaks into. All builds
 //! of one checkout share that folder.
 
+mod compiler;
+
 use std::env;
 use std::error::Error;
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use compiler::Compiler;
 
 /// No WASI: a plugin imports nothing but `forcepump:plugin`.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -96,7 +99,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     let test_guests = if env::var_os("CARGO_FEATURE_TEST_GUESTS").is_some() { &TEST_GUESTS[..] } else { &[] };
     watch(&root, test_guests);
-    check_target(TARGET)?;
+    let compiler = Compiler::find(TARGET)?;
     let mut names: Vec<&str> = test_guests.iter().map(|plugin| plugin.name).collect();
     if !test_guests.is_empty() {
         // Before the others: what is left under the name of the package is the guest without features.
@@ -104,7 +107,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     }
     let all: Vec<&Plugin> = SHIPPED.iter().chain(test_guests).collect();
     let packages: Vec<&str> = all.iter().map(|plugin| plugin.package).collect();
-    let modules = compile(&root, &guests_folder(&out), TARGET, &packages, "")?;
+    let modules = compile((&root, &guests_folder(&out)), (&compiler, TARGET), &packages, "")?;
     for plugin in &all {
         let module = modules.join(format!("{}.wasm", plugin.package.replace('-', "_")));
         let component =
@@ -116,17 +119,24 @@ fn build() -> Result<(), Box<dyn Error>> {
     write_if_changed(&out.join("plugins.rs"), table.as_bytes())
 }
 
-/// Builds the variants of test guests; gives their names.
+/// Builds the variants of test guests; gives their names. The sources of the standard library alone make no guest of WASI:
+/// it needs a C library too.
 fn variants(root: &Path, out: &Path) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    let mut names = Vec::new();
     for Variant { name, package, target, features } in &VARIANTS {
-        check_target(target)?;
-        let modules = compile(root, &guests_folder(out), target, &[package], features)?;
+        let compiler = Compiler::find(target)?;
+        if *target == WASI_TARGET && !compiler.is_whole() {
+            println!("cargo::warning=the guest {name} is left out: the target {target} is not installed");
+            continue;
+        }
+        names.push(*name);
+        let modules = compile((root, &guests_folder(out)), (&compiler, target), &[package], features)?;
         let built = fs::read(modules.join(format!("{}.wasm", package.replace('-', "_"))))?;
         // The linker of the WASI target makes a component itself.
         let component = if *target == WASI_TARGET { built } else { componentize(&built)? };
         write_if_changed(&out.join(format!("{name}.wasm")), &component)?;
     }
-    Ok(VARIANTS.iter().map(|variant| variant.name).collect())
+    Ok(names)
 }
 
 /// Beside the outer build's own folders, so that its profiles and feature sets share one build of the
@@ -147,36 +157,20 @@ fn watch(root: &Path, test_guests: &[Plugin]) {
     for plugin in SHIPPED.iter().chain(test_guests) {
         println!("cargo::rerun-if-changed={}", root.join("plugins").join(plugin.folder).display());
     }
-    println!("cargo::rerun-if-changed=build.rs");
-}
-
-fn check_target(target: &str) -> Result<(), Box<dyn Error>> {
-    let printed = Command::new(rustc()).args(["--print", "target-libdir", "--target", target]).output()?;
-    let folder = PathBuf::from(String::from_utf8(printed.stdout)?.trim());
-    if folder.is_dir() {
-        return Ok(());
+    for path in ["build.rs", "compiler.rs"] {
+        println!("cargo::rerun-if-changed={path}");
     }
-    Err(format!(
-        "the plugins need the target {target}, which this toolchain does not have\n\
-         install it with: rustup target add {target}"
-    )
-    .into())
-}
-
-fn rustc() -> OsString {
-    env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
 }
 
 /// Compiles the plugins with one cargo; gives the folder of the core modules.
 fn compile(
-    root: &Path,
-    target_dir: &Path,
-    target: &str,
+    (root, target_dir): (&Path, &Path),
+    (compiler, target): (&Compiler, &str),
     packages: &[&str],
     features: &str,
 ) -> Result<PathBuf, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--quiet", "--lib", "--target", target, "--profile", PROFILE]);
+    cargo.current_dir(root).args(["build", "--quiet", "--lib", "--profile", PROFILE]);
     cargo.arg("--target-dir").arg(target_dir);
     for package in packages {
         cargo.args(["-p", package]);
@@ -192,6 +186,7 @@ fn compile(
             cargo.env_remove(name);
         }
     }
+    compiler.equip(&mut cargo);
     let result = cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(root)).output()?;
     if !result.status.success() {
         return Err(format!("the plugins do not build:\n{}", String::from_utf8_lossy(&result.stderr)).into());

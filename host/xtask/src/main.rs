@@ -17,7 +17,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   test [FILTER]  install what the tests need, run every test, end with `N passed, N failed`
   tidy           check the format, then clippy with warnings as errors
   plugins        build the first-party plugins to target/plugins/*.wasm
-  bench [a|b|c|d|e|f ...]  measure, print a table; all parts together write BENCHMARKS.md
+  bench [a|b|c|d|e|f|g ...]  measure, print a table; all parts together write BENCHMARKS.md
   fuzz [--cases N] [--seed S]  run the fuzz targets over all cores, print cases, accepted share and seconds of each
   chaos [--runs N] [--kills N] [--model N] [--seed S]  run pipelines with faults drawn at random, kill them at random
                  instants, change their source between them; print how they ended";

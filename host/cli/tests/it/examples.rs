@@ -9,6 +9,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+#[path = "../../../../plugins/bundle/compiler.rs"]
+#[expect(dead_code, reason = "the examples need no WASI")]
+mod compiler;
+
+use compiler::Compiler;
+
 use crate::harness::Bench;
 use crate::outcome::texts_of;
 use crate::receiver::{Received, Receiver};
@@ -192,12 +198,13 @@ fn build_plugin(name: &str, module: &str) -> String {
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--quiet", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .args(["build", "--quiet", "--release", "--locked", "--target-dir"])
         .arg(&target_dir)
         .current_dir(Path::new(EXAMPLES).join("plugins").join(name));
     for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"] {
         cargo.env_remove(flags);
     }
+    Compiler::find(TARGET).expect("a compiler of the target").equip(&mut cargo);
     let built = cargo.output().expect("cargo starts");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let path = target_dir.join(TARGET).join("release").join(module);

@@ -32,6 +32,16 @@ pub fn evil_http() -> &'static Plugin {
     EVIL.get_or_init(|| engine().load("evil-http", component("evil-http")).expect("loads"))
 }
 
+/// Whether the evil guest was built for WASI: not where the target can't be had.
+pub fn has_wasi_guest() -> bool {
+    let is_there = forcepump_plugin_bundle::test_guest("evil-wasi").is_some();
+    if !is_there {
+        let said = "not tested here: the target wasm32-wasip2 is not installed\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
+    }
+    is_there
+}
+
 /// The evil guest built for WASI.
 pub fn evil_wasi() -> &'static Plugin {
     static EVIL: OnceLock<Plugin> = OnceLock::new();

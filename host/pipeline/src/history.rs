@@ -25,6 +25,8 @@ pub struct PastRun {
     pub pipeline: String,
     /// `run`, or `backfill`: fields filled in
     pub kind: String,
+    /// the run whose rejected rows it reads again
+    pub retry_of: Option<String>,
     /// the pipeline file, as it was given
     pub file: String,
     /// when it began, RFC 3339 in UTC
@@ -77,6 +79,8 @@ pub struct UnfinishedRun {
     pub file: PathBuf,
     /// the values of variables that were given
     pub given: BTreeMap<String, String>,
+    /// it reads rejected rows of another run again: [`crate::plan_retry`] goes on with it
+    pub is_retry: bool,
 }
 
 /// The run of that id, or with `latest` the newest one that is unfinished, with what is needed to go on with it. Whether it
@@ -100,7 +104,12 @@ pub fn unfinished_run(folder: &Path, id: &str) -> Result<UnfinishedRun, Error> {
     };
     // The folder may have been moved since.
     let here = plan.path.file_name().map(|name| folder.join(name)).filter(|path| path.is_file());
-    Ok(UnfinishedRun { run_id: row.id, file: here.unwrap_or(plan.path), given: plan.given })
+    Ok(UnfinishedRun {
+        run_id: row.id,
+        file: here.unwrap_or(plan.path),
+        given: plan.given,
+        is_retry: row.retry_of.is_some(),
+    })
 }
 
 /// What `latest` means to one who wants to go on; none: there is nothing to go on with, or a run was named.
@@ -218,7 +227,11 @@ fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error>
     // A run that holds no turn any more and said no end was killed.
     let is_gone = row.state == RUNNING && !Turn::is_held(folder, &row.pipeline);
     let is_running = row.state == RUNNING && !is_gone;
-    let is_newest = state.unfinished(&row.pipeline)?.is_some_and(|newest| newest.id == row.id);
+    let unfinished = match &row.retry_of {
+        Some(of) => state.unfinished_retry(&state.first_of(of)?)?,
+        None => state.unfinished(&row.pipeline)?,
+    };
+    let is_newest = unfinished.is_some_and(|newest| newest.id == row.id);
     let committed = state.committed(&row.id)?;
     let jobs = state.jobs(&row.id)?.into_iter().map(past_job).collect();
     Ok(PastRun {
@@ -229,6 +242,7 @@ fn past_run(folder: &Path, state: &State, row: RunRow) -> Result<PastRun, Error>
         run_id: row.id,
         pipeline: row.pipeline,
         kind: row.kind,
+        retry_of: row.retry_of,
         file: row.file,
         started_at: moment(row.started_at),
         ended_at: row.ended_at.map(moment),

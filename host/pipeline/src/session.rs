@@ -93,6 +93,8 @@ pub struct Session {
     adopted: OnceLock<Adopted>,
     /// rejected rows of a former run, which it reads again in the place of the pipeline's rows
     retry: Option<Retry>,
+    /// the same as they are when the run begins, or as they were when it was begun
+    settled: OnceLock<Retry>,
     /// of an incremental source, once it is known: one session has one window
     window: OnceLock<Window>,
     /// Salesforce's clock as it was first read: all feeds of a run end at one horizon
@@ -152,6 +154,7 @@ impl Session {
             start: Start::default(),
             adopted: OnceLock::new(),
             retry: None,
+            settled: OnceLock::new(),
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),

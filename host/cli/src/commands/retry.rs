@@ -14,10 +14,10 @@ use crate::render::numbers::{rows, several};
 
 /// Reads the open rejects of a run again.
 pub async fn retry(context: &Context, args: &RetryArgs) -> Outcome {
-    let plan = plan_retry(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
+    let plan = plan_retry(&state_folder(args.pipeline_folder.as_deref()), &args.run, args.fresh)?;
     let note = |text: &str| context.output.note(&format!("note: {}", clean(text)));
     notes(&plan).iter().for_each(|text| note(text));
-    if plan.rows() == 0 {
+    if plan.rows() == 0 && plan.goes_on.is_none() {
         context.output.document(&json!({ "retry_of": plan.retry.of, "rows": 0, "without_id": plan.without_id }));
         context.output.words(&format!("no row of run {} is left to be tried again", clean(&plan.retry.of)));
         return Ok(Code::Ok);
@@ -31,7 +31,7 @@ pub async fn retry(context: &Context, args: &RetryArgs) -> Outcome {
     interrupt::watch(&cancel, context.output);
     // The embedded org of a demo lives as long as the session.
     let Opened { session, _org } = context.open(&host, plan.pipeline, &set).await?;
-    let report = observed(&session.retrying(plan.retry), &name, &cancel, context.output).await;
+    let report = observed(&session.retrying(plan.retry).fresh(args.fresh), &name, &cancel, context.output).await;
     let gone = asked.saturating_sub(report.rows.read);
     if gone > 0 && report.error.is_none() {
         note(&format!("{} did not come: gone at the source, or left to the next incremental run", rows(gone)));

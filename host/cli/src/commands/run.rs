@@ -5,8 +5,8 @@ use std::sync::Arc;
 use forcepump_pipeline::{Cancel, Observer, Pipeline, RunReport, Session, unfinished_run};
 
 use super::place::state_folder;
-use super::{Context, Outcome};
-use crate::args::{ResumeArgs, RunArgs, SetArgs};
+use super::{Context, Outcome, retry};
+use crate::args::{ResumeArgs, RetryArgs, RunArgs, SetArgs};
 use crate::exit::Code;
 use crate::interrupt;
 use crate::output::Output;
@@ -22,6 +22,10 @@ pub async fn run(context: &Context, args: &RunArgs) -> Outcome {
 /// Goes on with an unfinished run.
 pub async fn resume(context: &Context, args: &ResumeArgs) -> Outcome {
     let unfinished = unfinished_run(&state_folder(args.pipeline_folder.as_deref()), &args.run)?;
+    if unfinished.is_retry {
+        let (run, pipeline_folder) = (unfinished.run_id, args.pipeline_folder.clone());
+        return retry::retry(context, &RetryArgs { run, fresh: false, pipeline_folder }).await;
+    }
     let pipeline = Pipeline::load(&unfinished.file)?;
     let set = SetArgs { set: unfinished.given.into_iter().collect(), drift: None };
     start(context, pipeline, &set, |session| session.going_on_with(&unfinished.run_id)).await

@@ -68,11 +68,7 @@ pub fn one(run: &PastRun) -> String {
     }
     lines.extend(run.jobs.iter().map(|job| format!("  {:<9} {}", "job", job_words(job))));
     if run.resumable && !run.report.as_ref().is_some_and(|report| report.resumable) {
-        lines.push(format!(
-            "  {:<9} run it again to go on (forcepump resume {}), or with --fresh to begin anew",
-            "next",
-            clean(&run.run_id)
-        ));
+        lines.push(format!("  {:<9} {}", "next", summary::next(&clean(&run.run_id), run.retry_of.is_some())));
     }
     lines.join("\n")
 }

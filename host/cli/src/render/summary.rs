@@ -63,15 +63,20 @@ pub fn summary(report: &RunReport) -> String {
         line("fields", field_changes(&report.field_changes, is_of_several(report)));
     }
     if report.resumable {
-        line(
-            "next",
-            format!("run it again to go on (forcepump resume {}), or with --fresh to begin anew", report.run_id),
-        );
+        line("next", next(&report.run_id, report.retry_of.is_some()));
     }
     if is_of_several(report) {
         lines.extend(feeds(report).lines().map(|line| format!("  {line}")));
     }
     lines.join("\n")
+}
+
+/// How an unfinished run is gone on with.
+pub fn next(run: &str, is_retry: bool) -> String {
+    match is_retry {
+        true => format!("forcepump retry-rejects {run} goes on, with --fresh it begins anew"),
+        false => format!("run it again to go on (forcepump resume {run}), or with --fresh to begin anew"),
+    }
 }
 
 /// What was there when the run went on.

@@ -86,6 +86,11 @@ pub fn killed(faults: &str, destination: &str) -> (Org, Bench) {
     (org, bench)
 }
 
+/// The same into a table that rows are appended to.
+pub fn killed_before_a_job_is_lost() -> (Org, Bench) {
+    killed(&stalls(1), &sqlite("mode = \"append\""))
+}
+
 /// The run went on with one committed unit, and is whole.
 #[track_caller]
 fn whole(report: &Value) {

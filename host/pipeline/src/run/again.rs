@@ -8,7 +8,6 @@ use arrow_array::cast::AsArray;
 use super::refuse::ID;
 use super::rejects::RejectLine;
 use super::shared::Shared;
-use crate::error::Error;
 
 /// The rows of one unit; of a run that reads no rejected rows again nothing is kept.
 #[derive(Debug, Default)]
@@ -39,12 +38,18 @@ impl RetriedRows {
         }
     }
 
-    /// The unit is durable: the rows that were not refused went through.
-    pub(super) fn committed(&self, shared: &Shared) -> Result<(), Error> {
-        if !self.keeps {
-            return Ok(());
-        }
-        let mended: Vec<String> = self.read.difference(&self.refused).cloned().collect();
-        shared.journal.mended(&shared.opening.feed, &mended)
+    /// Rows that were refused when an earlier process ran the unit: a destination that has it refuses nothing now.
+    pub(super) fn refused_before(&mut self, ids: impl IntoIterator<Item = String>) {
+        self.refused.extend(ids);
+    }
+
+    /// The rows that were not refused, and that went through once the unit is durable.
+    pub(super) fn mended(&self) -> Vec<String> {
+        self.read.difference(&self.refused).cloned().collect()
+    }
+
+    /// Whether anything is kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
     }
 }

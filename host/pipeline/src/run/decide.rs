@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::left::{self, Loss};
-use super::{fingerprint, give_up, reject_lines};
+use super::{fingerprint, give_up, reject_lines, retried};
 use crate::error::Error;
 use crate::event::Observer;
 use crate::feed_report::FeedReport;
@@ -15,14 +15,14 @@ use crate::session::{Adopted, QUERY, Session, Start};
 use crate::state::{BACKFILL, Committed, FeedKey, RunPlan, RunRow, State, UnitRow};
 
 /// Why a run cannot go on.
-struct WhyNot {
-    why: String,
+pub(super) struct WhyNot {
+    pub(super) why: String,
     /// what it had written is not there any more
-    is_gone: bool,
+    pub(super) is_gone: bool,
 }
 
 impl WhyNot {
-    fn new(why: impl Into<String>) -> Self {
+    pub(super) fn new(why: impl Into<String>) -> Self {
         Self { why: why.into(), is_gone: false }
     }
 }
@@ -45,9 +45,9 @@ pub(super) async fn decide(
     state: &Arc<State>,
     observer: &Arc<dyn Observer>,
 ) -> Result<Decided, Error> {
-    if session.retry().is_some() {
+    if let Some(retry) = session.retry() {
         // It is no run of the pipeline: an unfinished one waits for the next that is.
-        return Ok(Decided::default());
+        return retried::decide(session, state, retry, observer).await;
     }
     if session.filling().is_some() {
         // Nor is this; but of its own kind there is one at a time.
@@ -109,7 +109,7 @@ fn check_named(state: &State, id: &str, unfinished: Option<&RunRow>, name: &str)
     }
 }
 
-async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Option<WhyNot>, Error> {
+pub(super) async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Option<WhyNot>, Error> {
     let Some(plan) = plan_of(row) else {
         return Ok(Some(WhyNot::new("another version of forcepump began it")));
     };
@@ -134,7 +134,7 @@ async fn why_not(session: &Session, state: &State, row: &RunRow) -> Result<Optio
 }
 
 /// What the run kept of its beginning; none when that is of another version.
-pub(super) fn plan_of(row: &RunRow) -> Option<RunPlan> {
+pub(crate) fn plan_of(row: &RunRow) -> Option<RunPlan> {
     serde_json::from_str(row.plan.as_deref()?).ok()
 }
 
@@ -150,6 +150,9 @@ pub(super) fn refuse_doubling(
     why: &str,
     way_out: &str,
 ) -> Result<(), Error> {
+    if session.retry().is_some() {
+        return refuse_doubling_unsure(session, state, row, why, way_out);
+    }
     let Some(file) = plan_of(row).and_then(|plan| serde_json::from_str::<PipelineFile>(&plan.file).ok()) else {
         return Ok(());
     };
@@ -169,6 +172,25 @@ pub(super) fn refuse_doubling(
     Err(Error::CannotGoOn(format!(
         "run {} of `{name}` is unfinished and cannot go on: {why}; {units} units of it with {rows} rows{begun} are in the destination, and a new run would write them a second time\nhint: {way_out}begin anew with `forcepump run --fresh {path}`, after taking these rows out of the destination or to have them twice{others}",
         row.id
+    )))
+}
+
+/// Of a run that reads rejected rows again it is known which of them are committed, but for units whose commit was not
+/// answered.
+fn refuse_doubling_unsure(
+    session: &Session,
+    state: &State,
+    row: &RunRow,
+    why: &str,
+    way_out: &str,
+) -> Result<(), Error> {
+    let Committed { units, rows } = state.unanswered(&row.id)?;
+    if units == 0 || !keeps_appended_rows(&session.pipeline().file, false) {
+        return Ok(());
+    }
+    Err(Error::CannotGoOn(format!(
+        "run {id}, which reads rejected rows again, is unfinished and cannot go on: {why}; {units} units of it with {rows} rows may be in the destination, and a new one would write them a second time\nhint: {way_out}begin anew with `forcepump retry-rejects --fresh {id}`, after taking these rows out of the destination or to have them twice",
+        id = row.id
     )))
 }
 

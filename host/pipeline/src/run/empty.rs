@@ -18,7 +18,8 @@ const UNIT_ID: &str = "empty";
 pub(crate) async fn write_columns(ready: &Ready) -> Result<(), Error> {
     let shared = &ready.shared;
     let is_there = |unit: &UnitRow| unit.unit == UNIT_ID;
-    if shared.ledger().rows.written > 0 || ready.committed.iter().any(is_there) {
+    // What is left of rejected rows stands beside the others, which have columns.
+    if shared.journal.retries() || shared.ledger().rows.written > 0 || ready.committed.iter().any(is_there) {
         return Ok(());
     }
     let Some(pass) = ready.passes.iter().find(|pass| !pass.deletes()) else { return Ok(()) };

@@ -23,6 +23,9 @@ pub(crate) fn fingerprint(session: &Session, parts: &Parts) -> Result<String, Er
     add(&json(&essence(&session.pipeline().file))?);
     add(&json(session.given())?);
     add(&session.filling().unwrap_or_default().join(","));
+    if session.retry().is_some() {
+        add("rejected rows, read again");
+    }
     for part in parts.transforms.iter().chain([&parts.destination]) {
         add(part.plugin.digest());
     }
@@ -41,6 +44,7 @@ pub(crate) fn plan(session: &Session) -> Result<RunPlan, Error> {
         given: session.given().clone(),
         variables: session.variables()?.kept(),
         as_of: session.as_of(),
+        retry: session.retry().cloned(),
     })
 }
 

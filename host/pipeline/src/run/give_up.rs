@@ -39,6 +39,8 @@ pub(super) async fn give_up(
             tidy(&then, feed, &of_feed, observer).await;
         }
     }
+    // The files that held them are gone.
+    state.forget_mended_files(&row.id)?;
     state.run_given_up(&row.id, why, chrono::Utc::now().timestamp_micros())?;
     Ok(given_up)
 }
@@ -69,6 +71,7 @@ pub(super) async fn give_up_feed(
         tidy(session, feed, &units.iter().collect::<Vec<_>>(), observer).await;
         rejects::forget_feed(session.pipeline().folder(), run, &feed.object)?;
     }
+    state.forget_mended_files(run)?;
     state.feed_anew(key)?;
     Ok(given_up)
 }

@@ -30,7 +30,9 @@ use crate::error::Error;
 use crate::incremental::Window;
 use crate::report::{RunReport, RunState};
 use crate::session::Session;
-use crate::state::{CursorKey, FeedKey, FeedRow, JobRow, Noted, PlaceRow, SliceRow, State, UnitRow, overlap_key};
+use crate::state::{
+    CursorKey, FeedKey, FeedRow, JobRow, MendedRows, Noted, PlaceRow, SliceRow, State, UnitRow, overlap_key,
+};
 
 /// One feed of a run in the state.
 pub(crate) struct Journal {
@@ -66,14 +68,6 @@ impl Journal {
     /// Whether rejected rows are read again.
     pub(super) fn retries(&self) -> bool {
         self.first.is_some()
-    }
-
-    /// Rows that were rejected once went through; `feed` as the rejects file has it.
-    pub(super) fn mended(&self, feed: &str, ids: &[String]) -> Result<(), Error> {
-        match &self.first {
-            Some(first) => self.state.rows_mended(first, feed, ids, &self.run_id),
-            None => Ok(()),
-        }
     }
 
     /// Name of the feed.
@@ -200,12 +194,12 @@ impl Journal {
         if is_bare() { Ok(()) } else { self.state.unit_begun(self.key(), pass, unit) }
     }
 
-    /// A unit's commit is about to be asked of the destination.
+    /// A unit's commit is about to be asked of the destination; `places`: the tables that its rows are in then.
     ///
     /// # Errors
     /// [`Error::Host`] when the state cannot be written.
-    pub(crate) fn unsure(&self, row: &UnitRow) -> Result<(), Error> {
-        if is_bare() { Ok(()) } else { self.state.unit_unsure(&self.run_id, row) }
+    pub(crate) fn unsure(&self, row: &UnitRow, places: &[PlaceRow]) -> Result<(), Error> {
+        if is_bare() { Ok(()) } else { self.state.unit_unsure(&self.run_id, row, places) }
     }
 
     /// The destination has answered a unit's commit, and the host saw that the unit is not there as it was accepted.
@@ -226,13 +220,20 @@ impl Journal {
         self.state.unit_places(&self.run_id, &self.feed, unit, places)
     }
 
-    /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again.
-    pub(crate) fn unit(&self, mut row: UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
+    /// A unit is durable in the destination; `remembered` are the rows that the next incremental run may meet again,
+    /// `mended` those that were rejected once and went through, under the name of the feed that the rejects file has.
+    pub(crate) fn unit(
+        &self,
+        mut row: UnitRow,
+        remembered: &[RowHash],
+        (feed, mended): (&str, &[String]),
+    ) -> Result<(), Error> {
         if is_bare() {
             return Ok(());
         }
         row.number = self.noted.fetch_add(1, Ordering::AcqRel);
-        self.state.unit_committed(&self.run_id, &row, remembered)
+        let mended = self.first.as_deref().map(|first| MendedRows { first, feed, ids: mended });
+        self.state.unit_committed(&self.run_id, &row, remembered, mended)
     }
 
     fn key(&self) -> FeedKey<'_> {

@@ -35,6 +35,7 @@ mod refuse;
 mod reject_lines;
 mod rejects;
 mod rerun;
+mod retried;
 mod retry;
 pub(crate) mod shared;
 mod slices;
@@ -67,6 +68,7 @@ use retry::patiently;
 use shared::Shared;
 use tally::check_total;
 
+pub(crate) use decide::plan_of;
 pub(crate) use opening::{interrupted_or_source, leave};
 pub(crate) use overlap::RowHash;
 pub(crate) use pages::PageQueue;

@@ -74,7 +74,34 @@ impl Pass {
     }
 }
 
+/// Prefix of the passes that read rejected rows again; a number follows from the second on.
+pub(crate) const RETRIES: &str = "r";
+/// The same of rows whose deletion was refused.
+pub(crate) const RETRIED_DELETES: &str = "rd";
+
 /// Whether a pass of that prefix reads deleted rows, a slice of them, or what was left of them when their job was lost.
 pub(crate) fn is_of_deletes(prefix: &str) -> bool {
-    prefix.split(['.', 'x']).next() == Some(DELETES)
+    let base = prefix.split(['.', 'x']).next().unwrap_or_default();
+    let number = base.strip_prefix(RETRIED_DELETES);
+    base == DELETES || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a unit is of such a pass.
+pub(crate) fn is_unit_of_deletes(unit: &str) -> bool {
+    unit.split_once('-').is_some_and(|(prefix, _)| is_of_deletes(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_unit_says_whether_its_rows_are_deleted_ones() {
+        for unit in ["d-p00000", "d.1-p00000", "dx1-p00003", "d-751000-00001", "rd-p00000", "rd12x1-p00000"] {
+            assert!(is_unit_of_deletes(unit), "{unit}");
+        }
+        for unit in ["p00001", "final-0", "empty", "751d-00000", "r-p00000", "r2x1-final-0", "s0.1-p00000", "rdx"] {
+            assert!(!is_unit_of_deletes(unit), "{unit}");
+        }
+    }
 }

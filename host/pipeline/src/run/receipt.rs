@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use forcepump_sandbox::{Carried, CarriedFile, CarriedTo, FileCompression, format_word};
+use forcepump_sandbox::{Carried, CarriedFile, CarriedRows, CarriedTo, FileCompression, format_word};
 use sha2::{Digest, Sha256};
 
 use super::lane::Lane;
@@ -57,6 +57,12 @@ pub(super) fn after_commit(lane: &Lane, unit: &Unit<'_>, checked: &Checked) -> R
     Ok(Proven { files: files.collect(), places: places(unit, &carried) })
 }
 
+/// The tables that hold rows of the unit once it is committed. Of a kill after that nothing else tells: the destination has
+/// the unit, and takes its rows without a look.
+pub(super) fn places_before_commit(lane: &Lane, unit: &Unit<'_>) -> Vec<PlaceRow> {
+    tables(unit, &lane.destination.carried(), |rows| rows.taken)
+}
+
 const NOT_COMMITTED: &str = "nothing of the unit was committed";
 const COMMITTED: &str = "what the plugin committed of the unit stays in the destination";
 
@@ -79,8 +85,6 @@ fn broken(unit: &Unit<'_>, why: &str, left: &str) -> Error {
 
 fn places(unit: &Unit<'_>, carried: &Carried) -> Vec<PlaceRow> {
     let grant = &unit.shared.parts.destination.grant;
-    let row =
-        |place, rows| PlaceRow { feed: unit.shared.journal.feed().to_owned(), unit: unit.id.to_owned(), place, rows };
     let file = |file: &CarriedFile| {
         let place = PlaceKind::File {
             folder: grant.files.get(&file.root).cloned().unwrap_or_default(),
@@ -90,18 +94,27 @@ fn places(unit: &Unit<'_>, carried: &Carried) -> Vec<PlaceRow> {
             bytes: file.written.bytes,
             sha256: file.written.sha256.clone(),
         };
-        row(place, file.written.rows)
+        row_of(unit, place, file.written.rows)
     };
+    carried.files.iter().map(file).chain(tables(unit, carried, |rows| rows.durable)).collect()
+}
+
+fn tables(unit: &Unit<'_>, carried: &Carried, rows_of: impl Fn(&CarriedRows) -> u64) -> Vec<PlaceRow> {
+    let grant = &unit.shared.parts.destination.grant;
     let tables = carried.rows.iter().filter_map(|(to, rows)| match to {
         CarriedTo::Table { connection, table, mode } => {
             let dsn = grant.sql.get(connection).map_or("", String::as_str);
             let database = dsn.strip_prefix(crate::capability::SQLITE_PREFIX).unwrap_or(dsn).to_owned();
             let (table, mode) = (table.clone(), (*mode).to_owned());
-            Some(row(PlaceKind::Table { database, table, mode }, rows.durable))
+            Some(row_of(unit, PlaceKind::Table { database, table, mode }, rows_of(rows)))
         }
         CarriedTo::Files { .. } => None,
     });
-    carried.files.iter().map(file).chain(tables).collect()
+    tables.collect()
+}
+
+fn row_of(unit: &Unit<'_>, place: PlaceKind, rows: u64) -> PlaceRow {
+    PlaceRow { feed: unit.shared.journal.feed().to_owned(), unit: unit.id.to_owned(), place, rows }
 }
 
 fn compression_word(compression: FileCompression) -> &'static str {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::journal::Journal;
-use super::{decide, give_up, receipt};
+use super::{decide, give_up, receipt, retried};
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::report::{GivenUp, RunReport, RunState, WentOn};
 use crate::session::Session;
-use crate::state::{FeedKey, RunEnd, RunRow, State, Turn, UnitRow};
+use crate::state::{FeedKey, RunBegun, RunEnd, RunRow, State, Turn, UnitRow};
 
 /// A run under way; holds the pipeline's turn.
 pub(crate) struct Record {
@@ -34,9 +34,7 @@ impl Record {
         let went_on = match decided.go_on {
             Some(row) => Some(go_on(session, &state, &row, observer)?),
             None => {
-                let id = session.run_id();
-                state.run_begins(id, &pipeline.file.name, &pipeline.path, session.submitted_at())?;
-                note_kind(&state, session)?;
+                begin_new(&state, session)?;
                 None
             }
         };
@@ -61,9 +59,8 @@ impl Record {
         if let Some(row) = state.run(&run_id)? {
             given_up.push(give_up::give_up(old, &state, &row, why, observer).await?);
         }
-        let pipeline = new.pipeline();
-        state.run_begins(new.run_id(), &pipeline.file.name, &pipeline.path, new.submitted_at())?;
-        note_kind(&state, new)?;
+        retried::settle(new, &state)?;
+        begin_new(&state, new)?;
         let first = first_of(new, &state)?;
         Ok(Self { state, run_id: new.run_id().to_owned(), went_on: None, given_up, first, _turn })
     }
@@ -107,9 +104,7 @@ impl Record {
         let has_job = self.has_job()?;
         let committed = found.rows > 0;
         let is_worth_it = committed || has_job || error.is_passing() && found.units > 0;
-        // What a run that reads rejected rows again leaves open, the next such run reads.
-        let resumable = !error.is_for_good() && is_worth_it && self.first.is_none();
-        Ok(Standing { resumable, committed })
+        Ok(Standing { resumable: !error.is_for_good() && is_worth_it, committed })
     }
 
     /// Whether the run has a job in the org.
@@ -122,17 +117,21 @@ impl Record {
         let text = serde_json::to_string(report)
             .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
         let is_whole = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
-        if self.first.is_some() && !is_whole {
+        if self.first.is_some() && !is_whole && !report.resumable {
             self.state.forget_mended_files(&self.run_id)?;
         }
-        let end =
-            RunEnd { state: report.state.word(), report: &text, resumable: report.resumable && self.first.is_none() };
+        let end = RunEnd { state: report.state.word(), report: &text, resumable: report.resumable };
         self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), &end)
     }
 }
 
-fn note_kind(state: &State, session: &Session) -> Result<(), Error> {
-    if session.filling().is_some() { state.run_is_backfill(session.run_id()) } else { Ok(()) }
+fn begin_new(state: &State, session: &Session) -> Result<(), Error> {
+    let pipeline = session.pipeline();
+    state.run_begins(&RunBegun {
+        is_backfill: session.filling().is_some(),
+        retry_of: session.retry().map(|retry| retry.of.as_str()),
+        ..RunBegun::new(session.run_id(), &pipeline.file.name, &pipeline.path, session.submitted_at())
+    })
 }
 
 /// Where an unfinished run stands.
@@ -182,9 +181,7 @@ pub(super) fn went_on(units: &[UnitRow]) -> WentOn {
     WentOn { units: units.len() as u64, read, written }
 }
 
-/// Notes of a run that reads rejected rows again whose they are; gives the run at the beginning of the retries.
+/// Of a run that reads rejected rows again: the run at the beginning of the retries.
 fn first_of(session: &Session, state: &State) -> Result<Option<String>, Error> {
-    let Some(retry) = session.retry() else { return Ok(None) };
-    state.run_retries(session.run_id(), &retry.of)?;
-    state.first_of(&retry.of).map(Some)
+    session.retry().map(|retry| state.first_of(&retry.of)).transpose()
 }

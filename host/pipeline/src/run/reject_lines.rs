@@ -19,6 +19,8 @@ pub(super) struct Seen {
     pub unit: String,
     stage: String,
     code: String,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 /// How many rows were refused, and by whom.
@@ -87,6 +89,20 @@ pub(super) fn count(path: &Path, feed: &str, destination: &str) -> std::io::Resu
         units.entry(seen.unit).or_default().count(&seen.code, party);
     }
     Ok(units)
+}
+
+/// Salesforce ids in the lines of a unit.
+pub(super) fn ids(path: &Path, feed: &str, unit: &str) -> std::io::Result<Vec<String>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
+    };
+    let mut ids = Vec::new();
+    for line in BufReader::new(file).lines() {
+        let Ok(seen) = serde_json::from_str::<Seen>(&line?) else { continue };
+        ids.extend(seen.id.filter(|_| seen.feed == feed && seen.unit == unit));
+    }
+    Ok(ids)
 }
 
 /// Puts a file in the place of this one that has the lines which are kept, and then those of `more`; one without a line

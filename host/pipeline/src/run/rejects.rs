@@ -132,6 +132,15 @@ impl RejectsFile {
         }
     }
 
+    /// Salesforce ids of the rows of a unit that the file holds.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with the path.
+    pub(crate) fn ids_of(&self, unit: &str) -> Result<Vec<String>, Error> {
+        let found = reject_lines::ids(&self.path, &self.feed, unit);
+        found.map_err(|error| Error::Host { what: format!("reading {}", self.path.display()), error })
+    }
+
     /// Writes the rows of a unit that will not be committed; where an earlier process may have done so, its lines stay.
     ///
     /// # Errors

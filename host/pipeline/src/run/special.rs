@@ -61,13 +61,22 @@ fn deletes(
     query: &ResolvedQuery,
 ) -> Result<Option<Planned>, Error> {
     let incremental = session.pipeline().file.source.incremental.as_ref();
-    let wanted = incremental.is_some_and(|incremental| incremental.deletes == Deletes::Delete);
-    let Some(window) = session.window().filter(|_| wanted) else { return Ok(None) };
+    if incremental.is_none_or(|incremental| incremental.deletes != Deletes::Delete) {
+        return Ok(None);
+    }
+    let (mut beside, mut condition) = (vec!["Id"], format!("{IS_DELETED} = true"));
+    match (session.retry(), session.window()) {
+        // Its ids come later.
+        (Some(retry), _) if retry.deleted.contains_key(&query.object) => {}
+        (None, Some(window)) => {
+            beside.push(&window.field);
+            condition = format!("{} AND {condition}", window.condition(None));
+        }
+        _ => return Ok(None),
+    }
     let keys: BTreeSet<u32> = settled.target.keys.iter().copied().collect();
     let why = ("source.incremental.deletes", "deleted rows");
-    let beside = ["Id", window.field.as_str()];
     let through = through(settled, parts, &query.schema, &keys, &beside, why)?;
-    let condition = format!("{} AND {IS_DELETED} = true", window.condition(None));
     let target = narrowed(settled, &through, &keys, WriteMode::Delete);
     let query = with_rest(query, format!("WHERE {condition}"));
     Ok(Some(Planned { prefix: DELETES, query, action: Action::QueryAll, target, through: Some(through) }))

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use forcepump_batch::DecodeOptions;
-use forcepump_salesforce::Api;
 use forcepump_sandbox::{Ending, Opened, Settings, Target, WriteMode};
 
 use super::fingerprint;
@@ -16,6 +15,7 @@ use super::limit::Limit;
 use super::pass::{Pass, Through};
 use super::reader::Columns;
 use super::rejects::RejectsFile;
+use super::retried;
 use super::shared::{Parts, Place, Shared};
 use super::slices;
 use super::special::{self, Planned};
@@ -161,7 +161,7 @@ pub(crate) async fn prepare(
             (rejects, Limit::new(session.pipeline().file.max_rejects.as_ref())),
             (Arc::clone(journal), overlap),
         )),
-        passes: retried(session, passes),
+        passes: retried::passes(session, passes),
         committed,
         full,
     })
@@ -216,23 +216,6 @@ async fn prepare_pass(
     query.keep_columns(&through.kept);
     let (prefix, through) = (prefix.to_owned(), Arc::new(through));
     Ok(Pass { prefix, query, target, prepared, action, through, cut: None, root: None })
-}
-
-/// In a run that reads rejected rows again: as many passes in the place of the main one as it takes to ask for their ids.
-fn retried(session: &Session, passes: Vec<Arc<Pass>>) -> Vec<Arc<Pass>> {
-    let (Some(retry), Some(main)) = (session.retry(), passes.last()) else { return passes };
-    let in_address = session.pipeline().file.source.fixed_api() == Some(Api::Rest);
-    let conditions = retry.conditions(&main.query.object, main.query.soql.len(), in_address);
-    let pass = |(number, rest): (usize, String)| {
-        let mut query = main.query.clone();
-        query.select.rest = rest;
-        query.soql = query.select.to_soql();
-        let prefix = if number == 0 { "r".to_owned() } else { format!("r{number}") };
-        let (target, prepared) = (main.target.clone(), main.prepared.clone());
-        let (action, through) = (main.action, Arc::clone(&main.through));
-        Arc::new(Pass { prefix, query, target, prepared, action, through, cut: None, root: None })
-    };
-    conditions.into_iter().enumerate().map(pass).collect()
 }
 
 fn cores() -> u32 {

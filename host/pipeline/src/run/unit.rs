@@ -306,20 +306,20 @@ async fn commit_or_abandon(lane: &mut Lane, mut unit: Unit<'_>, taken: Result<()
     };
     if let Counts::Now(row) = &checked.counts {
         shared.ledger().rejects.put(&mut unit.rejects)?;
-        shared.journal.unsure(row)?;
+        shared.journal.unsure(row, &receipt::places_before_commit(lane, &unit))?;
     }
     let part = &shared.parts.destination;
     let committed = patiently!(shared, lane.destination.commit());
     let token = committed.map_err(|error| shared.interrupted_or(part.destination_error(&error)))?;
     let proven = receipt::after_commit(lane, &unit, &checked)?;
     let rows = checked.counts.row().tally.written;
-    note(&unit, checked.counts, token, proven)?;
+    note(&mut unit, checked.counts, token, proven)?;
     shared.observer.event(Event::UnitCommitted { unit: unit.id.to_owned(), rows });
     Ok(())
 }
 
 /// A unit that is durable is in the ledger of this process, and then in the state.
-fn note(unit: &Unit<'_>, counts: Counts, token: String, proven: Proven) -> Result<(), Error> {
+fn note(unit: &mut Unit<'_>, counts: Counts, token: String, proven: Proven) -> Result<(), Error> {
     let shared = unit.shared;
     let (mut row, stands) = match counts {
         Counts::Noted(row) => (row, true),
@@ -340,8 +340,10 @@ fn note(unit: &Unit<'_>, counts: Counts, token: String, proven: Proven) -> Resul
     }
     row.token = token;
     row.committed_at = chrono::Utc::now().timestamp_micros();
-    shared.journal.unit(row, &unit.remembered)?;
-    unit.again.committed(shared)
+    if stands && unit.again.keeps() {
+        unit.again.refused_before(shared.ledger().rejects.ids_of(unit.id)?);
+    }
+    shared.journal.unit(row, &unit.remembered, (&shared.opening.feed, &unit.again.mended()))
 }
 
 async fn give_up(lane: &mut Lane, mut unit: Unit<'_>, failure: Failure) -> Failure {

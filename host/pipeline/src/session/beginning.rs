@@ -21,7 +21,13 @@ impl Session {
 
     /// The rows that are read again; none in any other run.
     pub(crate) fn retry(&self) -> Option<&Retry> {
-        self.retry.as_ref()
+        self.settled.get().or(self.retry.as_ref())
+    }
+
+    /// The rows that are read again are these from now on.
+    pub(crate) fn settle(&self, retry: Retry) {
+        // A session runs once: who came first stays.
+        let _ = self.settled.set(retry);
     }
 
     /// Makes it an error when the lock file has no entry for the pipeline.
@@ -127,6 +133,7 @@ impl Session {
             start: Start::Fresh,
             adopted: OnceLock::new(),
             retry: None,
+            settled: OnceLock::new(),
             window: OnceLock::new(),
             now: Arc::default(),
             writer: Writer::default(),

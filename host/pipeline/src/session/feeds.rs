@@ -127,6 +127,7 @@ impl Session {
             start: self.start.clone(),
             adopted: self.adopted.clone(),
             retry: self.retry.clone(),
+            settled: self.settled.clone(),
             now: Arc::clone(&self.now),
             writer: writer.clone(),
             ..self.with_pipeline(pipeline, self.given.clone())

@@ -41,6 +41,11 @@ impl Session {
         };
         // The operator's own condition is checked alone, so that it cannot reach out of its brackets.
         Select::from_fields(object, &source.fields, condition)?;
+        if self.retry.is_some() {
+            // Their ids stand in the place of the window.
+            let fields = incremental::fields(source, incremental);
+            return Ok(Select::from_fields(object, &fields, condition)?);
+        }
         if self.filling.is_some() {
             let window = self.filled_window(incremental, object).await?;
             let fields = incremental::fields(source, incremental);

@@ -34,7 +34,8 @@ pub(crate) use fields::{ColumnsRead, LastSeen, SeenField, SeenKey};
 pub(crate) use jobs::{FeedKey, FeedRow, JobRow};
 pub(crate) use places::{PlaceKind, PlaceRow};
 pub(crate) use plans::{GIVEN_UP, RunPlan};
-pub(crate) use runs::{BACKFILL, RUNNING, RunEnd, RunRow, Turn};
+pub(crate) use retries::MendedRows;
+pub(crate) use runs::{BACKFILL, RUNNING, RunBegun, RunEnd, RunRow, Turn};
 pub(crate) use slices::SliceRow;
 pub(crate) use units::{Committed, IdRange, Noted, UnitFile, UnitRow};
 

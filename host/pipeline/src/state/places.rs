@@ -47,49 +47,61 @@ impl State {
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn unit_places(&self, run: &str, feed: &str, unit: &str, places: &[PlaceRow]) -> Result<(), Error> {
-        self.lazily(|t| {
-            t.execute("DELETE FROM unit_place WHERE run = ?1 AND feed = ?2 AND unit = ?3", (run, feed, unit))?;
-            let sql = format!(
-                "INSERT INTO unit_place (run, number, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-            );
-            let mut statement = t.prepare_cached(&sql)?;
-            for (number, PlaceRow { feed, unit, place, rows }) in (0_i64..).zip(places) {
-                let (kind, at, name, how, compression, bytes, sha256) = match place {
-                    PlaceKind::File { folder, path, format, compression, bytes, sha256 } => {
-                        ("file", folder, path, format, Some(compression), Some(stored(*bytes)), Some(sha256))
-                    }
-                    PlaceKind::Table { database, table, mode } => ("table", database, table, mode, None, None, None),
-                };
-                statement.execute(rusqlite::params![
-                    run,
-                    number,
-                    feed,
-                    unit,
-                    kind,
-                    at,
-                    name,
-                    how,
-                    compression,
-                    stored(*rows),
-                    bytes,
-                    sha256
-                ])?;
-            }
-            Ok(())
-        })
+        self.lazily(|t| put_places(t, (run, feed, unit), places))
     }
 
-    /// Where the rows of a run went, unit after unit.
+    /// Where the rows of a run's committed units went, unit after unit.
     ///
     /// # Errors
     /// As [`State::read`].
     pub(crate) fn places(&self, run: &str) -> Result<Vec<PlaceRow>, Error> {
         self.read(|c| {
-            let sql = format!("SELECT {COLUMNS} FROM unit_place WHERE run = ?1 ORDER BY feed, unit, number");
+            // Those of a unit whose commit was not answered are noted too.
+            let sql = format!(
+                "SELECT {COLUMNS} FROM unit_place WHERE run = ?1
+                 AND (feed, unit) IN (SELECT feed, unit FROM unit WHERE run = ?1 AND standing < 2)
+                 ORDER BY feed, unit, number"
+            );
             let mut statement = c.prepare(&sql)?;
             statement.query_map([run], place_row)?.collect()
         })
     }
+}
+
+/// Puts the places of a unit, run, feed and id, where what was noted of it before stood.
+pub(super) fn put_places(
+    t: &rusqlite::Transaction<'_>,
+    (run, feed, unit): (&str, &str, &str),
+    places: &[PlaceRow],
+) -> rusqlite::Result<()> {
+    t.execute("DELETE FROM unit_place WHERE run = ?1 AND feed = ?2 AND unit = ?3", (run, feed, unit))?;
+    let sql = format!(
+        "INSERT INTO unit_place (run, number, {COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    );
+    let mut statement = t.prepare_cached(&sql)?;
+    for (number, PlaceRow { feed, unit, place, rows }) in (0_i64..).zip(places) {
+        let (kind, at, name, how, compression, bytes, sha256) = match place {
+            PlaceKind::File { folder, path, format, compression, bytes, sha256 } => {
+                ("file", folder, path, format, Some(compression), Some(stored(*bytes)), Some(sha256))
+            }
+            PlaceKind::Table { database, table, mode } => ("table", database, table, mode, None, None, None),
+        };
+        statement.execute(rusqlite::params![
+            run,
+            number,
+            feed,
+            unit,
+            kind,
+            at,
+            name,
+            how,
+            compression,
+            stored(*rows),
+            bytes,
+            sha256
+        ])?;
+    }
+    Ok(())
 }
 
 fn place_row(row: &Row<'_>) -> rusqlite::Result<PlaceRow> {
@@ -130,6 +142,9 @@ mod tests {
         for _ in 0..2 {
             state.unit_places("r", "Account", "p00000", &rows).unwrap();
         }
+        assert!(state.places("r").unwrap().is_empty(), "the unit is not committed");
+        let unit = "INSERT INTO unit VALUES ('r', 'Account', '', 'p00000', 0, 7, 0, 0, 0, 7, 0, '', NULL, 0, NULL, NULL, 1, NULL, NULL, NULL, 0, 0, 0)";
+        state.transaction(|t| t.execute(unit, [])).unwrap();
         assert_eq!(state.places("r").unwrap(), rows);
         assert!(state.places("other").unwrap().is_empty());
     }

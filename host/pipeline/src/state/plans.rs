@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::State;
 use super::cursors::{forget_rows, overlap_key};
 use super::runs::RUNNING;
+use crate::again::Retry;
 use crate::error::Error;
 use crate::variables::KeptVariable;
 
@@ -25,6 +26,9 @@ pub(crate) struct RunPlan {
     pub variables: Vec<KeptVariable>,
     /// the run's one moment, in microseconds since the epoch
     pub as_of: i64,
+    /// the rejected rows that it reads again
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
 }
 
 impl State {
@@ -71,7 +75,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::RunEnd;
+    use crate::state::{RunBegun, RunEnd};
 
     #[test]
     fn a_run_is_planned_goes_on_and_is_given_up() {
@@ -83,8 +87,10 @@ mod tests {
             given: BTreeMap::new(),
             variables: Vec::new(),
             as_of: 5,
+            retry: None,
         };
-        state.run_begins("r", "p", Path::new("p.toml"), 1).unwrap();
+        let begun = RunBegun::new("r", "p", Path::new("p.toml"), 1);
+        state.run_begins(&begun).unwrap();
         assert_eq!(state.run("r").unwrap().unwrap().fingerprint, None);
         state.run_planned("r", "abc", &plan).unwrap();
         state.run_ends("r", 9, &RunEnd { state: "partial", report: "{}", resumable: true }).unwrap();

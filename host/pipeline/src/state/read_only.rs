@@ -48,6 +48,7 @@ fn immutable(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::RunBegun;
 
     #[test]
     fn a_state_is_read_without_being_written() {
@@ -55,7 +56,7 @@ mod tests {
         let place = folder.path().join("a b?#%ü");
         std::fs::create_dir(&place).unwrap();
         let state = State::open(&place).unwrap();
-        state.run_begins("r", "p", Path::new("p.toml"), 1).unwrap();
+        state.run_begins(&RunBegun::new("r", "p", Path::new("p.toml"), 1)).unwrap();
         let file = place.join(super::super::FOLDER).join(super::super::FILE);
         // Its log is there, and read with it.
         assert_eq!(open(&file).unwrap().runs(None, 9).unwrap().len(), 1);
@@ -63,7 +64,7 @@ mod tests {
         assert!(!has_log(&file), "the last one to leave empties the log");
         let read = State { path: file.clone(), connection: Mutex::new(ours(&immutable(&file).unwrap()).unwrap()) };
         assert_eq!(read.runs(None, 9).unwrap().len(), 1);
-        let refused = read.run_begins("s", "p", Path::new("p.toml"), 1).unwrap_err().to_string();
+        let refused = read.run_begins(&RunBegun::new("s", "p", Path::new("p.toml"), 1)).unwrap_err().to_string();
         assert!(refused.contains("this user may not write there"), "{refused}");
         drop(read);
         std::fs::write(&file, "something else").unwrap();

@@ -1,20 +1,30 @@
 //! Rejected rows that were tried again: which run tries whose rows, and which of them went through.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::State;
 use crate::error::Error;
 
-impl State {
-    /// A run tries rejected rows of another one again.
-    ///
-    /// # Errors
-    /// As [`State::transaction`].
-    pub(crate) fn run_retries(&self, run: &str, of: &str) -> Result<(), Error> {
-        self.transaction(|t| t.execute("UPDATE run SET retry_of = ?2 WHERE id = ?1", (run, of)))?;
-        Ok(())
-    }
+/// Rows of one unit that were rejected once and went through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MendedRows<'a> {
+    /// the run at the beginning of the chain of retries
+    pub first: &'a str,
+    /// as the rejects file has it
+    pub feed: &'a str,
+    pub ids: &'a [String],
+}
 
+impl MendedRows<'_> {
+    /// Notes them with the unit of the run `by` that holds them: one is not known without the other.
+    pub(super) fn note(&self, t: &rusqlite::Transaction<'_>, by: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO mended (run, feed, id, by) VALUES (?1, ?2, ?3, ?4)";
+        let mut statement = t.prepare_cached(sql)?;
+        self.ids.iter().try_for_each(|id| statement.execute((self.first, self.feed, id, by)).map(|_| ()))
+    }
+}
+
+impl State {
     /// The run at the beginning of a chain of retries; a run that retries nothing is its own.
     ///
     /// # Errors
@@ -30,25 +40,29 @@ impl State {
         self.read(|c| c.query_row(sql, [run], |row| row.get(0)))
     }
 
-    /// Rows went through in a committed unit of the run `by`; `first` is the beginning of its chain.
+    /// The runs of a chain of retries; `first` is its beginning, and one of them.
     ///
     /// # Errors
-    /// As [`State::transaction`].
-    pub(crate) fn rows_mended(&self, first: &str, feed: &str, ids: &[String], by: &str) -> Result<(), Error> {
-        self.transaction(|t| {
-            let sql = "INSERT OR IGNORE INTO mended (run, feed, id, by) VALUES (?1, ?2, ?3, ?4)";
-            let mut statement = t.prepare_cached(sql)?;
-            ids.iter().try_for_each(|id| statement.execute((first, feed, id, by)).map(|_| ()))
-        })
+    /// As [`State::read`].
+    pub(crate) fn retries_of(&self, first: &str) -> Result<BTreeSet<String>, Error> {
+        let sql = "WITH RECURSIVE chain (id) AS (
+                       SELECT ?1
+                       UNION
+                       SELECT run.id FROM chain JOIN run ON run.retry_of = chain.id
+                   )
+                   SELECT id FROM chain";
+        self.read(|c| c.prepare(sql)?.query_map([first], |row| row.get(0))?.collect())
     }
 
-    /// A run that retried rows did not end whole: files that it wrote do not count, and so its rows are open again.
+    /// A run that retried rows did not end whole, and will not go on: files that it wrote for feeds which did not
+    /// come to their end do not count, and so their rows are open again.
     ///
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn forget_mended_files(&self, by: &str) -> Result<(), Error> {
         let sql = "DELETE FROM mended WHERE by = ?1
-                   AND EXISTS (SELECT 1 FROM unit_place WHERE run = ?1 AND kind = 'file')";
+                   AND EXISTS (SELECT 1 FROM unit_place WHERE run = ?1 AND kind = 'file')
+                   AND feed NOT IN (SELECT object FROM feed WHERE run = ?1 AND concluded = 1)";
         self.transaction(|t| t.execute(sql, [by]))?;
         Ok(())
     }
@@ -71,22 +85,28 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::{PlaceKind, PlaceRow};
+    use crate::state::{PlaceKind, PlaceRow, RunBegun};
 
     #[test]
     fn a_chain_of_retries_has_one_list_of_mended_rows() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::open(folder.path()).unwrap();
         for (run, of) in [("a", None), ("b", Some("a")), ("c", Some("b")), ("d", None)] {
-            state.run_begins(run, "p", Path::new("p.toml"), 1).unwrap();
-            of.map_or(Ok(()), |of| state.run_retries(run, of)).unwrap();
+            let begun = RunBegun::new(run, "p", Path::new("p.toml"), 1);
+            state.run_begins(&RunBegun { retry_of: of, ..begun }).unwrap();
         }
         assert_eq!(
             ["a", "b", "c", "d", "nowhere"].map(|run| state.first_of(run).unwrap()),
             ["a", "a", "a", "d", "nowhere"]
         );
-        state.rows_mended("a", "Account", &["001".to_owned(), "002".to_owned()], "b").unwrap();
-        state.rows_mended("a", "Account", &["002".to_owned()], "c").unwrap();
+        let chain: Vec<String> = state.retries_of("a").unwrap().into_iter().collect();
+        assert_eq!(chain, ["a", "b", "c"]);
+        assert_eq!(state.retries_of("d").unwrap().len(), 1);
+        let mends = |by: &str, ids: &[String]| {
+            state.transaction(|t| MendedRows { first: "a", feed: "Account", ids }.note(t, by)).unwrap();
+        };
+        mends("b", &["001".to_owned(), "002".to_owned()]);
+        mends("c", &["002".to_owned()]);
         let mended = state.mended("a").unwrap();
         assert_eq!((mended.len(), &mended[&("Account".to_owned(), "002".to_owned())]), (2, &"b".to_owned()));
         assert!(state.mended("d").unwrap().is_empty());

@@ -1,5 +1,6 @@
 //! Runs: begun, ended, and what their reports said.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use crate::variables::system::LastRun;
 const SUCCESSFUL: &str = "('complete', 'complete-with-rejects')";
 /// The state of a run that has not ended.
 pub(crate) const RUNNING: &str = "running";
+/// The kind of any other run than a backfill.
+const RUN: &str = "run";
 /// The kind of a run that fills fields in.
 pub(crate) const BACKFILL: &str = "backfill";
 
@@ -38,19 +41,46 @@ pub(crate) struct RunRow {
     pub resumable: bool,
     /// how often it went on
     pub resumed: u64,
+    /// the run whose rejected rows it reads again
+    pub retry_of: Option<String>,
     /// why it was given up
     pub given_up: Option<String>,
 }
 
 impl RunRow {
+    /// Whether all of it is in the destination or in the rejects file.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == "complete" || self.state == "complete-with-rejects"
+    }
+
     /// Whether it can go on, unless it is running.
     pub(crate) fn is_unfinished(&self) -> bool {
         self.fingerprint.is_some() && (self.resumable || self.state == RUNNING)
     }
 }
 
-const COLUMNS: &str =
-    "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed, kind, given_up";
+const COLUMNS: &str = "id, pipeline, file, started_at, ended_at, state, report, fingerprint, plan, resumable, resumed, kind, given_up, retry_of";
+
+/// A run as it begins. One that fills fields in, or reads rejected rows again, is no run of the pipeline: the next one
+/// neither starts from it nor goes on with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunBegun<'a> {
+    pub id: &'a str,
+    pub pipeline: &'a str,
+    pub file: &'a Path,
+    /// microseconds since the epoch
+    pub started_at: i64,
+    pub is_backfill: bool,
+    /// the run whose rejected rows it reads again
+    pub retry_of: Option<&'a str>,
+}
+
+impl<'a> RunBegun<'a> {
+    /// A run of the pipeline.
+    pub(crate) fn new(id: &'a str, pipeline: &'a str, file: &'a Path, started_at: i64) -> Self {
+        Self { id, pipeline, file, started_at, is_backfill: false, retry_of: None }
+    }
+}
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy)]
@@ -65,20 +95,15 @@ pub(crate) struct RunEnd<'a> {
 
 impl State {
     /// A run begins.
-    pub(crate) fn run_begins(&self, id: &str, pipeline: &str, file: &Path, started_at: i64) -> Result<(), Error> {
-        let file = file.display().to_string();
+    pub(crate) fn run_begins(&self, begun: &RunBegun<'_>) -> Result<(), Error> {
+        let file = begun.file.display().to_string();
+        let kind = if begun.is_backfill { BACKFILL } else { RUN };
         self.transaction(|t| {
             t.execute(
-                "INSERT INTO run (id, pipeline, file, started_at, state) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (id, pipeline, file, started_at, RUNNING),
+                "INSERT INTO run (id, pipeline, file, started_at, state, kind, retry_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (begun.id, begun.pipeline, file, begun.started_at, RUNNING, kind, begun.retry_of),
             )
         })?;
-        Ok(())
-    }
-
-    /// The run is one that fills fields in; it is no run to start from, or to go on with.
-    pub(crate) fn run_is_backfill(&self, id: &str) -> Result<(), Error> {
-        self.transaction(|t| t.execute("UPDATE run SET kind = ?2 WHERE id = ?1", (id, BACKFILL)))?;
         Ok(())
     }
 
@@ -126,6 +151,22 @@ impl State {
         Ok(newest.into_iter().filter(RunRow::is_unfinished).collect())
     }
 
+    /// The unfinished run that reads rejected rows of a chain of retries again; `first` is the beginning of the chain. To be
+    /// asked under the pipeline's turn, as [`State::unfinished`].
+    pub(crate) fn unfinished_retry(&self, first: &str) -> Result<Option<RunRow>, Error> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM run WHERE kind = 'run' AND retry_of IS NOT NULL AND fingerprint IS NOT NULL
+             AND (resumable = 1 OR state = '{RUNNING}') ORDER BY rowid DESC"
+        );
+        let rows: Vec<RunRow> = self.read(|c| c.prepare(&sql)?.query_map([], run_row)?.collect())?;
+        for row in rows {
+            if self.first_of(&row.id)? == first {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
     /// The newest backfill of the pipeline that said no end. To be asked under the pipeline's turn: it was killed then.
     pub(crate) fn killed_backfill(&self, pipeline: &str) -> Result<Option<RunRow>, Error> {
         let sql = format!(
@@ -137,6 +178,18 @@ impl State {
     /// The run of that id.
     pub(crate) fn run(&self, id: &str) -> Result<Option<RunRow>, Error> {
         self.read(|c| c.query_row(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"), [id], run_row).optional())
+    }
+
+    /// The runs that filled fields in.
+    pub(crate) fn backfills(&self) -> Result<BTreeSet<String>, Error> {
+        let sql = "SELECT id FROM run WHERE kind = ?1";
+        self.read(|c| c.prepare(sql)?.query_map([BACKFILL], |row| row.get(0))?.collect())
+    }
+
+    /// Whether one run was begun after another, whatever the clock said.
+    pub(crate) fn began_after(&self, run: &str, other: &str) -> Result<bool, Error> {
+        let sql = "SELECT COUNT(*) FROM run WHERE id = ?1 AND rowid > (SELECT rowid FROM run WHERE id = ?2)";
+        self.read(|c| c.query_row(sql, (run, other), |row| Ok(row.get::<_, i64>(0)? > 0)))
     }
 
     /// Id of the pipeline's last run that was complete, and that retried nothing.
@@ -180,6 +233,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         resumed: super::count(row, 10)?,
         kind: row.get(11)?,
         given_up: row.get(12)?,
+        retry_of: row.get(13)?,
     })
 }
 
@@ -218,6 +272,10 @@ impl Turn {
 mod tests {
     use super::*;
 
+    fn begun_at(id: &str, started_at: i64) -> RunBegun<'_> {
+        RunBegun::new(id, "p", Path::new("p.toml"), started_at)
+    }
+
     #[test]
     fn the_last_successful_run_is_neither_failed_nor_under_way() {
         let folder = tempfile::tempdir().unwrap();
@@ -225,15 +283,15 @@ mod tests {
         let ended = |state| RunEnd { state, report: "{}", resumable: false };
         let begun = [("a", 1), ("b", 2), ("c", 3), ("d", 4)];
         for (id, at) in begun {
-            state.run_begins(id, "p", Path::new("p.toml"), at).unwrap();
+            state.run_begins(&begun_at(id, at)).unwrap();
         }
-        state.run_begins("other", "q", Path::new("q.toml"), 9).unwrap();
+        let other = RunBegun { pipeline: "q", file: Path::new("q.toml"), ..begun_at("other", 9) };
+        state.run_begins(&other).unwrap();
         assert_eq!(state.last_successful("p").unwrap(), None);
         state.run_ends("a", 10, &ended("complete")).unwrap();
         state.run_ends("b", 11, &ended("complete-with-rejects")).unwrap();
         state.run_ends("c", 12, &ended("failed")).unwrap();
-        state.run_begins("e", "p", Path::new("p.toml"), 5).unwrap();
-        state.run_is_backfill("e").unwrap();
+        state.run_begins(&RunBegun { is_backfill: true, ..begun_at("e", 5) }).unwrap();
         assert_eq!(state.killed_backfill("p").unwrap().map(|run| run.id).as_deref(), Some("e"));
         state.run_ends("e", 13, &RunEnd { state: "complete", report: "{}", resumable: false }).unwrap();
         assert_eq!(state.run("e").unwrap().unwrap().kind, BACKFILL);
@@ -257,19 +315,31 @@ mod tests {
             given: std::collections::BTreeMap::new(),
             variables: Vec::new(),
             as_of: 0,
+            retry: None,
         };
         for (id, at) in [("a", 9), ("b", 3)] {
             assert_eq!(state.unfinished("p").unwrap(), None);
-            state.run_begins(id, "p", Path::new("p.toml"), at).unwrap();
+            state.run_begins(&begun_at(id, at)).unwrap();
             assert_eq!(state.unfinished("p").unwrap(), None, "nothing is planned yet");
             state.run_planned(id, "f", &plan).unwrap();
             assert_eq!(state.unfinished("p").unwrap().map(|run| run.id).as_deref(), Some(id));
             state.run_given_up(id, "no", 10).unwrap();
         }
-        state.run_begins("c", "p", Path::new("p.toml"), 1).unwrap();
+        state.run_begins(&begun_at("c", 1)).unwrap();
         state.run_planned("c", "f", &plan).unwrap();
         state.run_ends("c", 2, &RunEnd { state: "failed", report: "{}", resumable: false }).unwrap();
         assert_eq!(state.unfinished("p").unwrap(), None);
+        let retries = [("d", "c"), ("e", "d"), ("f", "b")];
+        for (id, of) in retries {
+            state.run_begins(&RunBegun { retry_of: Some(of), ..begun_at(id, 2) }).unwrap();
+            let unfinished = |first: &str| state.unfinished_retry(first).unwrap().map(|run| run.id);
+            assert_eq!(unfinished(&state.first_of(id).unwrap()), None, "nothing is planned yet");
+            state.run_planned(id, "f", &plan).unwrap();
+            assert_eq!(unfinished(&state.first_of(id).unwrap()).as_deref(), Some(id));
+            state.run_given_up(id, "no", 10).unwrap();
+            assert_eq!((unfinished("c"), unfinished("b"), unfinished("a")), (None, None, None));
+        }
+        assert_eq!(state.unfinished("p").unwrap(), None, "a retry is no run of the pipeline");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use rusqlite::{OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::jobs::FeedKey;
-use super::{State, count, overlap_key, stored};
+use super::places::put_places;
+use super::{MendedRows, PlaceRow, State, count, overlap_key, stored};
 use crate::error::Error;
 use crate::run::{RowHash, UnitTally};
 
@@ -90,12 +91,16 @@ const COLUMNS: &str = "feed, pass, unit, number, read, filtered, added, rejected
                        min_id, max_id, ascending, files, read_hash, written_hash, committed_at, refused";
 
 impl State {
-    /// A unit's commit is about to be asked of the destination: should the answer be lost, it may be there.
+    /// A unit's commit is about to be asked of the destination: should the answer be lost, it may be there, and its rows in
+    /// `places`.
     ///
     /// # Errors
     /// As [`State::transaction`].
-    pub(crate) fn unit_unsure(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
-        self.note_unit(run, row, Standing::Unsure, &[])
+    pub(crate) fn unit_unsure(&self, run: &str, row: &UnitRow, places: &[PlaceRow]) -> Result<(), Error> {
+        self.note_unit(run, row, Standing::Unsure, |t| match places {
+            [] => Ok(()),
+            places => put_places(t, (run, &row.feed, &row.unit), places),
+        })
     }
 
     /// A unit's commit was answered, but it is not there as the destination says: it is not taken to be there later, and
@@ -104,7 +109,7 @@ impl State {
     /// # Errors
     /// As [`State::transaction`].
     pub(crate) fn unit_denied(&self, run: &str, row: &UnitRow) -> Result<(), Error> {
-        self.note_unit(run, row, Standing::Denied, &[])
+        self.note_unit(run, row, Standing::Denied, |_| Ok(()))
     }
 
     /// A unit is begun in a destination that keeps rows as they come: should it end here, some may be there. What is noted
@@ -119,22 +124,36 @@ impl State {
         Ok(())
     }
 
-    /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again.
+    /// A unit is durable in the destination; with it are noted the rows that the next incremental run may meet again, and
+    /// those that were rejected once and went through.
     ///
     /// # Errors
     /// As [`State::transaction`].
-    pub(crate) fn unit_committed(&self, run: &str, row: &UnitRow, remembered: &[RowHash]) -> Result<(), Error> {
-        self.note_unit(run, row, Standing::Committed, remembered)
+    pub(crate) fn unit_committed(
+        &self,
+        run: &str,
+        row: &UnitRow,
+        remembered: &[RowHash],
+        mended: Option<MendedRows<'_>>,
+    ) -> Result<(), Error> {
+        self.note_unit(run, row, Standing::Committed, |t| {
+            let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
+            let key = overlap_key(run, &row.feed);
+            remembered.iter().try_for_each(|hash| statement.execute((&key, hash)).map(|_| ()))?;
+            mended.map_or(Ok(()), |mended| mended.note(t, run))
+        })
     }
 
-    fn note_unit(&self, run: &str, row: &UnitRow, standing: Standing, remembered: &[RowHash]) -> Result<(), Error> {
+    fn note_unit(
+        &self,
+        run: &str,
+        row: &UnitRow,
+        standing: Standing,
+        beside: impl Fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), Error> {
         let files = (!row.files.is_empty()).then(|| serde_json::to_string(&row.files).ok()).flatten();
         let note = |t: &rusqlite::Transaction<'_>| {
-            {
-                let mut statement = t.prepare_cached("INSERT OR IGNORE INTO overlap (run, hash) VALUES (?1, ?2)")?;
-                let key = overlap_key(run, &row.feed);
-                remembered.iter().try_for_each(|hash| statement.execute((&key, hash)).map(|_| ()))?;
-            }
+            beside(t)?;
             let sql = format!(
                 "INSERT OR REPLACE INTO unit (run, {COLUMNS}, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
             );
@@ -241,6 +260,17 @@ impl State {
         self.read(|c| c.query_row(sql, (key.run, key.feed), committed))
     }
 
+    /// Units of a run whose commit was asked for, and the answer is not known or not believed; and those that were begun where
+    /// rows stay as they come.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub(crate) fn unanswered(&self, run: &str) -> Result<Committed, Error> {
+        let sql = "SELECT COUNT(*), COALESCE(SUM(written), 0) FROM unit
+                   WHERE run = ?1 AND standing >= 2 AND (written > 0 OR standing = 4)";
+        self.count_units(sql, run)
+    }
+
     /// Units of a feed that were begun, and of which no commit was asked for.
     ///
     /// # Errors
@@ -341,17 +371,17 @@ mod tests {
         let state = State::open(folder.path()).unwrap();
         let rows = [unit("", "p00001", 0, 5), unit("", "p00000", 1, 3), unit("d", "d-p00000", 2, 1)];
         for row in &rows {
-            state.unit_committed("r", row, &[[7; 16]]).unwrap();
+            state.unit_committed("r", row, &[[7; 16]], None).unwrap();
         }
         assert_eq!(state.units("r").unwrap(), rows);
         assert_eq!(state.committed("r").unwrap(), Committed { units: 3, rows: 9 });
-        state.unit_committed("r", &unit("", "p00001", 3, 6), &[]).unwrap();
+        state.unit_committed("r", &unit("", "p00001", 3, 6), &[], None).unwrap();
         assert_eq!(state.committed("r").unwrap(), Committed { units: 3, rows: 10 }, "a unit counts once");
         state.units_again(FeedKey { run: "r", feed: "Account" }, "").unwrap();
         assert_eq!(state.units("r").unwrap(), rows[2..]);
         assert_eq!(state.units_in_destination("r").unwrap().len(), 3);
         assert_eq!(state.committed("r").unwrap().units, 3);
-        state.unit_unsure("r", &unit("", "p00002", 9, 4)).unwrap();
+        state.unit_unsure("r", &unit("", "p00002", 9, 4), &[]).unwrap();
         assert_eq!(state.committed("r").unwrap().units, 3);
         let key = |feed| FeedKey { run: "r", feed };
         assert_eq!(state.perhaps_committed(key("Contact")).unwrap(), Committed::default());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use forcepump_salesforce::{Api, Extract, ExtractOptions, QueryAction, Select, resolve};
 
-use super::source::sees_all;
+use super::source::{self, sees_all};
 use super::{Facts, VerifyCheck, VerifyState, files, tables};
 use crate::cancel::Cancel;
 use crate::dead_letter::DeadLetter;
@@ -37,13 +37,18 @@ struct Ids {
     ids: Vec<Id>,
     /// the first value that is no id
     strange: Option<String>,
+    /// how many are no ids
+    strange_ones: u64,
 }
 
 impl Ids {
     fn add(&mut self, text: &str) {
         match <Id>::try_from(text.as_bytes()) {
             Ok(id) => self.ids.push(id),
-            Err(_) => drop(self.strange.get_or_insert_with(|| text.to_owned())),
+            Err(_) => {
+                self.strange_ones += 1;
+                self.strange.get_or_insert_with(|| text.to_owned());
+            }
         }
     }
 
@@ -89,13 +94,37 @@ pub(super) async fn checks(
         return Ok(vec![VerifyCheck::unknown(feed, what, note)]);
     }
     let mut source = Ids::default();
-    for job in facts.jobs.iter().filter(|job| job.feed == feed && !is_of_deletes(&job.pass)) {
-        source_ids(session, job, cancel, &mut source).await?;
+    let mut deleted = Ids::default();
+    for job in source::of_feed(facts, feed) {
+        let ids = if is_of_deletes(&job.pass) { &mut deleted } else { &mut source };
+        source_ids(session, job, cancel, ids).await?;
     }
     let twice = there.sorted();
     source.sorted();
+    deleted.sorted();
     let rejected = rejected_ids(session, facts, feed)?;
-    Ok(vec![missing(facts, feed, &source, (&there, &rejected)), extra(facts, (feed, mode), &source, (&there, twice))])
+    let mut checks =
+        vec![missing(facts, feed, &source, (&there, &rejected)), extra(facts, (feed, mode), &source, (&there, twice))];
+    if facts.jobs.iter().any(|job| job.feed == feed && is_of_deletes(&job.pass)) {
+        checks.push(still_there(feed, &deleted, (&there, &rejected)));
+    }
+    Ok(checks)
+}
+
+/// How many rows a pass's query gives now, where they cannot be counted.
+pub(super) async fn count(session: &Session, job: &JobRow, cancel: &Cancel) -> Result<u64, Error> {
+    let mut ids = Ids::default();
+    source_ids(session, job, cancel, &mut ids).await?;
+    Ok(ids.ids.len() as u64 + ids.strange_ones)
+}
+
+fn still_there(feed: &str, deleted: &Ids, (there, rejected): (&Ids, &Ids)) -> VerifyCheck {
+    let mut ids: Vec<Id> = deleted.ids.iter().filter(|id| there.ids.binary_search(id).is_ok()).copied().collect();
+    ids.retain(|id| rejected.ids.binary_search(id).is_err());
+    let what = "ids deleted at the source that the destination has";
+    let mut check = VerifyCheck::counts(feed, what, 0, ids.len() as u64);
+    check.examples = names(&ids);
+    check.noting_difference("they were written again since")
 }
 
 fn missing(facts: &Facts, feed: &str, source: &Ids, (there, rejected): (&Ids, &Ids)) -> VerifyCheck {
@@ -243,7 +272,7 @@ async fn read_ids(
     Ok(())
 }
 
-/// Ids of rows that the run refused.
+/// Ids of rows that the run refused, and that are not in its places since.
 fn rejected_ids(session: &Session, facts: &Facts, feed: &str) -> Result<Ids, Error> {
     let mut ids = Ids::default();
     if facts.units_of(feed).all(|unit| unit.tally.rejected == 0) {
@@ -255,10 +284,12 @@ fn rejected_ids(session: &Session, facts: &Facts, feed: &str) -> Result<Ids, Err
         Err(Error::NoSuchRun(_)) => return Ok(ids),
         Err(error) => return Err(error),
     };
+    // What a retry wrote is in the same table; files are its own.
+    let has_table = facts.places_of(feed).any(|row| matches!(row.place, PlaceKind::Table { .. }));
     for row in letter.rows()? {
-        if let Ok(row) = row?
-            && let Some(id) = row.refusal.id
-        {
+        let Ok(row) = row? else { continue };
+        let is_there = has_table && letter.mended_by(&row.refusal).is_some();
+        if let Some(id) = row.refusal.id.filter(|_| !is_there) {
             ids.add(&id);
         }
     }

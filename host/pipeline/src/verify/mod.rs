@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::feed_report::FeedReport;
 use crate::file::Pipeline;
 use crate::history::past_run_of;
 use crate::session::Session;
@@ -110,13 +111,44 @@ struct Facts {
     feeds: Vec<FeedRow>,
     jobs: Vec<JobRow>,
     units: Vec<UnitRow>,
+    /// of these units
     places: Vec<PlaceRow>,
+    /// feeds that did not come to their end, where the run has several
+    unfinished: Vec<FeedReport>,
+    /// the runs that read rejected rows of the same run again, this one among them
+    retries: BTreeSet<String>,
+    /// runs that filled fields in, and added no row
+    backfills: BTreeSet<String>,
 }
 
 impl Facts {
+    fn of(folder: &Path, state: &State, run: RunRow) -> Result<Self, Error> {
+        let (id, units) = (run.id.clone(), state.units(&run.id)?);
+        let ends = state.feed_ends(&id)?.into_iter();
+        let ends = ends.filter_map(|(_, text)| serde_json::from_str::<FeedReport>(&text).ok());
+        let first = state.first_of(&id)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            feeds: state.feeds(&id)?,
+            jobs: state.jobs(&id)?,
+            unfinished: ends.filter(|report| !report.is_complete()).collect(),
+            retries: state.retries_of(&first)?,
+            backfills: state.backfills()?,
+            places: state.places(&id)?,
+            units,
+            run,
+        })
+    }
+
     fn names(&self) -> BTreeSet<&str> {
         let feeds = self.feeds.iter().map(|feed| feed.feed.as_str());
-        feeds.chain(self.units.iter().map(|unit| unit.feed.as_str())).collect()
+        let unfinished = self.unfinished.iter().map(|report| report.feed.as_str());
+        feeds.chain(unfinished).chain(self.units.iter().map(|unit| unit.feed.as_str())).collect()
+    }
+
+    /// API name of a feed's object.
+    fn object<'a>(&'a self, feed: &'a str) -> &'a str {
+        self.feeds.iter().find(|row| row.feed == feed).map_or(feed, |row| row.object.as_str())
     }
 
     fn units_of<'a>(&'a self, feed: &'a str) -> impl Iterator<Item = &'a UnitRow> {
@@ -181,18 +213,12 @@ pub(crate) async fn verify(session: &Session, id: &str, keys: bool, cancel: &Can
     let folder = session.pipeline().folder();
     let state = State::open(folder)?;
     let run = state.run(id)?.ok_or_else(|| Error::NoSuchRun(format!("no run `{id}` is remembered")))?;
-    let facts = Facts {
-        folder: folder.to_owned(),
-        feeds: state.feeds(id)?,
-        jobs: state.jobs(id)?,
-        units: state.units(id)?,
-        places: state.places(id)?,
-        run,
-    };
+    let facts = Facts::of(folder, &state, run)?;
     let mut checks = Vec::new();
     for feed in facts.names() {
+        checks.extend(end(&facts, feed));
         checks.extend(ledger(&facts, feed));
-        checks.extend(source::checks(session, &facts, feed).await?);
+        checks.extend(source::checks(session, &facts, feed, cancel).await?);
         checks.extend(destination::checks(session, &facts, feed)?);
         if keys {
             checks.extend(keys::checks(session, &facts, feed, cancel).await?);
@@ -208,6 +234,15 @@ pub(crate) async fn verify(session: &Session, id: &str, keys: bool, cancel: &Can
         state: checks.iter().map(|check| check.state).max().unwrap_or(VerifyState::Unknown),
         checks,
     })
+}
+
+/// A feed that did not come to its end: what is committed of it can be compared, and is not all.
+fn end(facts: &Facts, feed: &str) -> Option<VerifyCheck> {
+    let report = facts.unfinished.iter().find(|report| report.feed == feed)?;
+    let why =
+        report.error.as_ref().and_then(|error| error.message.lines().next()).unwrap_or("it did not come to its end");
+    let note = format!("it is {} ({why}); `forcepump resume` goes on with it", report.state.word());
+    Some(VerifyCheck::unknown(feed, format!("the feed {feed} as a whole"), note))
 }
 
 /// The run's own numbers: what was announced is what its committed units read.

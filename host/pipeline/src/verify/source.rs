@@ -2,23 +2,39 @@
 
 use forcepump_salesforce::Select;
 
-use super::{Facts, VerifyCheck};
+use super::{Facts, VerifyCheck, keys};
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::file::Action;
 use crate::run::pass::is_of_deletes;
 use crate::session::Session;
 use crate::state::JobRow;
 
+/// Characters of a statement that stands in an address; Salesforce takes 16,384 of the whole.
+const ADDRESS_CHARS: usize = 12_000;
+
 /// One comparison for each of the feed's queries.
-pub(super) async fn checks(session: &Session, facts: &Facts, feed: &str) -> Result<Vec<VerifyCheck>, Error> {
+pub(super) async fn checks(
+    session: &Session,
+    facts: &Facts,
+    feed: &str,
+    cancel: &Cancel,
+) -> Result<Vec<VerifyCheck>, Error> {
     let mut checks = Vec::new();
-    for job in facts.jobs.iter().filter(|job| job.feed == feed && !(job.succeeded && is_rest(&job.pass))) {
-        checks.push(check(session, facts, job).await?);
+    let counted = |job: &&JobRow| job.feed == feed && !(job.succeeded && is_rest(&job.pass));
+    for job in facts.jobs.iter().filter(counted) {
+        checks.push(check(session, facts, job, cancel).await?);
     }
     Ok(checks)
 }
 
-async fn check(session: &Session, facts: &Facts, job: &JobRow) -> Result<VerifyCheck, Error> {
+/// The jobs of a feed, but for those that read what was left of another when that was lost: its query has their rows too.
+pub(super) fn of_feed<'a>(facts: &'a Facts, feed: &'a str) -> impl Iterator<Item = &'a JobRow> {
+    let of_feed = facts.jobs.iter().filter(move |job| job.feed == feed);
+    of_feed.filter(move |job| !facts.jobs.iter().any(|other| other.feed == feed && is_rest_of(&job.pass, &other.pass)))
+}
+
+async fn check(session: &Session, facts: &Facts, job: &JobRow, cancel: &Cancel) -> Result<VerifyCheck, Error> {
     let select = Select::parse(&job.soql)?;
     let what = format!("rows of {} at the source{}", select.object, part(&job.pass));
     // The rest of a job that was lost came by others.
@@ -28,8 +44,11 @@ async fn check(session: &Session, facts: &Facts, job: &JobRow) -> Result<VerifyC
     let Some(announced) = job.announced.zip(rest).map(|(rows, rest)| rows + rest) else {
         return Ok(VerifyCheck::unknown(&job.feed, what, "Salesforce had not told their number when the run ended"));
     };
-    let page = session.client().query(&select.count_all(), sees_all(session, job)).await?;
-    let found = select.limit().map_or(page.total_size, |most| most.min(page.total_size));
+    let counted = match select.count_all() {
+        long if long.len() > ADDRESS_CHARS => keys::count(session, job, cancel).await?,
+        short => session.client().query(&short, sees_all(session, job)).await?.total_size,
+    };
+    let found = select.limit().map_or(counted, |most| most.min(counted));
     let is_incremental = facts.feeds.iter().any(|row| row.feed == job.feed && row.window.is_some());
     let note = match is_incremental {
         true => "rows that changed since have left the window of this run; a later run has read them",

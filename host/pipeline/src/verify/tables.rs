@@ -93,7 +93,7 @@ pub(super) fn table_now(db: &Connection, run: &str, carried: &str) -> rusqlite::
 /// The units of the run that are noted in the database, one by one.
 fn notes(db: &Connection, facts: &Facts, (feed, path): (&str, &Path), mode: Mode) -> rusqlite::Result<VerifyCheck> {
     // Feeds have units of the same names; the destination knows a feed by its object.
-    let object = facts.feeds.iter().find(|row| row.feed == feed).map_or(feed, |row| row.object.as_str());
+    let object = facts.object(feed);
     let sql = format!("SELECT unit, sum(rows) FROM {NOTES} WHERE run = ?1 AND feed = ?2 AND {NO_UNITS} GROUP BY unit");
     let mut statement = db.prepare(&sql)?;
     let unit = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
@@ -139,13 +139,13 @@ fn table_rows(
     let sql = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
     let found = db.query_row(&sql, [], |row| row.get::<_, i64>(0))?.max(0).unsigned_abs();
     match mode {
-        Mode::Overwrite => Ok(match later_run(db, &facts.known_as(feed), table)? {
-            Some(run) => VerifyCheck::unknown(feed, what, format!("run {run} wrote the table since")),
-            None => VerifyCheck::counts(feed, what, carried, found)
+        Mode::Overwrite => Ok(match later_run(db, facts, (feed, table))? {
+            Later::Other(run) => VerifyCheck::unknown(feed, what, format!("run {run} wrote the table since")),
+            Later::Retries(rows) => VerifyCheck::counts(feed, what, carried + rows, found)
                 .noting_difference("rows were added to the table or deleted from it since"),
         }),
         Mode::Append => {
-            let all = noted_rows(db, table)?.unwrap_or(carried).max(carried);
+            let all = noted_rows(db, facts, table)?.unwrap_or(carried).max(carried);
             let check = VerifyCheck::counts(feed, what, all, found);
             Ok(match found.cmp(&all) {
                 std::cmp::Ordering::Equal => check,
@@ -163,21 +163,50 @@ fn table_rows(
     }
 }
 
-/// Rows of all runs that appended to the table.
-fn noted_rows(db: &Connection, table: &str) -> rusqlite::Result<Option<u64>> {
-    if !has_table(db, NOTES)? {
-        return Ok(None);
-    }
-    let sql = format!("SELECT sum(rows) FROM {NOTES} WHERE target = ?1 AND {NO_UNITS}");
-    let rows: Option<i64> = db.query_row(&sql, [table.to_lowercase()], |row| row.get(0))?;
-    Ok(rows.map(|rows| rows.max(0).unsigned_abs()))
+/// Rows of all runs that appended to the table since it was replaced as a whole.
+fn noted_rows(db: &Connection, facts: &Facts, table: &str) -> rusqlite::Result<Option<u64>> {
+    let noted = noted_by_run(db, table, REPLACED)?;
+    let rows = noted.iter().filter(|(run, _)| !is_one_of(run, facts.backfills.iter())).map(|(_, rows)| rows);
+    Ok((!noted.is_empty()).then(|| rows.sum()))
 }
 
-/// A run that wrote the table after this one; ids of runs sort by time.
-fn later_run(db: &Connection, run: &str, table: &str) -> rusqlite::Result<Option<String>> {
+/// Who wrote an overwritten table after the run.
+enum Later {
+    /// a run of its own
+    Other(String),
+    /// runs that read rejected rows of this one again, or none: the rows that they added
+    Retries(u64),
+}
+
+/// Whether a run that a destination knows by that name is one of these: a feed that began anew has a number behind the id.
+fn is_one_of<'a>(name: &str, mut runs: impl Iterator<Item = &'a String>) -> bool {
+    runs.any(|run| name.strip_prefix(run.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+}
+
+fn later_run(db: &Connection, facts: &Facts, (feed, table): (&str, &str)) -> rusqlite::Result<Later> {
+    let known_as = facts.known_as(feed);
+    let mut noted = noted_by_run(db, table, "''")?;
+    noted.retain(|(run, _)| *run > known_as);
+    let other = noted.iter().rev().find(|(run, _)| !is_one_of(run, facts.retries.iter()));
+    Ok(match other {
+        Some((run, _)) => Later::Other(run.clone()),
+        None => Later::Retries(noted.iter().map(|(_, rows)| rows).sum()),
+    })
+}
+
+/// The last run that took the place of all before it; ids of runs sort by time.
+const REPLACED: &str =
+    "COALESCE((SELECT max(run) FROM _forcepump_units WHERE target = ?1 AND unit = '(concluded)'), '')";
+
+/// The runs that are noted for a table, from one on, in their order, each with its rows.
+fn noted_by_run(db: &Connection, table: &str, from: &str) -> rusqlite::Result<Vec<(String, u64)>> {
     if !has_table(db, NOTES)? {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let sql = format!("SELECT max(run) FROM {NOTES} WHERE target = ?1 AND run > ?2 AND {NO_UNITS}");
-    db.query_row(&sql, (table.to_lowercase(), run), |row| row.get(0))
+    let sql = format!(
+        "SELECT run, sum(rows) FROM {NOTES} WHERE target = ?1 AND run >= {from} AND {NO_UNITS} GROUP BY run ORDER BY run"
+    );
+    let mut statement = db.prepare(&sql)?;
+    let noted = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0).unsigned_abs()));
+    statement.query_map([table.to_lowercase()], noted)?.collect()
 }

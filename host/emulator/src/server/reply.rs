@@ -13,7 +13,7 @@ pub(crate) const JSON: &str = "application/json;charset=UTF-8";
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Box<HeaderMap>,
     pub(crate) content: Content,
     /// Compressed when the client asks; short answers were recorded without.
     pub(crate) compress: bool,
@@ -29,7 +29,7 @@ struct ErrorEntry<'a> {
 
 impl Reply {
     pub(crate) fn empty(status: StatusCode) -> Reply {
-        Reply { status, headers: HeaderMap::new(), content: Content::Empty, compress: false }
+        Reply { status, headers: Box::default(), content: Content::Empty, compress: false }
     }
 
     pub(crate) fn bytes(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Reply {

@@ -179,7 +179,7 @@ fn response(state: &State, route: &Route, reply: Reply, gzip: bool, break_off: O
 
 /// The headers around every answer, as recorded in Salesforce's Postman collection (v58).
 fn headers(state: &State, route: &Route, reply: &Reply, gzip: bool) -> HeaderMap {
-    let mut headers = reply.headers.clone();
+    let mut headers = HeaderMap::clone(&reply.headers);
     let mut fixed = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     };

@@ -26,6 +26,11 @@ pub(super) struct Loss {
     pub is_all: bool,
 }
 
+/// A database, a table in it, and the run that the destination knows.
+type Table<'a> = (&'a str, &'a str, String);
+/// An object and a unit of its feed.
+type Noted<'a> = (String, &'a str);
+
 /// The first file, table or database of the run's committed units that is not as it was left. The files of a feed that is
 /// concluded are whoever's they are for, who may have taken them away.
 ///
@@ -48,7 +53,7 @@ pub(super) fn loss(session: &Session, state: &State, run: &str) -> Result<Option
     let object = |row: &PlaceRow| feed_of(row).map_or_else(|| row.feed.clone(), |feed| feed.object.clone());
     let known_as = |row: &PlaceRow| feed_of(row).map_or_else(|| run.to_owned(), |feed| feed.known_as(run));
     let notes = session.pipeline().file.destination.plugin == NOTES_UNITS;
-    let mut tables: BTreeMap<(&str, &str, String), Vec<(String, &str)>> = BTreeMap::new();
+    let mut tables: BTreeMap<Table<'_>, Vec<Noted<'_>>> = BTreeMap::new();
     for row in places.iter().filter(|row| row.rows > 0) {
         if let PlaceKind::Table { database, table, mode } = &row.place
             && mode != STAGED

@@ -24,6 +24,18 @@ pub(crate) struct Window {
     pub to: i64,
     /// rows from here on are remembered, to be known again in the next run's overlap
     pub remember_from: i64,
+    /// Salesforce's clock, where the cursor lies after it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_cursor: Option<i64>,
+}
+
+/// Where the last complete run ended. Moments are microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// its end
+    pub at: i64,
+    /// the rows that it remembers begin here; none: that is not known
+    pub remembers_from: Option<i64>,
 }
 
 /// A window, as plans and reports show it.
@@ -44,7 +56,8 @@ pub struct ShownWindow {
 }
 
 impl Window {
-    /// The window of a run that begins now. `now`: Salesforce's clock.
+    /// The window of a run that begins now. `now`: Salesforce's clock; `appends`: a row that is read twice is there twice, so
+    /// that the overlap reaches no further back than what the last run remembers.
     ///
     /// # Errors
     /// [`Error::Input`] when the object has no field that can be a cursor, or the named one cannot; when the first window
@@ -52,11 +65,12 @@ impl Window {
     pub(crate) fn new(
         incremental: &Incremental,
         describe: &SObjectDescribe,
-        cursor: Option<i64>,
-        now: i64,
+        last: Option<Cursor>,
+        (now, appends): (i64, bool),
     ) -> Result<Self, Error> {
         let field = cursor_field(incremental, describe)?;
         let overlap = incremental.overlap_micros();
+        let cursor = last.map(|last| last.at);
         // Whatever the clock does, a cursor never moves back.
         let to = (now - incremental.horizon_micros()).max(cursor.unwrap_or(i64::MIN));
         let to = to - to.rem_euclid(1_000_000);
@@ -71,8 +85,11 @@ impl Window {
             );
             return Err(Error::input("source.incremental.since", text));
         }
-        let from = cursor.map(|cursor| cursor - overlap).or(since);
-        Ok(Self { field, from, cursor, to, remember_from: to - overlap })
+        let known = last.and_then(|last| last.remembers_from).filter(|_| appends).unwrap_or(i64::MIN);
+        let behind_cursor = cursor.filter(|cursor| *cursor > now).map(|_| now);
+        let from = cursor.map(|cursor| (cursor - overlap).max(known)).or(since);
+        let remember_from = (to - overlap).max(from.unwrap_or(i64::MIN));
+        Ok(Self { field, from, cursor, to, remember_from, behind_cursor })
     }
 
     /// All that was read up to a cursor.
@@ -82,7 +99,7 @@ impl Window {
     pub(crate) fn until(incremental: &Incremental, describe: &SObjectDescribe, cursor: i64) -> Result<Self, Error> {
         let field = cursor_field(incremental, describe)?;
         let from = incremental.since.as_deref().and_then(|text| parse_moment(text).ok());
-        Ok(Self { field, from, cursor: None, to: cursor, remember_from: cursor })
+        Ok(Self { field, from, cursor: None, to: cursor, remember_from: cursor, behind_cursor: None })
     }
 
     /// The condition in SOQL, around the operator's own.
@@ -110,6 +127,16 @@ impl Window {
         }
     }
 
+    /// Of a window that holds nothing new because the cursor lies after Salesforce's clock.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let (cursor, now) = (self.cursor?, self.behind_cursor?);
+        Some(format!(
+            "the last run ended its window at {}, which is after Salesforce's clock, {}: a clock was wrong then, or is now; nothing new is read until the clock has passed it, and rows that change before that are only read in the overlap\nhint: where the clock was wrong then, give the pipeline another name, and write with mode = \"merge\"",
+            moment(cursor),
+            moment(now)
+        ))
+    }
+
     /// The same with the slices that a pipeline file wants.
     pub(crate) fn planned(&self, incremental: Option<&Incremental>) -> ShownWindow {
         ShownWindow { slice: incremental.and_then(|incremental| incremental.slice.clone()), ..self.shown() }
@@ -122,7 +149,7 @@ pub(crate) fn last_cursor(
     pipeline: &str,
     org: &str,
     object: &str,
-) -> Result<Option<i64>, Error> {
+) -> Result<Option<Cursor>, Error> {
     match State::open_existing(folder)? {
         Some(state) => state.cursor(pipeline, org, object),
         None => Ok(None),
@@ -252,7 +279,27 @@ mod tests {
     }
 
     fn window(cursor: Option<i64>, now: i64) -> Window {
-        Window::new(&Incremental::default(), &describe(&["SystemModstamp", "CreatedDate"]), cursor, now).unwrap()
+        let last = cursor.map(|at| Cursor { at, remembers_from: None });
+        Window::new(&Incremental::default(), &describe(&["SystemModstamp"]), last, (now, false)).unwrap()
+    }
+
+    #[test]
+    fn where_rows_are_appended_a_longer_overlap_ends_at_what_is_remembered() {
+        let last = Some(Cursor { at: 995 * MINUTE, remembers_from: Some(990 * MINUTE) });
+        let begins = |appends| {
+            let describe = describe(&["SystemModstamp"]);
+            Window::new(&Incremental::default(), &describe, last, (1_100 * MINUTE, appends)).unwrap().from
+        };
+        assert_eq!((begins(true), begins(false)), (Some(990 * MINUTE), Some(985 * MINUTE)));
+    }
+
+    #[test]
+    fn a_cursor_after_the_clock_is_told() {
+        assert_eq!(window(Some(995 * MINUTE), 996 * MINUTE).warning(), None);
+        let warning = window(Some(995 * MINUTE), 994 * MINUTE).warning().unwrap_or_default();
+        assert!(
+            warning.contains("1970-01-01T16:35:00.000Z, which is after Salesforce's clock, 1970-01-01T16:34:00.000Z")
+        );
     }
 
     #[test]

@@ -68,6 +68,31 @@ fn rows_that_appear_behind_the_cursor_are_in_the_next_run_once() {
 }
 
 #[test]
+fn a_longer_overlap_appends_no_row_again() {
+    let (org, bench) = org();
+    bench.write("p.toml", &pipeline(APPEND, "overlap_minutes = 1"));
+    let cursor = run(&bench);
+    create(&org, "late", cursor - TimeDelta::seconds(30));
+    org.emulator().clock().step(TimeDelta::minutes(1));
+    bench.write("p.toml", &pipeline(APPEND, "overlap_minutes = 52560000"));
+    run(&bench);
+    table_is_source(&org, &bench);
+    // What this run has read it remembers as far back as its overlap says.
+    run(&bench);
+    table_is_source(&org, &bench);
+}
+
+#[test]
+fn a_cursor_after_the_clock_is_told() {
+    let (org, bench) = org();
+    bench.write("p.toml", &pipeline(MERGE, ""));
+    run(&bench);
+    org.emulator().clock().step(TimeDelta::minutes(-30));
+    let ran = bench.run(&["run", "p.toml"]).ends(0);
+    assert!(ran.stderr.contains("which is after Salesforce's clock"), "{ran:?}");
+}
+
+#[test]
 fn rows_that_are_later_than_the_overlap_are_missed_and_a_wider_one_has_them() {
     let (org, bench) = org();
     bench.write("p.toml", &pipeline(MERGE, ""));

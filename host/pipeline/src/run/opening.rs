@@ -40,8 +40,10 @@ pub(super) async fn open(
         };
     };
     // Units of Bulk 1.0 have the names of their job's batches: what the destination may have of this job would come a
-    // second time under the names of another. Of the other APIs they are compared before they are written.
-    let nothing_done = nothing_committed && (is_sure || job.api != Api::Bulk1.as_str());
+    // second time under the names of another. Of the other APIs they are compared before they are written; but what a server
+    // may have taken of a unit it takes for the same, whatever is in it.
+    let is_compared = job.api != Api::Bulk1.as_str() && session.pipeline().file.destination.grant.http.is_empty();
+    let nothing_done = nothing_committed && (is_sure || is_compared);
     let done: Vec<String> = ready.of_pass(pass).filter_map(|unit| unit.part.clone()).collect();
     let memory = serde_json::from_str::<JobMemory>(&job.memory).ok();
     let is_over = memory.is_none();

@@ -103,7 +103,8 @@ mod tests {
     }
 
     fn window(cursor: Option<i64>, to: i64) -> Window {
-        Window { field: "At".into(), from: cursor.map(|at| at - 10), cursor, to, remember_from: to - 10 }
+        let from = cursor.map(|at| at - 10);
+        Window { field: "At".into(), from, cursor, to, remember_from: to - 10, behind_cursor: None }
     }
 
     #[test]

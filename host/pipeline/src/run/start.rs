@@ -106,7 +106,7 @@ pub(crate) async fn prepare(
     choice::check(&session.pipeline().file.source, &query.select)?;
     let drift = Drift::of(session, &query).await?;
     drift.check()?;
-    for text in drift.warnings() {
+    for text in drift.warnings().chain(session.window().and_then(Window::warning)) {
         observer.event(Event::Warning(text));
     }
     let parts = Arc::new(session.parts()?);

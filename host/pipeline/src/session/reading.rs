@@ -4,7 +4,7 @@ use forcepump_salesforce::{ResolvedQuery, Select};
 
 use super::Session;
 use crate::error::Error;
-use crate::file::Incremental;
+use crate::file::{Incremental, Mode};
 use crate::incremental::{self, Window};
 use crate::{backfill, drift};
 
@@ -71,7 +71,7 @@ impl Session {
         let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
         let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
         let cursor = cursor.ok_or_else(|| backfill::nothing_read_yet(name))?;
-        Window::until(incremental, &describe, cursor)
+        Window::until(incremental, &describe, cursor.at)
     }
 
     async fn new_window(&self, incremental: &Incremental, object: &str) -> Result<Window, Error> {
@@ -80,7 +80,8 @@ impl Session {
         let (folder, name) = (self.pipeline.folder(), &self.pipeline.file.name);
         let cursor = incremental::last_cursor(folder, name, &org, &describe.name)?;
         let now = self.fixed().map_or_else(|| self.server_now(), |(as_of, _)| as_of);
-        let window = Window::new(incremental, &describe, cursor, now)?;
+        let appends = self.pipeline.file.destination.mode == Mode::Append;
+        let window = Window::new(incremental, &describe, cursor, (now, appends))?;
         incremental::check_deletes(incremental, &describe, &window)?;
         Ok(window)
     }

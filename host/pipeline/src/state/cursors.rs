@@ -6,6 +6,7 @@ use rusqlite::OptionalExtension;
 
 use super::State;
 use crate::error::Error;
+use crate::incremental::{Cursor, Window};
 use crate::run::RowHash;
 
 /// Whose cursor it is.
@@ -23,11 +24,17 @@ pub(crate) fn overlap_key(run: &str, feed: &str) -> String {
 }
 
 impl State {
-    /// Where the last complete run ended, in microseconds since the epoch.
-    pub(crate) fn cursor(&self, pipeline: &str, org: &str, object: &str) -> Result<Option<i64>, Error> {
+    /// Where the last complete run ended.
+    pub(crate) fn cursor(&self, pipeline: &str, org: &str, object: &str) -> Result<Option<Cursor>, Error> {
         self.read(|c| {
-            let sql = "SELECT value FROM cursor WHERE pipeline = ?1 AND org = ?2 AND object = ?3";
-            c.query_row(sql, (pipeline, org, object), |row| row.get(0)).optional()
+            let sql = "SELECT value, \"window\" FROM cursor LEFT JOIN feed ON cursor.run = feed.run || '/' || feed.feed
+                       WHERE pipeline = ?1 AND cursor.org = ?2 AND cursor.object = ?3";
+            let cursor = |row: &rusqlite::Row<'_>| {
+                let window: Option<String> = row.get(1)?;
+                let window = window.and_then(|text| serde_json::from_str::<Window>(&text).ok());
+                Ok(Cursor { at: row.get(0)?, remembers_from: window.map(|window| window.remember_from) })
+            };
+            c.query_row(sql, (pipeline, org, object), cursor).optional()
         })
     }
 
@@ -93,7 +100,8 @@ mod tests {
         remember(&state, "1/Account", &[[1; 16], [2; 16], [1; 16]]);
         assert!(state.overlap(&key).unwrap().is_empty(), "the run is not complete yet");
         state.cursor_moves(&key, "SystemModstamp", 100, "1/Account").unwrap();
-        assert_eq!(state.cursor("p", "00D", "Account").unwrap(), Some(100));
+        let cursor = Some(Cursor { at: 100, remembers_from: None });
+        assert_eq!(state.cursor("p", "00D", "Account").unwrap(), cursor);
         assert_eq!(state.overlap(&key).unwrap(), HashSet::from([[1; 16], [2; 16]]));
         state.forget("1/Account").unwrap();
         state.run_given_up("1", "no", 9).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use forcepump_transfer::folder as folders;
 use rusqlite::{OptionalExtension, Row};
@@ -237,6 +238,10 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
+/// Somebody who only looks whether the turn is taken holds it for a moment: so often, and so long, a run waits for that.
+const LOOKS: u32 = 4;
+const LOOK: Duration = Duration::from_millis(25);
+
 /// Held by the one run of a pipeline; let go by its end, also by a kill.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -254,7 +259,15 @@ impl Turn {
             |error| Error::Host { what: format!("locking {}", path.display()), error: super::with_way_out(error) };
         folders::make(&folder.join(FOLDER)).map_err(failed)?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOOK);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::Busy { pipeline: pipeline.to_owned(), lock: path }),
             Err(TryLockError::Error(error)) => Err(failed(error)),

@@ -40,7 +40,7 @@ pub(super) async fn give_up(
         }
     }
     // The files that held them are gone.
-    state.forget_mended_files(&row.id)?;
+    state.forget_mended_files(&row.id, None)?;
     state.run_given_up(&row.id, why, chrono::Utc::now().timestamp_micros())?;
     Ok(given_up)
 }
@@ -70,8 +70,8 @@ pub(super) async fn give_up_feed(
     if let Some(feed) = feeds.iter().find(|feed| feed.feed == name) {
         tidy(session, feed, &units.iter().collect::<Vec<_>>(), observer).await;
         rejects::forget_feed(session.pipeline().folder(), run, &feed.object)?;
+        state.forget_mended_files(run, Some(&feed.object))?;
     }
-    state.forget_mended_files(run)?;
     state.feed_anew(key)?;
     Ok(given_up)
 }

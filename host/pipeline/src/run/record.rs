@@ -118,7 +118,7 @@ impl Record {
             .map_err(|error| Error::Host { what: "writing the report".to_owned(), error: error.into() })?;
         let is_whole = matches!(report.state, RunState::Complete | RunState::CompleteWithRejects);
         if self.first.is_some() && !is_whole && !report.resumable {
-            self.state.forget_mended_files(&self.run_id)?;
+            self.state.forget_mended_files(&self.run_id, None)?;
         }
         let end = RunEnd { state: report.state.word(), report: &text, resumable: report.resumable };
         self.state.run_ends(&self.run_id, chrono::Utc::now().timestamp_micros(), &end)

@@ -55,15 +55,16 @@ impl State {
     }
 
     /// A run that retried rows did not end whole, and will not go on: files that it wrote for feeds which did not
-    /// come to their end do not count, and so their rows are open again.
+    /// come to their end do not count, and so their rows are open again. `only`: of this feed, as the rejects file has it.
     ///
     /// # Errors
     /// As [`State::transaction`].
-    pub(crate) fn forget_mended_files(&self, by: &str) -> Result<(), Error> {
+    pub(crate) fn forget_mended_files(&self, by: &str, only: Option<&str>) -> Result<(), Error> {
         let sql = "DELETE FROM mended WHERE by = ?1
                    AND EXISTS (SELECT 1 FROM unit_place WHERE run = ?1 AND kind = 'file')
-                   AND feed NOT IN (SELECT object FROM feed WHERE run = ?1 AND concluded = 1)";
-        self.transaction(|t| t.execute(sql, [by]))?;
+                   AND feed NOT IN (SELECT object FROM feed WHERE run = ?1 AND concluded = 1)
+                   AND (?2 IS NULL OR feed = ?2)";
+        self.transaction(|t| t.execute(sql, (by, only)))?;
         Ok(())
     }
 
@@ -110,7 +111,7 @@ mod tests {
         let mended = state.mended("a").unwrap();
         assert_eq!((mended.len(), &mended[&("Account".to_owned(), "002".to_owned())]), (2, &"b".to_owned()));
         assert!(state.mended("d").unwrap().is_empty());
-        state.forget_mended_files("b").unwrap();
+        state.forget_mended_files("b", None).unwrap();
         assert_eq!(state.mended("a").unwrap().len(), 2, "rows in a database stay");
         let file = PlaceKind::File {
             folder: "out".into(),
@@ -122,7 +123,9 @@ mod tests {
         };
         let (feed, unit) = ("Account".to_owned(), "r-p00000".to_owned());
         state.unit_places("b", "Account", "r-p00000", &[PlaceRow { feed, unit, place: file, rows: 1 }]).unwrap();
-        state.forget_mended_files("b").unwrap();
+        state.forget_mended_files("b", Some("Contact")).unwrap();
+        assert_eq!(state.mended("a").unwrap().len(), 2, "another feed's stay");
+        state.forget_mended_files("b", Some("Account")).unwrap();
         assert!(state.mended("a").unwrap().is_empty());
     }
 }

@@ -8,6 +8,7 @@ use forcepump_emulator::{JobState, Options};
 
 use crate::harness::{Bench, Org, Ran};
 use crate::orgs::{self, SMALL_ROWS, script_of, wait_until};
+use crate::resume::committed;
 use crate::tables;
 
 const SOURCE: &str = "name = \"stopped\"\n[source]\nconnection = \"org\"\napi = \"bulk2\"\nobject = \"Account\"\nfields = [\"Id\", \"Name\", \"AnnualRevenue\"]\n";
@@ -40,7 +41,9 @@ fn stopped_within_a_page(org: &Org, destination: &str) -> (Bench, Ran) {
     let bench = Bench::on(org);
     bench.write("p.toml", &format!("{SOURCE}{destination}"));
     let child = start(&bench, &["run", "p.toml", "--json"]);
-    wait_until("the second page is asked for", || org.asked("/results") == 2);
+    wait_until("the first page is committed, the second one asked for", || {
+        committed(&bench) == 1 && org.asked("/results") == 2
+    });
     signal(&child, "-INT");
     (bench, end(child))
 }

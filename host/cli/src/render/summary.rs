@@ -17,8 +17,7 @@ pub fn summary(report: &RunReport) -> String {
     let mut lines = vec![headline(report)];
     let mut line = |label: &str, text: String| lines.push(format!("  {label:<9} {}", clean(&text)));
     line("rows", row_counts(report));
-    let rate = rate(report.rows.read, report.seconds);
-    line("read", format!("{} in {}, {rate}", bytes(report.bytes_read), seconds(report.seconds)));
+    line("read", read(report));
     line("calls", calls(report));
     let units = format!("{} committed{}", several(report.units, "unit"), retries(report.retries));
     if is_of_several(report) {
@@ -76,6 +75,16 @@ pub fn next(run: &str, is_retry: bool) -> String {
     match is_retry {
         true => format!("forcepump retry-rejects {run} goes on, with --fresh it begins anew"),
         false => format!("run it again to go on (forcepump resume {run}), or with --fresh to begin anew"),
+    }
+}
+
+/// Bytes, time and rate; the time is that of this process, and so are the rows of the rate.
+fn read(report: &RunReport) -> String {
+    let (bytes, seconds) = (bytes(report.bytes_read), seconds(report.seconds));
+    let since = |before: u64| report.rows.read.saturating_sub(before);
+    match report.went_on.map(|before| since(before.read)) {
+        None => format!("{bytes} in {seconds}, {}", rate(report.rows.read, report.seconds)),
+        Some(now) => format!("{bytes}; since it went on {} in {seconds}, {}", rows(now), rate(now, report.seconds)),
     }
 }
 
@@ -342,9 +351,10 @@ mod tests {
         let anew = summary(&RunReport { given_up: vec![gone(None), gone(Some("Lead"))], ..report() });
         assert!(anew.contains("given up  run q, with 3 units and 1,500 rows, as its job is gone"), "{anew}");
         assert!(anew.contains("given up  what there was of Lead, with"), "{anew}");
-        let before = Some(WentOn { units: 12, read: 2_400, written: 2_300 });
+        let before = Some(WentOn { units: 12, read: 1_400, written: 1_300 });
         let resumed = summary(&RunReport { went_on: before, ..report() });
-        assert!(resumed.contains("12 units of these, 2,300 rows written, were committed before"), "{resumed}");
+        assert!(resumed.contains("2.0 KiB; since it went on 600 rows in 2.0 s, 300 rows/s"), "{resumed}");
+        assert!(resumed.contains("12 units of these, 1,300 rows written, were committed before"), "{resumed}");
     }
 
     #[test]
